@@ -1,0 +1,5 @@
+include: "workflow/Snakefile"
+
+
+# An include does not pass on its default target.
+workflow.default_target = "all"

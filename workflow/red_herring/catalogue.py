@@ -1,0 +1,99 @@
+"""What methods and sources exist and what each declares, read from their files without running them.
+
+A file in `methods/` or `data/sources/` declares itself by constants in capitals whose values are literals. The
+workflow, the tables and the figures need these, but not PyTorch; so they are read here with `ast`.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from red_herring.files import StudyError
+
+PACKAGE = Path(__file__).parent
+METHODS = PACKAGE / "methods"
+SOURCES = PACKAGE / "data" / "sources"
+APPROACHES = ("Baseline", "Input masking", "Domain invariance", "Saliency based")
+LEARNING_RATE = {"lr": ["log-uniform", 1e-5, 1e-2]}
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """What a method declares.
+
+    hyperparameters: name -> [law, low, high], law one of `log-uniform`, `uniform`, `integer`; `lr` comes first for all.
+    options: name -> the values it may take, the first is the default.
+    """
+
+    name: str
+    title: str
+    approach: str
+    citation: str
+    needs_mask: bool
+    hyperparameters: dict[str, list[Any]]
+    options: dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class SourceCard:
+    """What a kind of source declares: the JSON schema of its own keys in config.yaml, and which must be given."""
+
+    kind: str
+    settings: dict[str, Any]
+    required: tuple[str, ...]
+
+
+def method_names() -> list[str]:
+    return _names(METHODS, besides={"base"})
+
+
+def source_kinds() -> list[str]:
+    return _names(SOURCES, besides={"base"})
+
+
+@cache
+def method_card(name: str) -> MethodCard:
+    """The card of methods/{name}.py; StudyError if there is no such file or it declares too little."""
+    declared = _declarations(METHODS / f"{name}.py", "TITLE", "APPROACH", "CITATION", "NEEDS_MASK", "HYPERPARAMETERS")
+    if declared["APPROACH"] not in APPROACHES:
+        raise StudyError(f"methods/{name}.py: APPROACH is {declared['APPROACH']!r}, expected one of {APPROACHES}")
+    return MethodCard(
+        name=name,
+        title=declared["TITLE"],
+        approach=declared["APPROACH"],
+        citation=declared["CITATION"],
+        needs_mask=declared["NEEDS_MASK"],
+        hyperparameters=LEARNING_RATE | declared["HYPERPARAMETERS"],
+        options=declared.get("OPTIONS", {}),
+    )
+
+
+@cache
+def source_card(kind: str) -> SourceCard:
+    """The card of data/sources/{kind}.py; StudyError if there is no such file or it declares too little."""
+    declared = _declarations(SOURCES / f"{kind}.py", "SETTINGS", "REQUIRED")
+    return SourceCard(kind, declared["SETTINGS"], tuple(declared["REQUIRED"]))
+
+
+def _names(folder: Path, besides: set[str]) -> list[str]:
+    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_") and file.stem not in besides)
+
+
+def _declarations(file: Path, *needed: str) -> dict[str, Any]:
+    if not file.is_file():
+        raise StudyError(f"{file.parent.name}/{file.name}: there is no such file; expected one of {_names(file.parent, {'base'})}")
+    declared = {}
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
+            try:
+                declared[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+    missing = [name for name in needed if name not in declared]
+    if missing:
+        raise StudyError(f"{file.parent.name}/{file.name}: declare {', '.join(missing)} as a literal at the top")
+    return declared

@@ -1,0 +1,1 @@
+"""From images on disk to arrays in memory: sources, prepared images, masks, controlled splits."""

@@ -1,0 +1,98 @@
+"""The images of a drawn split in memory, and the batches that training sees."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from red_herring.data import masks as roi
+from red_herring.files import StudyError, read_json
+from red_herring.model import Batch
+
+
+class Dataset:
+    """One of train, valid and test: stored levels, masks, labels, and the table they come from.
+
+    levels: uint8 [n, size, size]; masks: bool of that shape; table: the rows of the split, in the same order.
+    """
+
+    def __init__(self, levels: np.ndarray, masks: np.ndarray, table: pd.DataFrame, pixel_range: tuple[float, float]):
+        self.levels = torch.from_numpy(levels)
+        self.masks = torch.from_numpy(masks)
+        self.labels = torch.from_numpy(table["label"].to_numpy(np.int64, copy=True))
+        self.table = table.reset_index(drop=True)
+        self.low, self.high = pixel_range
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def dilated(self, sigma: float) -> Dataset:
+        """The same images with masks dilated by a blur of `sigma` pixels."""
+        if sigma == 0:
+            return self
+        return Dataset(self.levels.numpy(), roi.dilate(self.masks.numpy(), sigma), self.table, (self.low, self.high))
+
+    def subset(self, rows: np.ndarray) -> Dataset:
+        return Dataset(self.levels[rows].numpy(), self.masks[rows].numpy(), self.table.iloc[rows], (self.low, self.high))
+
+    def batch(self, rows: torch.Tensor | slice, device: torch.device | str = "cpu") -> Batch:
+        levels = self.levels[rows].to(device)
+        images = levels.unsqueeze(1).to(torch.float32).mul_((self.high - self.low) / 255).add_(self.low)
+        return Batch(images, self.labels[rows].to(device), self.masks[rows].unsqueeze(1).to(device))
+
+    def batches(
+        self, size: int, device: torch.device | str = "cpu", order: torch.Tensor | None = None
+    ) -> Iterator[Batch]:
+        """All images in batches of `size`, in the given order of rows or as stored; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            rows = slice(start, start + size) if order is None else order[start : start + size]
+            yield self.batch(rows, device)
+
+
+def load(split: pd.DataFrame, folders: Collection[Path], mask: dict[str, Any], names: Collection[str]) -> list[Dataset]:
+    """The named splits (of train, valid, test) from the prepared sources in `folders`, one folder per source.
+
+    mask: the task's `mask` section; `kind` is `source` for the masks stored with the images or `ellipse`.
+    Raises StudyError when the sources do not fit together or have no masks.
+    """
+    about = {folder.name: read_json(folder / "source.json") for folder in folders}
+    shapes = {(entry["size"], tuple(entry["pixel_range"])) for entry in about.values()}
+    if len(shapes) != 1:
+        raise StudyError(f"sources {', '.join(about)}: their size and pixel range differ, {sorted(shapes)}; a task needs one")
+    (size, pixel_range) = shapes.pop()
+    images = {folder.name: np.load(folder / "images.npy", mmap_mode="r") for folder in folders}
+    stored = {folder.name: np.load(folder / "masks.npy", mmap_mode="r") for folder in folders}
+    if mask["kind"] == "source":
+        without = [name for name, rows in stored.items() if len(rows) == 0]
+        if without:
+            raise StudyError(f"source {without[0]}: has no masks of its own; set the task's mask kind to ellipse")
+
+    datasets = []
+    for name in names:
+        table = split[split["split"] == name].reset_index(drop=True)
+        levels = np.empty((len(table), size, size), np.uint8)
+        masks = np.empty((len(table), size, size), bool)
+        for source, rows in table.groupby("source"):
+            levels[rows.index] = images[source][rows["row"]]
+            if mask["kind"] == "source":
+                masks[rows.index] = stored[source][rows["row"]]
+        if mask["kind"] == "ellipse":
+            masks[:] = roi.ellipse(size, mask["semi_axis"])
+        datasets.append(Dataset(levels, masks, table, pixel_range))
+    return datasets
+
+
+def check_masks(data: Dataset) -> None:
+    """StudyError when a positive image has an empty mask: no method can be told to look there."""
+    empty = (data.labels == 1) & ~data.masks.flatten(1).any(1)
+    if empty.any():
+        first = data.table["image"].iloc[int(empty.nonzero()[0])]
+        raise StudyError(
+            f"{first}: its ROI mask is empty, as in {int(empty.sum())} of {int((data.labels == 1).sum())} positive training "
+            f"images, and the method needs one; give masks for all positives or use a mask of kind ellipse"
+        )

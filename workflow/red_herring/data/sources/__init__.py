@@ -1,0 +1,17 @@
+"""Where images come from: one file per kind of source.
+
+A file declares the keys that it reads from config.yaml (SETTINGS, a JSON schema of each; REQUIRED, those that must be
+given) and holds a class `Source`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from red_herring.data.sources.base import Source
+
+
+def open_source(kind: str, settings: dict[str, Any]) -> Source:
+    """The source of a kind (a file of this folder) with its settings from config.yaml."""
+    return importlib.import_module(f"{__name__}.{kind}").Source(**settings)

@@ -1,0 +1,73 @@
+"""What the sources built on torchxrayvision's data sets share."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from red_herring.data.images import read_grey
+from red_herring.data.sources import base
+from red_herring.files import StudyError
+
+
+class Source(base.Source):
+    """A torchxrayvision data set: it knows labels, views and patients; the package ships the metadata."""
+
+    dataset_class: str
+    """Name of the class in torchxrayvision.datasets."""
+
+    image_column: str
+    """Column of its table that names the image; with `suffix` added, the file below imgpath."""
+
+    suffix = ""
+
+    def __init__(self, imgpath: str | None, views: list[str], csvpath: str | None = None):
+        self.imgpath = imgpath
+        self.views = views
+        self.csvpath = csvpath
+
+    def index(self) -> pd.DataFrame:
+        dataset = self._dataset()
+        table = dataset.csv.reset_index(drop=True)
+        present = np.asarray(dataset.labels) == 1
+        names = np.asarray(dataset.pathologies)
+        findings = ["|".join(names[row]) for row in present]
+        control = self.is_control(table).to_numpy()
+        return pd.DataFrame(
+            {
+                "image": table[self.image_column].astype(str) + self.suffix,
+                "patient": table["patientid"].astype(str),
+                "group": table["view"].astype(str),
+                "findings": np.where(control, base.CONTROL, findings),
+            }
+        )
+
+    def is_control(self, table: pd.DataFrame) -> pd.Series:
+        """Which rows of the data set's table are free of any finding."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        base.check_folder(self.imgpath)
+
+    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
+        return read_grey(Path(self.imgpath) / image), None
+
+    def _dataset(self, **arguments: Any):
+        import torchxrayvision  # 8 s and 800 MB: only where its data sets are asked for
+
+        if self.csvpath is not None:
+            arguments["csvpath"] = self.csvpath
+        data_set = getattr(torchxrayvision.datasets, self.dataset_class)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                # It insists on a folder, but reads only the tables at this point.
+                return data_set(imgpath=".", views=self.views, **arguments)
+            except FileNotFoundError as error:
+                raise StudyError(f"{self.csvpath}: there is no such file; mend `csvpath` in config.yaml") from error
+            except KeyError as error:
+                raise StudyError(f"{self.csvpath}: has no column {error}, which {self.dataset_class} needs") from error

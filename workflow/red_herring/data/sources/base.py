@@ -1,0 +1,76 @@
+"""What a source of images has to offer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from red_herring.files import StudyError
+
+INDEX = ["image", "patient", "group", "findings"]
+CONTROL = "No Finding"
+
+
+class Source(ABC):
+    """Images with labels; the metadata can be had before the images are there."""
+
+    has_masks = False
+    """Whether `read` gives ROI masks."""
+
+    pixel_range = (-1024.0, 1024.0)
+    """What the stored levels 0 and 255 become in training: torchxrayvision's `normalize`."""
+
+    @abstractmethod
+    def index(self) -> pd.DataFrame:
+        """One row per image, all values strings: image (unique), patient, group (such as the view), findings (joined
+        by `|`)."""
+
+    def check(self) -> None:  # noqa: B027 - a generated source has nothing to check
+        """Raise StudyError when the images cannot be read at all, say for want of a folder."""
+
+    @abstractmethod
+    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Grey levels in [0, 255], [height, width], and the ROI mask (0/1, same shape) or None.
+
+        Raises data.images.UnreadableImage.
+        """
+
+
+def read_table(path: str | Path, columns: Collection[str], key: str) -> pd.DataFrame:
+    """A CSV as strings, with all of `columns` there and no empty cell in them; StudyError otherwise."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise StudyError(f"{path}: there is no such file; mend `{key}` in config.yaml") from error
+    except (ValueError, OSError) as error:
+        raise StudyError(f"{path}: cannot be read as CSV: {error}") from error
+    for column in columns:
+        if column not in table.columns:
+            raise StudyError(f"{path}: has no column {column!r}, only {', '.join(table.columns)}")
+        blank = table.index[table[column].str.strip() == ""]
+        if len(blank):
+            raise StudyError(f"{path}: row {blank[0] + 2} has nothing in column {column!r}")
+    return table
+
+
+def check_folder(imgpath: str | None) -> None:
+    """StudyError if the folder of images is not given, not there, or empty."""
+    if imgpath is None:
+        raise StudyError("imgpath: is null, expected the folder that holds the images; set it in config.yaml")
+    if not Path(imgpath).is_dir():
+        raise StudyError(f"{imgpath}: there is no such folder; mend `imgpath` in config.yaml")
+    if not any(Path(imgpath).iterdir()):
+        raise StudyError(f"{imgpath}: the folder is empty; mend `imgpath` in config.yaml")
+
+
+def check_index(index: pd.DataFrame, source: str) -> None:
+    """StudyError for an index with no image, or with two rows for one image."""
+    if index.empty:
+        raise StudyError(f"source {source}: its metadata list no image")
+    twice = index["image"][index["image"].duplicated()]
+    if len(twice):
+        raise StudyError(f"source {source}: {twice.iloc[0]!r} stands in two rows of its metadata, as do {len(twice) - 1} others; each image once")

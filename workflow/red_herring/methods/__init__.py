@@ -1,0 +1,28 @@
+"""Ways to train the classifier, one file each.
+
+A file declares TITLE, APPROACH, CITATION, NEEDS_MASK, HYPERPARAMETERS (its own, besides `lr`, with law and search range)
+and, if it has any, OPTIONS, all as literals (`red_herring.catalogue` reads them); and it holds a class `Method`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from torch import nn
+
+from red_herring.catalogue import method_card
+from red_herring.methods.base import Method
+
+
+def make_method(
+    name: str, model: nn.Module, hyperparameters: dict[str, float], options: dict[str, Any] | None = None
+) -> Method:
+    """The method of a name (a file of this folder), ready to update `model`.
+
+    A penalty weight `lambda` of 0 gives classification itself: not even the masked images pass through the network.
+    """
+    if hyperparameters.get("lambda") == 0:
+        name, options = "classification", None
+    chosen = {option: values[0] for option, values in method_card(name).options.items()} | (options or {})
+    return importlib.import_module(f"{__name__}.{name}").Method(model, hyperparameters, **chosen)

@@ -1,0 +1,31 @@
+"""ActDiff: the features of an image must not depend on what is outside its mask."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from red_herring.methods import base
+from red_herring.model import Batch
+
+TITLE = "ActDiff"
+APPROACH = "Domain invariance"
+CITATION = "Viviano et al. 2021, equation 1"
+NEEDS_MASK = True
+HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-4, 10.0]}
+
+
+class Method(base.Method):
+    """penalty = mean over the batch of || o(x_masked) - o(x) ||_2, o the features after average pooling (eq. 1).
+
+    The masked images pass through the network in training mode, in a pass of their own, so they enter the running
+    statistics of batch normalisation.
+    """
+
+    def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        features = self.model.features(batch.images)
+        masked = self.model.features(base.shuffle_outside(batch.images, batch.masks, generator))
+        return {
+            "classification": base.classification_loss(self.model.fc(features), batch.labels),
+            "penalty": torch.linalg.vector_norm(masked - features, dim=1).mean(),
+        }

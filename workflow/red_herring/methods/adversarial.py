@@ -1,0 +1,105 @@
+"""Adversarial: a discriminator must not tell the features of masked from those of unmasked images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from red_herring.methods import base
+from red_herring.model import Batch
+
+TITLE = "Adversarial"
+APPROACH = "Domain invariance"
+CITATION = "Viviano et al. 2021, equations 2 and 3; Tzeng et al. 2017"
+NEEDS_MASK = True
+HYPERPARAMETERS = {
+    "lambda": ["log-uniform", 1e-4, 10.0],
+    "discriminator_steps": ["integer", 2, 10],
+    "discriminator_lr": ["log-uniform", 1e-4, 1e-2],
+}
+# batch: on every batch `discriminator_steps` steps of the discriminator, then one of the encoder.
+# released: the discriminator steps once on every batch, the encoder only on every `discriminator_steps`-th.
+OPTIONS = {"schedule": ["batch", "released"]}
+
+HIDDEN = 1024
+
+
+class Discriminator(nn.Sequential):
+    """Features [n, d] to the logit that they come from a masked image, [n]: three hidden layers of 1024, spectral norm."""
+
+    def __init__(self, features: int):
+        layers: list[nn.Module] = []
+        for width in (features, HIDDEN, HIDDEN):
+            layers += [spectral_norm(nn.Linear(width, HIDDEN)), nn.ReLU()]
+        super().__init__(*layers, nn.Linear(HIDDEN, 1), nn.Flatten(0))
+
+
+class Method(base.Method):
+    """D maximises E log D(f(x_masked)) + E log(1 - D(f(x))) (eq. 2), the sigmoid being part of the loss.
+
+    The encoder fools it: it maximises E log(1 - D(f(x_masked))) + E log D(f(x)) (the terms of eq. 3), so
+    penalty = -1 times that, the non-saturating form. Minimising the terms of eq. 2 and 3 as printed sets the same two
+    goals, but by losses without a lower bound.
+    """
+
+    def __init__(self, model: nn.Module, hyperparameters: dict[str, float], schedule: str):
+        super().__init__(model, hyperparameters)
+        self.schedule = schedule
+        self.steps = int(hyperparameters["discriminator_steps"])
+        self.discriminator = Discriminator(model.fc.in_features).to(model.fc.weight.device)
+        self.discriminator_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), lr=hyperparameters["discriminator_lr"], fused=True
+        )
+        self.batches_seen = 0
+
+    def update(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        self.batches_seen += 1
+        features, masked = self._features(batch, generator)
+        for _ in range(self.steps if self.schedule == "batch" else 1):
+            discriminator_loss = self._step_discriminator(features.detach(), masked.detach())
+        terms = {"discriminator": discriminator_loss}
+        if self.schedule == "batch" or self.batches_seen % self.steps == 0:
+            terms |= self.step(self._encoder_losses(features, masked, batch.labels))
+        return terms
+
+    def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return self._encoder_losses(*self._features(batch, generator), batch.labels)
+
+    def _features(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        masked = base.shuffle_outside(batch.images, batch.masks, generator)
+        return self.model.features(batch.images), self.model.features(masked)
+
+    def _encoder_losses(self, features: Tensor, masked: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        self.discriminator.requires_grad_(False)  # only the encoder learns from this
+        penalty = self._tell_apart(ones=features, zeros=masked)
+        self.discriminator.requires_grad_(True)
+        return {"classification": base.classification_loss(self.model.fc(features), labels), "penalty": penalty}
+
+    def _step_discriminator(self, features: Tensor, masked: Tensor) -> Tensor:
+        loss = self._tell_apart(ones=masked, zeros=features)
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.discriminator_optimizer.step()
+        return loss.detach()
+
+    def _tell_apart(self, ones: Tensor, zeros: Tensor) -> Tensor:
+        """-E log D(ones) - E log(1 - D(zeros)) of two batches of features, D in one pass for both."""
+        logits = self.discriminator(torch.cat([ones, zeros]))
+        return -(F.logsigmoid(logits[: len(ones)]).mean() + F.logsigmoid(-logits[len(ones) :]).mean())
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {
+            "discriminator": self.discriminator.state_dict(),
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+            "batches_seen": self.batches_seen,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        self.batches_seen = state["batches_seen"]

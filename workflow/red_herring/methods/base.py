@@ -1,0 +1,76 @@
+"""What every method has: a classification loss, an optimiser, an update; and what several share: shuffling."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from red_herring.model import Batch
+
+
+
+class Method(ABC):
+    """Trains a classifier by minimising classification + lambda * penalty with Adam.
+
+    hyperparameters: `lr` and those that the method's file declares.
+    """
+
+    def __init__(self, model: nn.Module, hyperparameters: dict[str, float]):
+        self.model = model
+        self.weight = hyperparameters.get("lambda", 0.0)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=hyperparameters["lr"], fused=True)
+
+    @abstractmethod
+    def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The terms of the loss, scalars: `classification`, and `penalty` if the method has one (not yet weighted)."""
+
+    def update(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """One step on one batch; returns the terms of the loss, detached. `generator` feeds the shuffling."""
+        return self.step(self.losses(batch, generator))
+
+    def step(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Minimise classification + lambda * penalty by one step of the optimiser; returns the terms, detached."""
+        total = terms["classification"]
+        if "penalty" in terms:
+            total = total + self.weight * terms["penalty"]
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.optimizer.step()
+        return {name: term.detach() for name, term in terms.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on, besides the model."""
+        return {"optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def shuffle_outside(images: Tensor, masks: Tensor, generator: torch.Generator) -> Tensor:
+    """x * m + shuffle(x) * (1 - m): permute the pixels outside the mask among themselves (paper, section 3).
+
+    images: [n, 1, height, width]; masks: bool of that shape, True inside. Every image gets a permutation of its own,
+    fresh at every call, and keeps its pixels as a multiset; what is inside stays where it is.
+    """
+    pixels, inside = images.flatten(1), masks.flatten(1)
+    keys = torch.rand(pixels.shape, generator=generator, device=images.device)
+    # Sorting puts the outside pixels first, in random order; the k-th outside pixel then takes the k-th of them.
+    order = keys.masked_fill_(inside, 2.0).argsort(dim=1)
+    rank = (~inside).cumsum(dim=1).sub_(1).clamp_(min=0)
+    shuffled = pixels.gather(1, order.gather(1, rank))
+    return torch.where(inside, pixels, shuffled).view_as(images)
+
+
+def input_gradient(outputs: Tensor, images: Tensor) -> Tensor:
+    """d sum(outputs) / d images, differentiable once more, so that it can be penalised."""
+    (gradient,) = torch.autograd.grad(outputs.sum(), images, create_graph=True)
+    return gradient
+
+
+def classification_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy, mean over the batch."""
+    return F.cross_entropy(logits, labels)

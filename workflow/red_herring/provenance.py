@@ -1,0 +1,113 @@
+"""Where a result comes from: a digest of the code behind a stage, the versions, the commit."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parent
+LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "scikit-optimize", "captum", "torchxrayvision", "snakemake")
+
+
+def code_digest(*modules: str) -> str:
+    """12 hexadecimal digits over the modules and all that they import inside the package.
+
+    Comments, docstrings and layout do not count, so only a change of what runs changes the digest. Imports must be
+    written out: what a module loads by a name known only at run time has to be passed in `modules` as well.
+    """
+    closure: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in closure:
+            closure.add(module)
+            waiting.extend(_imports(module))
+    digest = hashlib.sha256()
+    for module in sorted(closure):
+        digest.update(f"{module}\n{_logic(module)}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def _file(module: str) -> Path | None:
+    """The file of a module of this package, or None for any other name."""
+    if module.split(".")[0] != PACKAGE.name:
+        return None
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    file = _file(module)
+    if file is None:
+        raise ModuleNotFoundError(f"{module} is not a module of {PACKAGE.name}")
+    return ast.parse(file.read_text(), filename=str(file))
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    names = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    parents = {name.rsplit(".", depth)[0] for name in names for depth in range(1, name.count(".") + 1)}
+    return tuple(sorted(name for name in names | parents if _file(name)))
+
+
+@cache
+def _logic(module: str) -> str:
+    tree = ast.parse(ast.unparse(_tree(module)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def environment() -> dict[str, Any]:
+    """What ran: Python, operating system, library versions, and the commit with a mark when the tree had changes."""
+    versions = {}
+    for library in LIBRARIES:
+        try:
+            versions[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            versions[library] = None
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "versions": versions,
+        **_commit(),
+    }
+
+
+def _commit() -> dict[str, Any]:
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    changes = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "uncommitted_changes": None if changes is None else bool(changes)}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -1,0 +1,73 @@
+"""The tidy tables of a study: one row per run, per epoch, per trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from red_herring.files import StudyError, read_json
+
+Run = tuple[str, str, int]
+"""Task, method, seed."""
+
+KEYS = ["task", "method", "seed"]
+
+
+def run_of(path: Path) -> Run:
+    """The run of a file in .../{task}/{method}/seed={seed}/."""
+    task, method, seed = path.parts[-4:-1]
+    return task, method, int(seed.removeprefix("seed="))
+
+
+def run_folder(stage: Path, run: Run) -> Path:
+    """The folder of a run below that of a stage, such as results/runs or results/saliency."""
+    task, method, seed = run
+    return stage / task / method / f"seed={seed}"
+
+
+def runs_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> pd.DataFrame:
+    """One row per run, in the given order, from run.json and the saliency scores below `results`.
+
+    Columns: task, method, seed, best_epoch, valid_auc, test_auc; for each attribution the means over the images iou_*,
+    iop_* and iot_*; chance_iou, chance_iop, the means of what a random map would score; localised, the number of
+    images behind them.
+    """
+    rows = []
+    for run in runs:
+        record = read_json(run_folder(results / "runs", run) / "run.json")
+        row = {key: record[key] for key in (*KEYS, "best_epoch", "valid_auc", "test_auc")}
+        for attribution in attributions:
+            scores = pd.read_csv(run_folder(results / "saliency", run) / f"{attribution}.csv")
+            row |= {f"{measure}_{attribution}": scores[measure].mean() for measure in ("iou", "iop", "iot")}
+        # Chance depends on the masks only, so it is the same for every attribution.
+        row |= {"chance_iou": scores["chance_iou"].mean(), "chance_iop": scores["chance_iop"].mean()}
+        rows.append(row | {"localised": len(scores)})
+    return pd.DataFrame(rows)
+
+
+def histories_table(results: Path, runs: Sequence[Run]) -> pd.DataFrame:
+    """One row per epoch of every run: task, method, seed, and the columns of history.csv."""
+    return _concat({run: run_folder(results / "runs", run) / "history.csv" for run in runs}, KEYS)
+
+
+def trials_table(results: Path, searches: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """One row per trial of every search (task, method), with the columns of trials.csv."""
+    files = {(task, method): results / "tuning" / task / method / "trials.csv" for task, method in searches}
+    return _concat(files, ["task", "method"])
+
+
+def of_task(table: pd.DataFrame, task: str) -> pd.DataFrame:
+    """The rows of one task; StudyError if there are none."""
+    rows = table[table["task"] == task]
+    if rows.empty:
+        raise StudyError(f"runs.csv: has no run of task {task!r}, only of {', '.join(sorted(set(table['task'])))}")
+    return rows
+
+
+def _concat(files: dict[tuple, Path], names: list[str]) -> pd.DataFrame:
+    """The tables in `files` below each other, with their keys as the first columns; empty ones give only columns."""
+    parts = {key: pd.read_csv(file) for key, file in files.items()}
+    filled = {key: part for key, part in parts.items() if len(part)} or dict(list(parts.items())[:1])
+    return pd.concat(filled, names=names).reset_index(level=names).reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""Where a classifier looks, and how well that agrees with the ROI mask."""

@@ -1,0 +1,34 @@
+"""Attribution maps of trained classifiers, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from captum.attr import Saliency
+from scipy import ndimage
+from torch import Tensor, nn
+
+from red_herring.data.dataset import Dataset
+
+POSITIVE = 1
+
+
+def gradient(model: nn.Module, images: Tensor) -> Tensor:
+    """|d y1 / dx|, y1 the logit of the positive class (Simonyan et al. 2014; paper, section 4)."""
+    return Saliency(model).attribute(images.requires_grad_(), target=POSITIVE, abs=True).detach()
+
+
+ATTRIBUTIONS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {"gradient": gradient}
+"""Name -> function of a model in evaluation mode and images [n, 1, height, width], giving maps of that shape."""
+
+
+def attribute(
+    name: str, model: nn.Module, data: Dataset, sigma: float, batch_size: int, device: torch.device
+) -> np.ndarray:
+    """Maps of all images, float32 [n, height, width], smoothed with a Gaussian of `sigma` pixels (0: not at all)."""
+    model.eval()
+    maps = [ATTRIBUTIONS[name](model, batch.images).squeeze(1).cpu() for batch in data.batches(batch_size, device)]
+    raw = torch.cat(maps).numpy() if maps else np.empty((0, *data.levels.shape[1:]), np.float32)
+    return ndimage.gaussian_filter(raw, sigma=(0, sigma, sigma)) if sigma > 0 else raw

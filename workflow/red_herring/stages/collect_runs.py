@@ -1,0 +1,29 @@
+"""Collect the runs, epochs and trials of a study into three tidy tables."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+from red_herring.files import write_text
+from red_herring.results.runs import histories_table, runs_table, trials_table
+from red_herring.stages import command
+
+
+def main(given: argparse.Namespace) -> None:
+    study, results = given.settings, given.results
+    runs = list(product(study["tasks"], study["methods"], study["seeds"]))
+    searches = list(product(study["tasks"], study["methods"]))
+    write_text(given.runs, runs_table(results, runs, study["attributions"]).to_csv(index=False))
+    write_text(given.histories, histories_table(results, runs).to_csv(index=False))
+    write_text(given.trials, trials_table(results, searches).to_csv(index=False))
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__)
+    arguments.add_argument("--results", type=Path, required=True, help="input: the folder of runs/, saliency/ and tuning/")
+    arguments.add_argument("--runs", type=Path, required=True, help="output: CSV, one row per run")
+    arguments.add_argument("--histories", type=Path, required=True, help="output: CSV, one row per epoch of every run")
+    arguments.add_argument("--trials", type=Path, required=True, help="output: CSV, one row per trial of every search")
+    command.run(main, arguments)

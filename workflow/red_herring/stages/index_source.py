@@ -1,0 +1,24 @@
+"""List the images of a source: who, which group, which findings. Needs the metadata only."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from red_herring.data.sources import open_source
+from red_herring.data.sources.base import check_index
+from red_herring.files import write_text
+from red_herring.stages import command
+
+
+def main(given: argparse.Namespace) -> None:
+    source = open_source(given.settings["kind"], given.settings["settings"])
+    index = source.index()
+    check_index(index, given.settings["source"])
+    write_text(given.index, index.to_csv(index=False))
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__)
+    arguments.add_argument("--index", type=Path, required=True, help="output: CSV")
+    command.run(main, arguments)

@@ -1,0 +1,24 @@
+"""One figure as PDF and PNG."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+from red_herring.results.figures import style
+from red_herring.stages import command
+
+
+def main(given: argparse.Namespace) -> None:
+    figure = importlib.import_module(f"red_herring.results.figures.{given.figure}")
+    style.save(figure.draw(given.files, given.settings), given.pdf, given.png)
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__)
+    arguments.add_argument("--figure", required=True, help="a module of red_herring.results.figures")
+    arguments.add_argument("--files", type=Path, nargs="+", required=True, help="input: what the figure shows")
+    arguments.add_argument("--pdf", type=Path, required=True, help="output")
+    arguments.add_argument("--png", type=Path, required=True, help="output")
+    command.run(main, arguments)

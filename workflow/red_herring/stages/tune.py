@@ -1,0 +1,55 @@
+"""Search the hyperparameters of one method on one task, or take given ones."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from red_herring.files import write_json, write_text
+from red_herring.stages import command
+
+
+def main(given: argparse.Namespace) -> None:
+    settings = given.settings
+    if settings["mode"] != "search":
+        trials = pd.DataFrame(columns=["trial", *settings["hyperparameters"], "status", "valid_auc", "best_epoch", "epochs"])
+        chosen = {"trial": None, "hyperparameters": settings["hyperparameters"], "valid_auc": None, "on_bound": []}
+    else:
+        trials, chosen = _search(given)
+    write_text(given.trials, trials.to_csv(index=False))
+    write_json(given.best, {"mode": settings["mode"], **chosen})
+    shutil.rmtree(_resume_folder(given), ignore_errors=True)
+
+
+def _resume_folder(given: argparse.Namespace) -> Path:
+    return given.best.parent / "resume"
+
+
+def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
+    from red_herring import tuning  # needs PyTorch by way of training, which given hyperparameters do not
+    from red_herring.training.run import Run
+
+    settings, resume = given.settings, _resume_folder(given)
+    run = Run(settings, given.split, given.images, settings["seed"], given.threads)
+
+    def objective(hyperparameters: dict[str, float], number: int) -> tuning.Trial:
+        return run.trial(hyperparameters, resume / f"trial={number:04d}")
+
+    log = tuning.TrialLog(resume / "trials.jsonl", run.fingerprint("tune"))
+    counts = (settings["initial_points"], settings["iterations"])
+    trials = tuning.search(settings["space"], objective, *counts, settings["seed"], log)
+    return pd.DataFrame(trials), tuning.best(trials, settings["space"])
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__)
+    arguments.add_argument("--split", type=Path, help="input: CSV of draw_splits for the search's seed")
+    arguments.add_argument("--images", type=Path, nargs="+", help="input: images.npy of each source, the rest beside it")
+    arguments.add_argument("--trials", type=Path, required=True, help="output: CSV, one row per trial")
+    arguments.add_argument("--best", type=Path, required=True, help="output: JSON, the hyperparameters to use")
+    arguments.add_argument("--threads", type=int, default=1)
+    command.run(main, arguments)

@@ -1,0 +1,240 @@
+"""A study as config.yaml describes it: checked in full before anything runs, then cut into what each stage reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from red_herring.catalogue import MethodCard, method_card, method_names, source_card, source_kinds
+from red_herring.files import StudyError, read_rows
+
+WORKFLOW = Path(__file__).parents[1]
+SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
+PUBLISHED_HYPERPARAMETERS = WORKFLOW / "reference" / "published_hyperparameters.csv"
+PUBLISHED_TABLES = WORKFLOW / "reference" / "published_tables.csv"
+PUBLISHED_RUNS = WORKFLOW / "reference" / "published_runs.csv"
+BLUR = "mask_blur_sigma"
+
+Config = dict[str, Any]
+
+
+def check(config: Config) -> None:
+    """Raise StudyError, one line with the key, what was given and what is allowed, unless the study can be planned."""
+    found = jsonschema.Draft202012Validator(full_schema()).iter_errors(config)
+    error = min(found, key=lambda error: (len(error.absolute_path), list(map(str, error.absolute_path))), default=None)
+    if error:
+        raise StudyError(_explain(error))
+    _check_references(config)
+    _check_ranges(config)
+    if config["tuning"]["mode"] != "search":
+        for task in config["study"]["tasks"]:
+            for method in config["study"]["methods"]:
+                fixed_hyperparameters(config, task, method)
+
+
+def full_schema() -> dict[str, Any]:
+    """The JSON schema of config.yaml with the methods, sources and their settings that exist in this checkout."""
+    schema = yaml.safe_load(SCHEMA.read_text())
+    properties = schema["properties"]
+    properties["study"]["properties"]["methods"]["items"] = {"enum": method_names()}
+    properties["methods"]["properties"] = {name: _method_schema(method_card(name)) for name in method_names()}
+    (one_source,) = properties["sources"]["patternProperties"].values()
+    common = one_source["properties"]
+    common["kind"] = {"enum": source_kinds()}
+    one_source["allOf"] = []
+    for kind in source_kinds():
+        card = source_card(kind)
+        own = {"properties": common | card.settings, "required": list(card.required), "additionalProperties": False}
+        one_source["allOf"].append(
+            {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": own}
+        )
+    return schema
+
+
+def _method_schema(card: MethodCard) -> dict[str, Any]:
+    number = {"type": "number", "minimum": 0}
+    bounds = {"type": "array", "minItems": 2, "maxItems": 2, "items": number}
+    names = list(card.hyperparameters)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "options": _closed({option: {"enum": values} for option, values in card.options.items()}),
+            "search": _closed({name: bounds for name in names}),
+            "hyperparameters": _closed({name: number for name in [*names, BLUR]}),
+        },
+    }
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    key = ".".join(map(str, error.absolute_path)) or "the configuration"
+    given = json.dumps(error.instance, default=str)
+    given = given if len(given) <= 80 else given[:77] + "..."
+    if error.validator == "additionalProperties":
+        known = [*error.schema.get("properties", {}), *error.schema.get("patternProperties", {})]
+        unknown = [name for name in error.instance if name not in known]
+        return f"config: {key}: has the unknown key {str(unknown[0])!r}; allowed are {', '.join(known) or 'none'}"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"config: {key}: lacks the key {missing[0]!r}"
+    if error.validator == "enum":
+        return f"config: {key}: is {given}; allowed are {', '.join(map(str, error.validator_value))}"
+    if error.validator == "type":
+        allowed = error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
+        return f"config: {key}: is {given}; allowed is {allowed}"
+    words = {
+        "minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than", "multipleOf": "a multiple of",
+        "minItems": "a list at least as long as", "maxItems": "a list at most as long as", "minLength": "a text at least as long as",
+        "pattern": "text like", "uniqueItems": "a list without repetition, is",
+    }  # fmt: skip
+    wanted = f"{words.get(error.validator, error.validator)} {error.validator_value}"
+    if error.validator == "oneOf":
+        wanted = error.schema.get("description", "one of several forms")
+    return f"config: {key}: is {given}; allowed is {wanted}"
+
+
+def _check_references(config: Config) -> None:
+    def known(key: str, name: str, among: dict[str, Any]) -> None:
+        if name not in among:
+            raise StudyError(f"config: {key}: is {name!r}; allowed are {', '.join(among)}")
+
+    for number, task in enumerate(config["study"]["tasks"]):
+        known(f"study.tasks.{number}", task, config["tasks"])
+    for name, task in config["tasks"].items():
+        groups = task["nuisance"]["groups"]
+        for number, group in enumerate(groups):
+            known(f"tasks.{name}.nuisance.groups.{number}.source", group["source"], config["sources"])
+        if groups[0]["source"] == groups[1]["source"] and ("group" not in groups[0] or "group" not in groups[1]):
+            raise StudyError(f"config: tasks.{name}.nuisance.groups: both take source {groups[0]['source']!r}; give each a `group`")
+        if task["finding"] == task["control"]:
+            raise StudyError(f"config: tasks.{name}.control: is {task['control']!r}; it must differ from the finding")
+        if (task["mask"]["kind"] == "ellipse") != ("semi_axis" in task["mask"]):
+            raise StudyError(f"config: tasks.{name}.mask.semi_axis: goes with kind ellipse, and only with it")
+
+
+def _check_ranges(config: Config) -> None:
+    for section in ("training", "tuning"):
+        burn_in, epochs = config[section]["burn_in"], config[section]["epochs"]
+        if burn_in >= epochs:
+            raise StudyError(f"config: {section}.burn_in: is {burn_in}; allowed is less than {section}.epochs, {epochs}")
+    for task in config["study"]["tasks"]:
+        for method in config["study"]["methods"]:
+            for name, (law, low, high) in search_space(config, task, method).items():
+                if not low < high or (law == "log-uniform" and low <= 0) or (law == "integer" and (low % 1 or high % 1)):
+                    raise StudyError(f"config: search range of {method}'s {name}: is [{low}, {high}]; allowed is a {law} range, low < high")
+
+
+def search_space(config: Config, task: str, method: str) -> dict[str, list[Any]]:
+    """Hyperparameter -> [law, low, high] of a method on a task; the mask blur belongs to the task."""
+    card = method_card(method)
+    changed = config["methods"].get(method, {}).get("search", {})
+    space = {name: [law, *changed.get(name, bounds)] for name, (law, *bounds) in card.hyperparameters.items()}
+    blur = config["tasks"][task]["mask"].get("blur_sigma")
+    if card.needs_mask and isinstance(blur, list):
+        space[BLUR] = ["uniform", *blur]
+    return space
+
+
+def fixed_hyperparameters(config: Config, task: str, method: str) -> dict[str, float]:
+    """The hyperparameters of a method on a task when nothing is searched; StudyError for one that is not given."""
+    mode = config["tuning"]["mode"]
+    if mode == "given":
+        given, where = config["methods"].get(method, {}).get("hyperparameters", {}), f"methods.{method}.hyperparameters"
+    else:
+        rows = [row for row in read_rows(PUBLISHED_HYPERPARAMETERS) if (row["task"], row["method"]) == (task, method)]
+        given = {name: float(value) for name, value in rows[0].items() if name not in ("task", "method") and value} if rows else {}
+        where = f"{PUBLISHED_HYPERPARAMETERS.name}, {task} {method}"
+    values = {}
+    for name in search_space(config, task, method):
+        if name not in given:
+            raise StudyError(f"config: tuning.mode: is {mode!r}, but {where} has no {name!r}; give it or set the mode to search")
+        values[name] = given[name]
+    return values
+
+
+COMMON_SOURCE_KEYS = ("kind", "size", "max_unreadable")
+
+
+def index_settings(config: Config, source: str) -> dict[str, Any]:
+    """What listing a source's images reads: its name, its kind, and `settings`, the keys of that kind."""
+    entry = config["sources"][source]
+    own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS}
+    return {"source": source, "kind": entry["kind"], "settings": own}
+
+
+def prepare_settings(config: Config, source: str) -> dict[str, Any]:
+    entry = config["sources"][source]
+    return index_settings(config, source) | {key: entry[key] for key in ("size", "max_unreadable")}
+
+
+def task_sources(config: Config, task: str) -> list[str]:
+    """The sources of a task, each once."""
+    return list(dict.fromkeys(group["source"] for group in config["tasks"][task]["nuisance"]["groups"]))
+
+
+def split_settings(config: Config, task: str) -> dict[str, Any]:
+    wanted = {key: config["tasks"][task].get(key) for key in ("finding", "control", "ratio", "sizes")}
+    groups = [{key: group.get(key) for key in ("source", "group")} for group in config["tasks"][task]["nuisance"]["groups"]]
+    return {"task": task, **wanted, "groups": groups}
+
+
+def _run_settings(config: Config, task: str, method: str) -> dict[str, Any]:
+    mask = config["tasks"][task]["mask"]
+    return {
+        "task": task,
+        "method": method,
+        "options": config["methods"].get(method, {}).get("options", {}),
+        "mask": {key: mask[key] for key in ("kind", "semi_axis") if key in mask},
+        "blur_sigma": 0.0 if isinstance(mask.get("blur_sigma", 0.0), list) else mask.get("blur_sigma", 0.0),
+        "width": config["model"]["width"],
+        "batch_size": config["training"]["batch_size"],
+        "device": config["training"]["device"],
+    }
+
+
+def tune_settings(config: Config, task: str, method: str) -> dict[str, Any]:
+    """What `tune` reads; without a search only the hyperparameters to pass on."""
+    tuning = config["tuning"]
+    if tuning["mode"] != "search":
+        return {"task": task, "method": method, "mode": tuning["mode"], "hyperparameters": fixed_hyperparameters(config, task, method)}
+    keys = ("mode", "seed", "initial_points", "iterations", "epochs", "burn_in", "patience")
+    return _run_settings(config, task, method) | {key: tuning[key] for key in keys} | {"space": search_space(config, task, method)}
+
+
+def train_settings(config: Config, task: str, method: str) -> dict[str, Any]:
+    keys = ("epochs", "burn_in", "patience")
+    return _run_settings(config, task, method) | {key: config["training"][key] for key in keys}
+
+
+def attribute_settings(config: Config, task: str) -> dict[str, Any]:
+    mask = config["tasks"][task]["mask"]
+    return {
+        "task": task,
+        "mask": {key: mask[key] for key in ("kind", "semi_axis") if key in mask},
+        "smoothing_sigma": config["saliency"]["smoothing_sigma"],
+        "mean_map_images": config["tasks"][task]["mean_map_images"],
+        "batch_size": config["training"]["batch_size"],
+        "device": config["training"]["device"],
+    }
+
+
+def collect_settings(config: Config) -> dict[str, Any]:
+    return {**config["study"], "attributions": config["saliency"]["attributions"]}
+
+
+def results_settings(config: Config) -> dict[str, Any]:
+    """What tables and figures read: the tasks in order with their groups, and the methods in order."""
+    tasks = {}
+    for name in config["study"]["tasks"]:
+        task = config["tasks"][name]
+        groups = [group["name"] for group in task["nuisance"]["groups"]]
+        tasks[name] = {key: task[key] for key in ("finding", "control", "ratio")} | {"nuisance": task["nuisance"]["name"], "groups": groups}
+    return {"tasks": tasks, "methods": config["study"]["methods"]}

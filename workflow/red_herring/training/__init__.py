@@ -1,0 +1,1 @@
+"""Training one run: the loop, the evaluation, the checkpoint it resumes from."""

@@ -1,0 +1,115 @@
+"""One run, or one trial of a search: the data of its split, the training, and the files that it leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import safetensors.torch
+import torch
+
+from red_herring.catalogue import method_card
+from red_herring.data.dataset import check_masks, load
+from red_herring.files import read_json, sha256, write_bytes, write_json, write_text
+from red_herring.provenance import code_digest, environment
+from red_herring.study import BLUR
+from red_herring.training.evaluate import auc, predict, prediction_table
+from red_herring.training.fit import Diverged, Fitted, Recipe, fit, pick_device
+
+log = logging.getLogger(__name__)
+
+
+class Run:
+    """The data of one split in memory, on which a method is trained once (`final`) or many times (`trial`).
+
+    settings: what `red_herring.study` gives the stages train and tune. images: images.npy of each source.
+    """
+
+    def __init__(self, settings: dict[str, Any], split: Path, images: list[Path], seed: int, threads: int):
+        torch.set_num_threads(threads)
+        self.settings, self.seed, self.threads = settings, seed, threads
+        self.split, self.folders = split, [path.parent for path in images]
+        self.train, self.valid, self.test = load(
+            pd.read_csv(split), self.folders, settings["mask"], ("train", "valid", "test")
+        )
+        if method_card(settings["method"]).needs_mask:
+            check_masks(self.train)
+
+    def fingerprint(self, stage: str, **more: Any) -> str:
+        """A digest of all that the result depends on: settings, seed, threads, data, code, and `more`."""
+        read = {
+            "settings": self.settings,
+            "seed": self.seed,
+            "threads": self.threads,
+            "split": sha256(self.split),
+            "sources": [read_json(folder / "source.json") for folder in self.folders],
+            "code": code_digest(f"red_herring.stages.{stage}", f"red_herring.methods.{self.settings['method']}"),
+            **more,
+        }
+        return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
+
+    def trial(self, hyperparameters: dict[str, float], resume: Path) -> dict[str, Any]:
+        """Train and say how well: status, valid_auc (the highest of all epochs), best_epoch, epochs."""
+        try:
+            fitted = self._fit(hyperparameters, resume, "tune")
+        except Diverged as error:
+            log.warning("%s", error)
+            return {"status": "failed", "valid_auc": None, "best_epoch": None, "epochs": None}
+        best = max(fitted.history, key=lambda epoch: epoch["valid_auc"])
+        return {"status": "ok", "valid_auc": best["valid_auc"], "best_epoch": best["epoch"], "epochs": len(fitted.history)}
+
+    def final(
+        self, hyperparameters_file: Path, resume: Path, model: Path, history: Path, predictions: Path, record: Path
+    ) -> None:
+        """Train with the hyperparameters in a file of the stage tune, and write the four outputs of a run."""
+        start = time.monotonic()
+        hyperparameters = read_json(hyperparameters_file)["hyperparameters"]
+        fitted = self._fit(hyperparameters, resume, "train")
+        logits = {data: predict(fitted.model, data, self.settings["batch_size"], self._device) for data in (self.valid, self.test)}
+        valid_auc, test_auc = (auc(values, data.labels) for data, values in logits.items())
+        write_bytes(model, safetensors.torch.save({k: v.cpu().contiguous() for k, v in fitted.model.state_dict().items()}))
+        write_text(history, pd.DataFrame(fitted.history).to_csv(index=False))
+        tables = [prediction_table(values, data) for data, values in logits.items()]
+        write_text(predictions, pd.concat(tables).to_csv(index=False))
+        write_json(
+            record,
+            {
+                "task": self.settings["task"],
+                "method": self.settings["method"],
+                "seed": self.seed,
+                "best_epoch": fitted.best_epoch,
+                "valid_auc": valid_auc,
+                "test_auc": test_auc,
+                "hyperparameters": hyperparameters,
+                "settings": self.settings,
+                "images": {"train": len(self.train), "valid": len(self.valid), "test": len(self.test)},
+                "device": str(self._device),
+                "threads": self.threads,
+                "seconds": round(time.monotonic() - start, 1),
+                **environment(),
+            },
+        )
+
+    @property
+    def _device(self) -> torch.device:
+        return pick_device(self.settings["device"])
+
+    def _fit(self, hyperparameters: dict[str, float], resume: Path, stage: str) -> Fitted:
+        settings = self.settings
+        keys = ("width", "epochs", "batch_size", "burn_in", "patience", "device")
+        return fit(
+            settings["method"],
+            hyperparameters,
+            settings["options"],
+            self.train.dilated(hyperparameters.get(BLUR, settings["blur_sigma"])),
+            self.valid,
+            Recipe(**{key: settings[key] for key in keys}),
+            self.seed,
+            resume,
+            self.fingerprint(stage, hyperparameters=hyperparameters),
+        )

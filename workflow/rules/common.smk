@@ -1,0 +1,69 @@
+"""Glue: the checked configuration, the wildcards, and what the rules hand to their stages."""
+
+import json
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+PACKAGES = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True))
+sys.path.insert(0, PACKAGES)
+
+from red_herring import study
+from red_herring.files import StudyError
+from red_herring.provenance import code_digest
+
+# Stages run as `python -m red_herring.stages.<rule>`: with this Python, unless a conda environment comes before it.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [PACKAGES, os.environ.get("PYTHONPATH")]))
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+try:
+    study.check(config)
+except StudyError as error:
+    raise WorkflowError(str(error)) from None
+
+TASKS = config["study"]["tasks"]
+METHODS = config["study"]["methods"]
+SEEDS = config["study"]["seeds"]
+ATTRIBUTIONS = config["saliency"]["attributions"]
+SOURCES = sorted({source for task in TASKS for source in study.task_sources(config, task)})
+
+
+wildcard_constraints:
+    task="|".join(TASKS),
+    method="|".join(METHODS),
+    seed=r"\d+",
+    source="|".join(SOURCES),
+    attribution="|".join(ATTRIBUTIONS),
+
+
+def settings(select, *names):
+    """A params function: the part of the study that a stage reads, as JSON, so that only its changes rerun the rule."""
+    return lambda wildcards: json.dumps(select(config, *(wildcards[name] for name in names)))
+
+
+def code(stage, *more):
+    """A params function: the digest of a stage's code; `more` are modules named by wildcards, which no import shows.
+
+    {kind} stands for the kind of the source.
+    """
+
+    def digest(wildcards):
+        names = dict(wildcards.items())
+        if "source" in names:
+            names["kind"] = config["sources"][names["source"]]["kind"]
+        return code_digest(f"red_herring.stages.{stage}", *(name.format(**names) for name in more))
+
+    return digest
+
+
+def prepared(name):
+    """An input function: this file of every source of the task."""
+    return lambda wildcards: expand(
+        "<results>/data/{source}/{name}", source=study.task_sources(config, wildcards.task), name=name
+    )
+
+
+def searched(inputs):
+    """What only a search reads: nothing when the hyperparameters are given."""
+    return inputs if config["tuning"]["mode"] == "search" else []

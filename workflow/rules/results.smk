@@ -1,0 +1,120 @@
+"""Results: tidy tables of all runs, then the tables and figures of the paper, each from small files only."""
+
+
+rule collect_runs:
+    input:
+        expand(
+            "<results>/runs/{task}/{method}/seed={seed}/{file}",
+            task=TASKS,
+            method=METHODS,
+            seed=SEEDS,
+            file=["run.json", "history.csv"],
+        ),
+        expand(
+            "<results>/saliency/{task}/{method}/seed={seed}/{attribution}.csv",
+            task=TASKS,
+            method=METHODS,
+            seed=SEEDS,
+            attribution=ATTRIBUTIONS,
+        ),
+        expand("<results>/tuning/{task}/{method}/trials.csv", task=TASKS, method=METHODS),
+    output:
+        runs="<results>/runs.csv",
+        histories="<results>/histories.csv",
+        trials="<results>/trials.csv",
+    log:
+        "<results>/logs/collect_runs.log",
+    benchmark:
+        "<results>/benchmarks/collect_runs.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.collect_settings),
+        code=code("collect_runs"),
+        # The files are too many for a command line; the stage finds them where the inputs say they are.
+        results=lambda wildcards, output: os.path.dirname(output.runs),
+    shell:
+        r"""
+        python -m red_herring.stages.collect_runs \
+            --settings {params.settings:q} \
+            --results {params.results:q} \
+            --runs {output.runs:q} \
+            --histories {output.histories:q} \
+            --trials {output.trials:q} \
+            --log {log:q}
+        """
+
+
+rule render_table:
+    input:
+        runs="<results>/runs.csv",
+        published_tables=study.PUBLISHED_TABLES,
+        published_runs=study.PUBLISHED_RUNS,
+    output:
+        csv="<results>/tables/{task}.csv",
+        markdown="<results>/tables/{task}.md",
+        latex="<results>/tables/{task}.tex",
+    log:
+        "<results>/logs/render_table/{task}.log",
+    benchmark:
+        "<results>/benchmarks/render_table/{task}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.results_settings),
+        code=code("render_table"),
+    shell:
+        r"""
+        python -m red_herring.stages.render_table \
+            --settings {params.settings:q} \
+            --task {wildcards.task} \
+            --runs {input.runs:q} \
+            --published-tables {input.published_tables:q} \
+            --published-runs {input.published_runs:q} \
+            --csv {output.csv:q} \
+            --markdown {output.markdown:q} \
+            --latex {output.latex:q} \
+            --log {log:q}
+        """
+
+
+# What each figure is drawn from; its module in red_herring/results/figures has the same name.
+FIGURES = {
+    "figure_3": expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=SEEDS[0])
+    + expand("<results>/data/{source}/images.npy", source=SOURCES),
+    "figure_4": ["<results>/histories.csv"],
+    "figure_5": expand(
+        "<results>/saliency/{task}/{method}/seed={seed}/gradient.npy", task=TASKS, method=METHODS, seed=SEEDS
+    ),
+    "figure_8": ["<results>/runs.csv"],
+    "figure_a1": ["<results>/trials.csv"],
+}
+
+
+rule render_figure:
+    input:
+        files=lambda wildcards: FIGURES[wildcards.figure],
+    output:
+        pdf="<results>/figures/{figure}.pdf",
+        png="<results>/figures/{figure}.png",
+    log:
+        "<results>/logs/render_figure/{figure}.log",
+    benchmark:
+        "<results>/benchmarks/render_figure/{figure}.tsv"
+    wildcard_constraints:
+        figure="|".join(FIGURES),
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.results_settings),
+        code=code("render_figure", "red_herring.results.figures.{figure}"),
+    shell:
+        r"""
+        python -m red_herring.stages.render_figure \
+            --settings {params.settings:q} \
+            --figure {wildcards.figure} \
+            --files {input.files:q} \
+            --pdf {output.pdf:q} \
+            --png {output.png:q} \
+            --log {log:q}
+        """

@@ -1,0 +1,35 @@
+"""Bayesian search: one job per task and method, on the split and initialisation of one seed."""
+
+
+rule tune:
+    input:
+        split=lambda wildcards: searched(f"<results>/splits/{wildcards.task}/seed={config['tuning']['seed']}.csv"),
+        images=lambda wildcards: searched(prepared("images.npy")(wildcards)),
+        masks=lambda wildcards: searched(prepared("masks.npy")(wildcards)),
+        about=lambda wildcards: searched(prepared("source.json")(wildcards)),
+    output:
+        trials="<results>/tuning/{task}/{method}/trials.csv",
+        best="<results>/tuning/{task}/{method}/best.json",
+    log:
+        "<results>/logs/tune/{task}/{method}.log",
+    benchmark:
+        "<results>/benchmarks/tune/{task}/{method}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    threads: 1
+    params:
+        settings=settings(study.tune_settings, "task", "method"),
+        code=code("tune", "red_herring.methods.{method}"),
+        data=lambda wildcards, input: (
+            ["--split", input.split, "--images", *input.images] if input.split else []
+        ),
+    shell:
+        r"""
+        python -m red_herring.stages.tune \
+            --settings {params.settings:q} \
+            {params.data:q} \
+            --trials {output.trials:q} \
+            --best {output.best:q} \
+            --threads {threads} \
+            --log {log:q}
+        """
