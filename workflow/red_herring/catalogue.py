@@ -80,12 +80,16 @@ def source_card(kind: str) -> SourceCard:
 
 
 def _names(folder: Path, besides: set[str]) -> list[str]:
-    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_") and file.stem not in besides)
+    return sorted(
+        file.stem for file in folder.glob("*.py") if not file.stem.startswith("_") and file.stem not in besides
+    )
 
 
 def _declarations(file: Path, *needed: str) -> dict[str, Any]:
     if not file.is_file():
-        raise StudyError(f"{file.parent.name}/{file.name}: there is no such file; expected one of {_names(file.parent, {'base'})}")
+        raise StudyError(
+            f"{file.parent.name}/{file.name}: there is no such file; expected one of {_names(file.parent, {'base'})}"
+        )
     declared = {}
     for node in ast.parse(file.read_text()).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():

@@ -15,7 +15,8 @@ CLASSES = 2
 @dataclass(frozen=True)
 class Batch:
     """images: float32 [n, 1, size, size] in the source's pixel range. labels: int64 [n]. masks: bool like images, True
-    inside the region of interest."""
+    inside the region of interest.
+    """
 
     images: torch.Tensor
     labels: torch.Tensor

@@ -49,9 +49,7 @@ def full_schema() -> dict[str, Any]:
     for kind in source_kinds():
         card = source_card(kind)
         own = {"properties": common | card.settings, "required": list(card.required), "additionalProperties": False}
-        one_source["allOf"].append(
-            {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": own}
-        )
+        one_source["allOf"].append({"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": own})
     return schema
 
 
@@ -64,8 +62,8 @@ def _method_schema(card: MethodCard) -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "options": _closed({option: {"enum": values} for option, values in card.options.items()}),
-            "search": _closed({name: bounds for name in names}),
-            "hyperparameters": _closed({name: number for name in [*names, BLUR]}),
+            "search": _closed(dict.fromkeys(names, bounds)),
+            "hyperparameters": _closed(dict.fromkeys([*names, BLUR], number)),
         },
     }
 
@@ -88,13 +86,21 @@ def _explain(error: jsonschema.ValidationError) -> str:
     if error.validator == "enum":
         return f"config: {key}: is {given}; allowed are {', '.join(map(str, error.validator_value))}"
     if error.validator == "type":
-        allowed = error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
+        allowed = (
+            error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
+        )
         return f"config: {key}: is {given}; allowed is {allowed}"
     words = {
-        "minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than", "multipleOf": "a multiple of",
-        "minItems": "a list at least as long as", "maxItems": "a list at most as long as", "minLength": "a text at least as long as",
-        "pattern": "text like", "uniqueItems": "a list without repetition, is",
-    }  # fmt: skip
+        "minimum": "at least",
+        "maximum": "at most",
+        "exclusiveMinimum": "more than",
+        "multipleOf": "a multiple of",
+        "minItems": "a list at least as long as",
+        "maxItems": "a list at most as long as",
+        "minLength": "a text at least as long as",
+        "pattern": "text like",
+        "uniqueItems": "a list without repetition:",
+    }
     wanted = f"{words.get(error.validator, error.validator)} {error.validator_value}"
     if error.validator == "oneOf":
         wanted = error.schema.get("description", "one of several forms")
@@ -113,7 +119,9 @@ def _check_references(config: Config) -> None:
         for number, group in enumerate(groups):
             known(f"tasks.{name}.nuisance.groups.{number}.source", group["source"], config["sources"])
         if groups[0]["source"] == groups[1]["source"] and ("group" not in groups[0] or "group" not in groups[1]):
-            raise StudyError(f"config: tasks.{name}.nuisance.groups: both take source {groups[0]['source']!r}; give each a `group`")
+            raise StudyError(
+                f"config: tasks.{name}.nuisance.groups: both take source {groups[0]['source']!r}; give each a `group`"
+            )
         if task["finding"] == task["control"]:
             raise StudyError(f"config: tasks.{name}.control: is {task['control']!r}; it must differ from the finding")
         if (task["mask"]["kind"] == "ellipse") != ("semi_axis" in task["mask"]):
@@ -124,12 +132,21 @@ def _check_ranges(config: Config) -> None:
     for section in ("training", "tuning"):
         burn_in, epochs = config[section]["burn_in"], config[section]["epochs"]
         if burn_in >= epochs:
-            raise StudyError(f"config: {section}.burn_in: is {burn_in}; allowed is less than {section}.epochs, {epochs}")
+            raise StudyError(
+                f"config: {section}.burn_in: is {burn_in}; allowed is less than {section}.epochs, {epochs}"
+            )
     for task in config["study"]["tasks"]:
         for method in config["study"]["methods"]:
             for name, (law, low, high) in search_space(config, task, method).items():
-                if not low < high or (law == "log-uniform" and low <= 0) or (law == "integer" and (low % 1 or high % 1)):
-                    raise StudyError(f"config: search range of {method}'s {name}: is [{low}, {high}]; allowed is a {law} range, low < high")
+                if (
+                    not low < high
+                    or (law == "log-uniform" and low <= 0)
+                    or (law == "integer" and (low % 1 or high % 1))
+                ):
+                    raise StudyError(
+                        f"config: methods.{method}.search.{name}: is [{low}, {high}]; "
+                        f"allowed is a {law} range, low < high"
+                    )
 
 
 def search_space(config: Config, task: str, method: str) -> dict[str, list[Any]]:
@@ -150,12 +167,18 @@ def fixed_hyperparameters(config: Config, task: str, method: str) -> dict[str, f
         given, where = config["methods"].get(method, {}).get("hyperparameters", {}), f"methods.{method}.hyperparameters"
     else:
         rows = [row for row in read_rows(PUBLISHED_HYPERPARAMETERS) if (row["task"], row["method"]) == (task, method)]
-        given = {name: float(value) for name, value in rows[0].items() if name not in ("task", "method") and value} if rows else {}
+        given = (
+            {name: float(value) for name, value in rows[0].items() if name not in ("task", "method") and value}
+            if rows
+            else {}
+        )
         where = f"{PUBLISHED_HYPERPARAMETERS.name}, {task} {method}"
     values = {}
     for name in search_space(config, task, method):
         if name not in given:
-            raise StudyError(f"config: tuning.mode: is {mode!r}, but {where} has no {name!r}; give it or set the mode to search")
+            raise StudyError(
+                f"config: tuning.mode: is {mode!r}, but {where} has no {name!r}; give it or set the mode to search"
+            )
         values[name] = given[name]
     return values
 
@@ -182,7 +205,9 @@ def task_sources(config: Config, task: str) -> list[str]:
 
 def split_settings(config: Config, task: str) -> dict[str, Any]:
     wanted = {key: config["tasks"][task].get(key) for key in ("finding", "control", "ratio", "sizes")}
-    groups = [{key: group.get(key) for key in ("source", "group")} for group in config["tasks"][task]["nuisance"]["groups"]]
+    groups = [
+        {key: group.get(key) for key in ("source", "group")} for group in config["tasks"][task]["nuisance"]["groups"]
+    ]
     return {"task": task, **wanted, "groups": groups}
 
 
@@ -204,9 +229,18 @@ def tune_settings(config: Config, task: str, method: str) -> dict[str, Any]:
     """What `tune` reads; without a search only the hyperparameters to pass on."""
     tuning = config["tuning"]
     if tuning["mode"] != "search":
-        return {"task": task, "method": method, "mode": tuning["mode"], "hyperparameters": fixed_hyperparameters(config, task, method)}
+        return {
+            "task": task,
+            "method": method,
+            "mode": tuning["mode"],
+            "hyperparameters": fixed_hyperparameters(config, task, method),
+        }
     keys = ("mode", "seed", "initial_points", "iterations", "epochs", "burn_in", "patience")
-    return _run_settings(config, task, method) | {key: tuning[key] for key in keys} | {"space": search_space(config, task, method)}
+    return (
+        _run_settings(config, task, method)
+        | {key: tuning[key] for key in keys}
+        | {"space": search_space(config, task, method)}
+    )
 
 
 def train_settings(config: Config, task: str, method: str) -> dict[str, Any]:
@@ -236,5 +270,8 @@ def results_settings(config: Config) -> dict[str, Any]:
     for name in config["study"]["tasks"]:
         task = config["tasks"][name]
         groups = [group["name"] for group in task["nuisance"]["groups"]]
-        tasks[name] = {key: task[key] for key in ("finding", "control", "ratio")} | {"nuisance": task["nuisance"]["name"], "groups": groups}
+        tasks[name] = {key: task[key] for key in ("finding", "control", "ratio")} | {
+            "nuisance": task["nuisance"]["name"],
+            "groups": groups,
+        }
     return {"tasks": tasks, "methods": config["study"]["methods"]}

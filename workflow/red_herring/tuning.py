@@ -112,7 +112,7 @@ def search(
             trial = trials.trials[number - 1]
             if any(not math.isclose(trial[name], hyperparameters[name], rel_tol=1e-9) for name in names):
                 raise StudyError(
-                    f"{trials.path}: trial {number} is not the one that the search proposes; delete this file to start anew"
+                    f"{trials.path}: trial {number} is not what the search proposes; delete this file to start anew"
                 )
         else:
             trial = {"trial": number, **hyperparameters, **objective(hyperparameters, number)}

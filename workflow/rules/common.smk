@@ -12,10 +12,9 @@ sys.path.insert(0, PACKAGES)
 from red_herring import study
 from red_herring.files import StudyError
 from red_herring.provenance import code_digest
+from red_herring.stages import make_runnable
 
-# Stages run as `python -m red_herring.stages.<rule>`: with this Python, unless a conda environment comes before it.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [PACKAGES, os.environ.get("PYTHONPATH")]))
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+make_runnable()
 
 try:
     study.check(config)

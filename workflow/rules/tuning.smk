@@ -20,9 +20,7 @@ rule tune:
     params:
         settings=settings(study.tune_settings, "task", "method"),
         code=code("tune", "red_herring.methods.{method}"),
-        data=lambda wildcards, input: (
-            ["--split", input.split, "--images", *input.images] if input.split else []
-        ),
+        data=lambda wildcards, input: (["--split", input.split, "--images", *input.images] if input.split else []),
     shell:
         r"""
         python -m red_herring.stages.tune \

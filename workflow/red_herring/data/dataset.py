@@ -38,7 +38,9 @@ class Dataset:
         return Dataset(self.levels.numpy(), roi.dilate(self.masks.numpy(), sigma), self.table, (self.low, self.high))
 
     def subset(self, rows: np.ndarray) -> Dataset:
-        return Dataset(self.levels[rows].numpy(), self.masks[rows].numpy(), self.table.iloc[rows], (self.low, self.high))
+        return Dataset(
+            self.levels[rows].numpy(), self.masks[rows].numpy(), self.table.iloc[rows], (self.low, self.high)
+        )
 
     def batch(self, rows: torch.Tensor | slice, device: torch.device | str = "cpu") -> Batch:
         levels = self.levels[rows].to(device)
@@ -63,7 +65,7 @@ def load(split: pd.DataFrame, folders: Collection[Path], mask: dict[str, Any], n
     about = {folder.name: read_json(folder / "source.json") for folder in folders}
     shapes = {(entry["size"], tuple(entry["pixel_range"])) for entry in about.values()}
     if len(shapes) != 1:
-        raise StudyError(f"sources {', '.join(about)}: their size and pixel range differ, {sorted(shapes)}; a task needs one")
+        raise StudyError(f"sources {', '.join(about)}: their size or pixel range differ, {sorted(shapes)}")
     (size, pixel_range) = shapes.pop()
     images = {folder.name: np.load(folder / "images.npy", mmap_mode="r") for folder in folders}
     stored = {folder.name: np.load(folder / "masks.npy", mmap_mode="r") for folder in folders}
@@ -93,6 +95,6 @@ def check_masks(data: Dataset) -> None:
     if empty.any():
         first = data.table["image"].iloc[int(empty.nonzero()[0])]
         raise StudyError(
-            f"{first}: its ROI mask is empty, as in {int(empty.sum())} of {int((data.labels == 1).sum())} positive training "
-            f"images, and the method needs one; give masks for all positives or use a mask of kind ellipse"
+            f"{first}: its ROI mask is empty, as in {int(empty.sum())} of {int((data.labels == 1).sum())} positive "
+            f"training images, and the method needs one; give masks for all positives or use a mask of kind ellipse"
         )

@@ -54,5 +54,7 @@ def to_square(pixels: np.ndarray, size: int) -> np.ndarray:
     square = pixels[top : top + side, left : left + side]
     if side == size:
         return square
-    resized = Image.fromarray(np.ascontiguousarray(square, dtype=np.float32)).resize((size, size), Image.Resampling.BILINEAR)
+    resized = Image.fromarray(np.ascontiguousarray(square, dtype=np.float32)).resize(
+        (size, size), Image.Resampling.BILINEAR
+    )
     return np.asarray(resized)

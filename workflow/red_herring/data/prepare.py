@@ -35,7 +35,11 @@ def prepare(
         return levels, None if mask is None else (to_square(mask.astype(np.float32), size) >= 0.5).astype(np.uint8)
 
     quarantine = {}
-    with replacing(images_path) as images_file, replacing(masks_path) as masks_file, ThreadPoolExecutor(threads) as pool:
+    with (
+        replacing(images_path) as images_file,
+        replacing(masks_path) as masks_file,
+        ThreadPoolExecutor(threads) as pool,
+    ):
         stored = _open(images_file, (count, size, size))
         masks = _open(masks_file, (count if source.has_masks else 0, size, size))
         names = iter(images)
@@ -63,7 +67,9 @@ def _open(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
 
 
-def _in_order(pool: ThreadPoolExecutor, work: Callable[[str], Any], names: Iterator[str], ahead: int) -> Iterator[tuple]:
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[str], Any], names: Iterator[str], ahead: int
+) -> Iterator[tuple]:
     """(name, work(name)) in order, with at most `ahead` results waiting."""
     waiting = [(name, pool.submit(work, name)) for name in islice(names, ahead)]
     while waiting:

@@ -92,7 +92,9 @@ def cell_counts(sizes: Sizes, ratio: float) -> dict[Cell, int]:
     }
 
 
-def draw(candidates: pd.DataFrame, ratio: float, seed: int, sizes: Sizes | None = None, task: str = "task") -> pd.DataFrame:
+def draw(
+    candidates: pd.DataFrame, ratio: float, seed: int, sizes: Sizes | None = None, task: str = "task"
+) -> pd.DataFrame:
     """One split of `candidates`, drawn with `seed`, in which no patient straddles two splits.
 
     candidates: source, image, row, patient, label (0/1), nuisance (0/1); one row per image, patients named uniquely.
@@ -104,25 +106,28 @@ def draw(candidates: pd.DataFrame, ratio: float, seed: int, sizes: Sizes | None 
     have = {cell: int(cells.get(cell, 0)) for cell in [(0, 0), (0, 1), (1, 0), (1, 1)]}
     per_cell = min(have.values())
     wanted = sizes or largest_sizes(per_cell)
+    if wanted.valid < 4:
+        smallest = _name(min(have, key=have.get))
+        raise StudyError(f"{task}: its smallest cell, {smallest}, has {per_cell} images; {_TOO_SMALL}")
     counts = cell_counts(wanted, ratio)
-    if sizes is None and wanted.valid < 4:
-        raise StudyError(f"{task}: its smallest cell ({_name(min(have, key=have.get))}) has {per_cell} images; {_TOO_SMALL}")
     for cell, available in have.items():
         needed = sum(counts[split, *cell] for split in SPLITS)
         if needed > available:
-            raise StudyError(f"{task}: {_name(cell)} has {available} images but ratio {ratio} needs {needed}; {_TOO_SMALL}")
+            raise StudyError(
+                f"{task}: {_name(cell)} has {available} images but ratio {ratio} needs {needed}; {_TOO_SMALL}"
+            )
 
     random = np.random.default_rng(seed)
     split_of = _assign_patients(candidates, counts, random)
     assigned = candidates.assign(split=candidates["patient"].map(split_of)).dropna(subset="split")
-    groups = {cell: rows for cell, rows in assigned.groupby(["split", "label", "nuisance"])}
+    groups = dict(list(assigned.groupby(["split", "label", "nuisance"])))
     found = {cell: len(groups.get(cell, ())) for cell in counts}
     if any(found[cell] < counts[cell] for cell in counts):
         if sizes is not None:
             cell = min(counts, key=lambda cell: found[cell] - counts[cell])
             raise StudyError(
-                f"{task}: {_name(cell[1:])} gives the {cell[0]} split {found[cell]} of {counts[cell]} images when no patient "
-                f"may straddle splits; {_TOO_SMALL}"
+                f"{task}: {_name(cell[1:])} gives the {cell[0]} split {found[cell]} of {counts[cell]} images, as no "
+                f"patient may straddle splits; {_TOO_SMALL}"
             )
         counts = _shrink(counts, found, ratio, per_cell, task)
     drawn = [groups[cell].iloc[random.permutation(found[cell])[:number]] for cell, number in counts.items() if number]
@@ -150,9 +155,7 @@ def _name(cell: tuple[int, int]) -> str:
     return f"label {cell[0]} in nuisance group {cell[1]}"
 
 
-def _assign_patients(
-    candidates: pd.DataFrame, counts: dict[Cell, int], random: np.random.Generator
-) -> dict[str, str]:
+def _assign_patients(candidates: pd.DataFrame, counts: dict[Cell, int], random: np.random.Generator) -> dict[str, str]:
     """Give each patient to one split, at random in proportion to how many of its images each split still lacks.
 
     Patients with many images go first, ties in random order, so that the small ones fill the gaps. A patient of whose
@@ -164,7 +167,9 @@ def _assign_patients(
     np.add.at(images, (patient_index, cell_index), 1)
     shuffled = random.permutation(len(names))
     order = shuffled[np.argsort(-images[shuffled].sum(axis=1), kind="stable")]
-    lacking = np.array([[counts[split, label, nuisance] for label in (0, 1) for nuisance in (0, 1)] for split in SPLITS])
+    lacking = np.array(
+        [[counts[split, label, nuisance] for label in (0, 1) for nuisance in (0, 1)] for split in SPLITS]
+    )
     # An urn: a split's chance is the number of this patient's images that it lacks, weighted by how much it lacks.
     draws = random.random(len(names))
     split_of = {}

@@ -1,7 +1,7 @@
 """Ways to train the classifier, one file each.
 
-A file declares TITLE, APPROACH, CITATION, NEEDS_MASK, HYPERPARAMETERS (its own, besides `lr`, with law and search range)
-and, if it has any, OPTIONS, all as literals (`red_herring.catalogue` reads them); and it holds a class `Method`.
+A file declares TITLE, APPROACH, CITATION, NEEDS_MASK, HYPERPARAMETERS (its own, besides `lr`, with law and range) and,
+if it has any, OPTIONS, all as literals (`red_herring.catalogue` reads them); and it holds a class `Method`.
 """
 
 from __future__ import annotations

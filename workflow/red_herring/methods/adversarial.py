@@ -29,7 +29,7 @@ HIDDEN = 1024
 
 
 class Discriminator(nn.Sequential):
-    """Features [n, d] to the logit that they come from a masked image, [n]: three hidden layers of 1024, spectral norm."""
+    """Features [n, d] to logits [n], positive for masked images: three hidden layers of 1024 with spectral norm."""
 
     def __init__(self, features: int):
         layers: list[nn.Module] = []

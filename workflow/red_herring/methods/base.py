@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from red_herring.model import Batch
 
 
-
 class Method(ABC):
     """Trains a classifier by minimising classification + lambda * penalty with Adam.
 

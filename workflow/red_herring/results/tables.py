@@ -18,10 +18,13 @@ BASELINE = "classification"
 
 def published(task: str, tables: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """auc_mean, auc_sd, iou_mean, iou_sd by method: as printed in the paper's tables, and where it prints none (the
-    synthetic task) recomputed from the authors' released runs; no rows for other tasks."""
+    synthetic task) recomputed from the authors' released runs; no rows for other tasks.
+    """
     printed = tables[tables["task"] == task].set_index("method")
     if len(printed):
-        return printed[["auc_mean", "auc_std", "iou_mean", "iou_std"]].rename(columns=lambda name: name.replace("std", "sd"))
+        return printed[["auc_mean", "auc_std", "iou_mean", "iou_std"]].rename(
+            columns=lambda name: name.replace("std", "sd")
+        )
     grouped = runs[runs["task"] == task].groupby("method")
     columns = {"auc": grouped["test_auc"], "iou": grouped["iou_gradient"]}
     parts = {f"{name}_mean": column.mean() for name, column in columns.items()}
@@ -38,7 +41,11 @@ def summarise(runs: pd.DataFrame, methods: Sequence[str], reference: pd.DataFram
     rows = []
     for method in methods:
         own = runs[runs["method"] == method]
-        row = {"group": TABLE_GROUP.get(cards[method].approach, cards[method].approach), "method": method, "n": len(own)}
+        row = {
+            "group": TABLE_GROUP.get(cards[method].approach, cards[method].approach),
+            "method": method,
+            "n": len(own),
+        }
         for name, column in {"auc": "test_auc", "iou": "iou_gradient", "iop": "iop_gradient"}.items():
             row |= {f"{name}_mean": own[column].mean(), f"{name}_sd": own[column].std()}
         row |= {name: own[name].mean() for name in ("chance_iou", "chance_iop")}
@@ -86,9 +93,10 @@ def _rows(table: pd.DataFrame, bold: str, plus_minus: str) -> list[list[str]]:
 
 
 def _notes(seeds: int) -> str:
+    spread = f"Mean ± sample standard deviation over {seeds} seeds" if seeds > 1 else "One seed"
     return (
-        f"Mean ± sample standard deviation over {seeds} seed{'s' if seeds != 1 else ''}, test images at the epoch of lowest validation loss. "
-        "IoU: input gradient against the ROI mask, positive test images. Bold: beats Classification and is better than chance."
+        f"{spread}; test images, at the epoch of lowest validation loss. IoU: input gradient against the ROI mask, "
+        "positive test images. Bold: beats Classification and is better than chance."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import hypergeom
+from scipy.special import gammaln
 
 
 def binarise(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -23,7 +23,8 @@ def binarise(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 def overlap(binary: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
     """Per image: iou, iop (intersection over predicted) and iot (intersection over true) of binary maps with masks,
-    bool [n, height, width], none empty."""
+    bool [n, height, width], none empty.
+    """
     axes = (1, 2)
     intersection = (binary & masks).sum(axis=axes)
     union = (binary | masks).sum(axis=axes)
@@ -42,9 +43,14 @@ def chance(mask_pixels: int, pixels: int) -> tuple[float, float]:
     The intersection k of two sets of p among P pixels is hypergeometric, so IoP = p / P = a and
     IoU = E[k / (2p - k)], about a / (2 - a).
     """
-    k = np.arange(max(0, 2 * mask_pixels - pixels), mask_pixels + 1)
-    probability = hypergeom.pmf(k, pixels, mask_pixels, mask_pixels)
-    return float(np.sum(probability * k / (2 * mask_pixels - k))), mask_pixels / pixels
+    p, others = mask_pixels, pixels - mask_pixels
+    k = np.arange(max(0, p - others), p + 1)
+    probability = np.exp(_log_choose(p, k) + _log_choose(others, p - k) - _log_choose(pixels, p))
+    return float(np.sum(probability * k / (2 * p - k))), p / pixels
+
+
+def _log_choose(n: int, k: np.ndarray | int) -> np.ndarray:
+    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - np.asarray(k) + 1)
 
 
 def localise(maps: np.ndarray, masks: np.ndarray) -> pd.DataFrame:

@@ -1,1 +1,15 @@
 """One module per rule of the workflow: parse the arguments, call the library, write the outputs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def make_runnable() -> None:
+    """Let the commands that this process starts find the package and, behind a conda environment's, this Python."""
+    packages = str(Path(__file__).parents[2])
+    python_path = [packages, *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(python_path)
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

@@ -51,10 +51,14 @@ if __name__ == "__main__":
     arguments = command.parser(__doc__)
     arguments.add_argument("--attribution", required=True)
     arguments.add_argument("--split", type=Path, required=True, help="input: CSV of draw_splits")
-    arguments.add_argument("--images", type=Path, nargs="+", required=True, help="input: images.npy of each source, the rest beside it")
+    arguments.add_argument(
+        "--images", type=Path, nargs="+", required=True, help="input: images.npy of each source, the rest beside it"
+    )
     arguments.add_argument("--model", type=Path, required=True, help="input: safetensors of train")
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--scores", type=Path, required=True, help="output: CSV, one row per image")
-    arguments.add_argument("--means", type=Path, required=True, help="output: NPY [3, height, width], mean map, image, mask")
+    arguments.add_argument(
+        "--means", type=Path, required=True, help="output: NPY [3, height, width], mean map, image, mask"
+    )
     arguments.add_argument("--threads", type=int, default=1)
     command.run(main, arguments)

@@ -18,13 +18,17 @@ from red_herring.files import StudyError
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Arguments of every stage: --settings, a JSON object, and --log."""
     arguments = argparse.ArgumentParser(description=description)
-    arguments.add_argument("--settings", type=json.loads, required=True, help="what the stage reads of the study, as JSON")
-    arguments.add_argument("--log", type=Path, help="file for the progress and for library messages; without it the terminal")
+    arguments.add_argument(
+        "--settings", type=json.loads, required=True, help="what the stage reads of the study, as JSON"
+    )
+    arguments.add_argument(
+        "--log", type=Path, help="file for the progress and for library messages; without it the terminal"
+    )
     return arguments
 
 
 def run(stage: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
-    """Run a stage; what the user can put right ends it with one sentence on the terminal and in the log, and status 1."""
+    """Run a stage; what the user can put right ends it with one sentence on the terminal and in the log, status 1."""
     given = arguments.parse_args()
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w")
     if given.log:
@@ -40,7 +44,11 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: argparse.Argumen
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT):
             raise
-        _fail(f"{error.filename or 'output'}: {os.strerror(error.errno)}; put that right and run again", terminal, given.log)
+        _fail(
+            f"{error.filename or 'output'}: {os.strerror(error.errno)}; put that right and run again",
+            terminal,
+            given.log,
+        )
     except Exception as error:
         traceback.print_exc()
         _fail(f"{type(error).__name__}: {error} (the log has the details)", terminal, given.log)

@@ -20,7 +20,9 @@ def main(given: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser(__doc__)
     arguments.add_argument("--split", type=Path, required=True, help="input: CSV of draw_splits")
-    arguments.add_argument("--images", type=Path, nargs="+", required=True, help="input: images.npy of each source, the rest beside it")
+    arguments.add_argument(
+        "--images", type=Path, nargs="+", required=True, help="input: images.npy of each source, the rest beside it"
+    )
     arguments.add_argument("--hyperparameters", type=Path, required=True, help="input: best.json of tune")
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--model", type=Path, required=True, help="output: safetensors")

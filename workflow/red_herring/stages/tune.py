@@ -16,7 +16,9 @@ from red_herring.stages import command
 def main(given: argparse.Namespace) -> None:
     settings = given.settings
     if settings["mode"] != "search":
-        trials = pd.DataFrame(columns=["trial", *settings["hyperparameters"], "status", "valid_auc", "best_epoch", "epochs"])
+        trials = pd.DataFrame(
+            columns=["trial", *settings["hyperparameters"], "status", "valid_auc", "best_epoch", "epochs"]
+        )
         chosen = {"trial": None, "hyperparameters": settings["hyperparameters"], "valid_auc": None, "on_bound": []}
     else:
         trials, chosen = _search(given)
@@ -48,7 +50,9 @@ def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
 if __name__ == "__main__":
     arguments = command.parser(__doc__)
     arguments.add_argument("--split", type=Path, help="input: CSV of draw_splits for the search's seed")
-    arguments.add_argument("--images", type=Path, nargs="+", help="input: images.npy of each source, the rest beside it")
+    arguments.add_argument(
+        "--images", type=Path, nargs="+", help="input: images.npy of each source, the rest beside it"
+    )
     arguments.add_argument("--trials", type=Path, required=True, help="output: CSV, one row per trial")
     arguments.add_argument("--best", type=Path, required=True, help="output: JSON, the hyperparameters to use")
     arguments.add_argument("--threads", type=int, default=1)

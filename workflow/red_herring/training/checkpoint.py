@@ -34,7 +34,8 @@ def save(folder: Path, epoch: int, state: Any, fingerprint: str) -> None:
 
 def load_latest(folder: Path, fingerprint: str) -> tuple[int, Any] | None:
     """The newest whole checkpoint as (epoch, state), or None. Broken ones and those of other settings are passed over,
-    and the log says so."""
+    and the log says so.
+    """
     for description in sorted(folder.glob("epoch=*.json"), reverse=True):
         file = description.with_suffix(".safetensors")
         try:

@@ -32,7 +32,8 @@ class Diverged(StudyError):
 @dataclass(frozen=True)
 class Recipe:
     """How long and with what. burn_in: epochs at the start that cannot be the best one. patience: epochs without a
-    better validation loss after which training stops; None: never. device: `auto` is CUDA when there is one."""
+    better validation loss after which training stops; None: never. device: `auto` is CUDA when there is one.
+    """
 
     width: int
     epochs: int
@@ -45,7 +46,8 @@ class Recipe:
 @dataclass(frozen=True)
 class Fitted:
     """history: one dict per epoch (epoch from 1, train_* losses, valid_loss, valid_auc). best_epoch: the one with the
-    lowest validation loss after burn-in, whose weights `model` has."""
+    lowest validation loss after burn-in, whose weights `model` has.
+    """
 
     model: ResNet18
     history: list[dict[str, float]]
@@ -103,7 +105,9 @@ def fit(
         valid_loss = cross_entropy(logits, valid.labels)
         for name, value in {**losses, "valid_loss": valid_loss}.items():
             if not math.isfinite(value):
-                raise Diverged(f"{method}: {name} is {value} in epoch {epoch} with {hyperparameters}; try a smaller lr or lambda")
+                raise Diverged(
+                    f"{method}: {name} is {value} in epoch {epoch} with {hyperparameters}; try a smaller lr or lambda"
+                )
         history.append({"epoch": epoch, **losses, "valid_loss": valid_loss, "valid_auc": auc(logits, valid.labels)})
         if epoch > recipe.burn_in and (best_epoch == 0 or valid_loss < history[best_epoch - 1]["valid_loss"]):
             best_epoch = epoch
@@ -112,7 +116,12 @@ def fit(
             state = {"model": model.state_dict(), "method": trainer.state_dict(), "history": history}
             state |= {"best_epoch": best_epoch, "best_weights": best_weights}
             checkpoint.save(resume, epoch, state, fingerprint)
-        log.info("epoch %d/%d  %s", epoch, recipe.epochs, "  ".join(f"{k} {v:.4f}" for k, v in history[-1].items() if k != "epoch"))
+        log.info(
+            "epoch %d/%d  %s",
+            epoch,
+            recipe.epochs,
+            "  ".join(f"{k} {v:.4f}" for k, v in history[-1].items() if k != "epoch"),
+        )
         progress.set_postfix(valid_auc=f"{history[-1]['valid_auc']:.3f}")
         progress.update()
     progress.close()

@@ -61,7 +61,12 @@ class Run:
             log.warning("%s", error)
             return {"status": "failed", "valid_auc": None, "best_epoch": None, "epochs": None}
         best = max(fitted.history, key=lambda epoch: epoch["valid_auc"])
-        return {"status": "ok", "valid_auc": best["valid_auc"], "best_epoch": best["epoch"], "epochs": len(fitted.history)}
+        return {
+            "status": "ok",
+            "valid_auc": best["valid_auc"],
+            "best_epoch": best["epoch"],
+            "epochs": len(fitted.history),
+        }
 
     def final(
         self, hyperparameters_file: Path, resume: Path, model: Path, history: Path, predictions: Path, record: Path
@@ -70,9 +75,14 @@ class Run:
         start = time.monotonic()
         hyperparameters = read_json(hyperparameters_file)["hyperparameters"]
         fitted = self._fit(hyperparameters, resume, "train")
-        logits = {data: predict(fitted.model, data, self.settings["batch_size"], self._device) for data in (self.valid, self.test)}
+        logits = {
+            data: predict(fitted.model, data, self.settings["batch_size"], self._device)
+            for data in (self.valid, self.test)
+        }
         valid_auc, test_auc = (auc(values, data.labels) for data, values in logits.items())
-        write_bytes(model, safetensors.torch.save({k: v.cpu().contiguous() for k, v in fitted.model.state_dict().items()}))
+        write_bytes(
+            model, safetensors.torch.save({k: v.cpu().contiguous() for k, v in fitted.model.state_dict().items()})
+        )
         write_text(history, pd.DataFrame(fitted.history).to_csv(index=False))
         tables = [prediction_table(values, data) for data, values in logits.items()]
         write_text(predictions, pd.concat(tables).to_csv(index=False))

@@ -60,6 +60,8 @@ class Source(base.Source):
         import torchxrayvision  # 8 s and 800 MB: only where its data sets are asked for
 
         if self.csvpath is not None:
+            if not Path(self.csvpath).is_file():
+                raise StudyError(f"{self.csvpath}: there is no such file; mend `csvpath` in config.yaml")
             arguments["csvpath"] = self.csvpath
         data_set = getattr(torchxrayvision.datasets, self.dataset_class)
         with warnings.catch_warnings():
@@ -67,7 +69,5 @@ class Source(base.Source):
             try:
                 # It insists on a folder, but reads only the tables at this point.
                 return data_set(imgpath=".", views=self.views, **arguments)
-            except FileNotFoundError as error:
-                raise StudyError(f"{self.csvpath}: there is no such file; mend `csvpath` in config.yaml") from error
             except KeyError as error:
                 raise StudyError(f"{self.csvpath}: has no column {error}, which {self.dataset_class} needs") from error

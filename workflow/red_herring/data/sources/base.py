@@ -27,7 +27,8 @@ class Source(ABC):
     @abstractmethod
     def index(self) -> pd.DataFrame:
         """One row per image, all values strings: image (unique), patient, group (such as the view), findings (joined
-        by `|`)."""
+        by `|`).
+        """
 
     def check(self) -> None:  # noqa: B027 - a generated source has nothing to check
         """Raise StudyError when the images cannot be read at all, say for want of a folder."""
@@ -73,4 +74,6 @@ def check_index(index: pd.DataFrame, source: str) -> None:
         raise StudyError(f"source {source}: its metadata list no image")
     twice = index["image"][index["image"].duplicated()]
     if len(twice):
-        raise StudyError(f"source {source}: {twice.iloc[0]!r} stands in two rows of its metadata, as do {len(twice) - 1} others; each image once")
+        raise StudyError(
+            f"source {source}: image {twice.iloc[0]!r} has two rows in its metadata, as have {len(twice) - 1} others"
+        )

@@ -12,7 +12,11 @@ import pandas as pd
 from red_herring.data.sources import base
 
 SETTINGS = {
-    "images_per_cell": {"type": "integer", "minimum": 4, "description": "images of each count of crosses and side of the box"},
+    "images_per_cell": {
+        "type": "integer",
+        "minimum": 4,
+        "description": "images of each count of crosses and side of the box",
+    },
     "seed": {"type": "integer", "minimum": 0, "description": "draws the images"},
 }
 REQUIRED = ["images_per_cell", "seed"]

@@ -30,7 +30,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         for split, split_title in SPLITS.items():
             for label in (0, 1):
                 axes = next(panels)
-                cell = splits[name].query("split == @split and label == @label")
+                cell = splits[name][(splits[name]["split"] == split) & (splits[name]["label"] == label)]
                 groups = cell["nuisance"].value_counts()
                 share = groups.max() / len(cell)
                 example = cell[cell["nuisance"] == groups.idxmax()].iloc[0]

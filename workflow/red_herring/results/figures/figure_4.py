@@ -26,7 +26,12 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
             low, high = (curve["mean"] - spread).clip(0, 1), (curve["mean"] + spread).clip(0, 1)
             axes.fill_between(curve.index, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.axhline(0.5, color="grey", linewidth=0.6, linestyle=":")
-        axes.set(title=f"{task} (n = {rows['seed'].nunique()} seeds)", xlabel="epoch", ylabel="validation AUC", ylim=(-0.03, 1.03))
+        axes.set(
+            title=f"{task} (n = {rows['seed'].nunique()} seeds)",
+            xlabel="epoch",
+            ylabel="validation AUC",
+            ylim=(-0.03, 1.03),
+        )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = next(iter(panels.values())).get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3 if len(panels) == 1 else 6)

@@ -27,7 +27,12 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
             )  # fmt: skip
         axes.axhline(0.5, color="grey", linewidth=0.6, linestyle=":")
         axes.axvline(rows["chance_iou"].mean(), color="grey", linewidth=0.6, linestyle=":")
-        axes.set(title=f"{task} (n = {len(rows)} runs)", xlabel="test IoU (input gradient)", ylabel="test AUC", ylim=(-0.03, 1.03))
+        axes.set(
+            title=f"{task} (n = {len(rows)} runs)",
+            xlabel="test IoU (input gradient)",
+            ylabel="test AUC",
+            ylim=(-0.03, 1.03),
+        )
         axes.set_xlim(left=0)
     handles, labels = next(iter(panels.values())).get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3 if len(panels) == 1 else 6)

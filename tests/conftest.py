@@ -1,0 +1,62 @@
+"""What the tests share: the checkout, the real images if they are there, small data sets and command lines."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+REAL_IMAGES = Path(os.environ.get("RED_HERRING_IMAGES", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_images() -> Path:
+    """The folder of real chest X-rays; the test is skipped without it."""
+    if not (REAL_IMAGES / "kermany").is_dir():
+        pytest.skip(f"no real chest X-rays at {REAL_IMAGES}; set RED_HERRING_IMAGES to their folder")
+    return REAL_IMAGES
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """Run a stage as the rules do, in a process of its own: stage(name, *arguments) -> CompletedProcess."""
+
+    def run(name: str, *arguments: object, **options) -> subprocess.CompletedProcess:
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", f"red_herring.stages.{name}", *map(str, arguments)]
+        return subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, **options
+        )
+
+    return run
+
+
+@pytest.fixture
+def tiny_data():
+    """A function that makes a Dataset of `n` noisy images whose label shows inside the mask and, as a shortcut, outside."""
+    from red_herring.data.dataset import Dataset
+
+    def make(n: int = 32, size: int = 16, seed: int = 0) -> Dataset:
+        random = np.random.default_rng(seed)
+        levels = random.integers(0, 120, (n, size, size), dtype=np.uint8)
+        labels = np.arange(n) % 2
+        masks = np.zeros((n, size, size), bool)
+        masks[:, 4:10, 4:10] = True
+        levels[labels == 1, 5:8, 5:8] = 255
+        levels[labels == 1, -2:, -2:] = 200
+        rows = np.arange(n)
+        table = pd.DataFrame(
+            {
+                "source": "tiny", "image": [f"image{row}" for row in rows], "row": rows,
+                "patient": [f"p{row}" for row in rows], "label": labels, "nuisance": labels, "split": "train",
+            }
+        )  # fmt: skip
+        return Dataset(levels, masks, table, (0.0, 1.0))
+
+    return make

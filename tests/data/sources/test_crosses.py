@@ -1,0 +1,63 @@
+"""The synthetic images."""
+
+import numpy as np
+import pytest
+from red_herring.data.sources import crosses, open_source
+from scipy import ndimage
+
+
+@pytest.fixture(scope="module")
+def source():
+    return open_source("crosses", {"images_per_cell": 50, "seed": 0})
+
+
+def test_the_index_holds_every_cell(source):
+    cells = source.index().groupby(["findings", "group"]).size()
+    assert cells.to_dict() == {(finding, side): 50 for finding in crosses.COUNTS for side in crosses.SIDES}
+    assert source.index()["image"].is_unique
+
+
+def test_images_depend_on_nothing_but_seed_and_name(source):
+    again = open_source("crosses", {"images_per_cell": 50, "seed": 0})
+    other = open_source("crosses", {"images_per_cell": 50, "seed": 1})
+    name = source.index()["image"][7]
+    np.testing.assert_array_equal(source.read(name)[0], again.read(name)[0])
+    assert not np.array_equal(source.read(name)[0], other.read(name)[0])
+
+
+def test_the_box_is_where_its_group_says_and_never_in_the_mask(source):
+    for _, image in source.index().groupby(["findings", "group"]).head(20).iterrows():
+        pixels, mask = source.read(image["image"])
+        columns = slice(0, 3) if image["group"] == "left" else slice(25, 28)
+        assert (pixels[21:23, columns] == 255).all()
+        # What is white and outside the mask is the box: 6 pixels, less those where a cross lies over it.
+        outside = (pixels > 0) & ~mask.astype(bool)
+        assert outside.sum() == 6 - mask[21:23, columns].sum()
+        assert set(np.unique(pixels)) == {0, 255}
+
+
+def test_crosses_have_the_geometry_of_the_paper():
+    random = np.random.default_rng(0)
+    centres = []
+    for _ in range(300):
+        mask = crosses.draw_crosses(1, random)
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        arm = (len(rows) - 1) // 2
+        assert arm in (3, 4)
+        assert len(rows) == len(columns) == 2 * arm + 1
+        assert mask.sum() == 4 * arm + 1
+        centres.append((rows[arm], columns[arm]))
+        assert mask[rows[arm]].sum() == mask[:, columns[arm]].sum() == 2 * arm + 1
+    centres = np.array(centres)
+    assert centres.min() == 3
+    assert centres.max() == 24
+
+
+def test_two_crosses_never_share_a_row_or_column_centre():
+    random = np.random.default_rng(1)
+    for _ in range(200):
+        mask = crosses.draw_crosses(2, random)
+        lines = [np.flatnonzero(mask.sum(axis) >= 7) for axis in (0, 1)]
+        arms = ndimage.convolve(mask, np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8), mode="constant")
+        assert (arms == 5).sum() >= 2, "two centres with four neighbours each"
+        assert all(len(line) >= 1 for line in lines)

@@ -1,0 +1,90 @@
+"""Images of a drawn split in memory."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from red_herring.data.dataset import check_masks, load
+from red_herring.files import StudyError, write_json
+
+
+def prepared(folder, name, levels, masks=None, pixel_range=(-1024.0, 1024.0)):
+    (folder / name).mkdir()
+    np.save(folder / name / "images.npy", levels)
+    np.save(folder / name / "masks.npy", np.zeros((0, *levels.shape[1:]), np.uint8) if masks is None else masks)
+    write_json(folder / name / "source.json", {"size": levels.shape[1], "pixel_range": pixel_range})
+    return folder / name
+
+
+@pytest.fixture
+def two_sources(tmp_path):
+    levels = np.arange(2 * 4 * 9, dtype=np.uint8).reshape(2, 4, 3, 3)
+    masks = np.zeros((4, 3, 3), np.uint8)
+    masks[2, 1, 1] = 1
+    return levels, [prepared(tmp_path, "a", levels[0], masks), prepared(tmp_path, "b", levels[1], masks)]
+
+
+SPLIT = pd.DataFrame(
+    {
+        "source": ["b", "a", "b", "a"], "image": list("wxyz"), "row": [3, 0, 2, 2], "patient": list("wxyz"),
+        "label": [0, 1, 1, 1], "nuisance": [1, 0, 1, 0], "split": ["train", "train", "train", "test"],
+    }
+)  # fmt: skip
+
+
+def test_rows_come_from_their_source_in_the_order_of_the_split(two_sources):
+    levels, folders = two_sources
+    train, test = load(SPLIT, folders, {"kind": "source"}, ["train", "test"])
+    np.testing.assert_array_equal(train.levels, np.stack([levels[1, 3], levels[0, 0], levels[1, 2]]))
+    np.testing.assert_array_equal(test.levels, levels[0, 2:3])
+    assert train.labels.tolist() == [0, 1, 1]
+    assert train.masks.flatten(1).sum(1).tolist() == [0, 0, 1]
+
+
+def test_levels_become_the_pixel_range_and_batches_follow_the_order(two_sources):
+    levels, folders = two_sources
+    (train,) = load(SPLIT, folders, {"kind": "ellipse", "semi_axis": 0.4}, ["train"])
+    first, second = train.batches(2, order=torch.tensor([2, 0, 1]))
+    assert (first.images.shape, second.images.shape) == ((2, 1, 3, 3), (1, 1, 3, 3))
+    expected = (2 * levels[1, 2] / 255 - 1) * 1024  # torchxrayvision's normalize
+    np.testing.assert_allclose(first.images[0, 0], expected, rtol=1e-5)
+    assert first.labels.tolist() == [1, 0]
+    assert first.masks.dtype == torch.bool
+    assert first.masks[0, 0].tolist() == [[False, True, False], [True, True, True], [False, True, False]]
+
+
+def test_normalisation_is_torchxrayvisions(two_sources):
+    import torchxrayvision
+
+    levels, folders = two_sources
+    (train,) = load(SPLIT, folders, {"kind": "ellipse", "semi_axis": 0.4}, ["train"])
+    theirs = torchxrayvision.utils.normalize(levels[1, 3].astype(np.float32), 255)
+    np.testing.assert_allclose(train.batch(slice(0, 1)).images[0, 0], theirs, rtol=1e-5, atol=1e-3)
+
+
+def test_dilation_leaves_the_original_alone(two_sources):
+    (train,) = load(SPLIT, two_sources[1], {"kind": "source"}, ["train"])
+    assert train.dilated(0.5).masks[2].all()
+    assert train.masks[2].sum() == 1
+    assert train.dilated(0) is train
+
+
+def test_a_source_without_masks_needs_another_kind(tmp_path):
+    folder = prepared(tmp_path, "a", np.zeros((4, 3, 3), np.uint8))
+    with pytest.raises(StudyError, match="source a: has no masks of its own"):
+        load(SPLIT.query("source == 'a'"), [folder], {"kind": "source"}, ["train"])
+
+
+def test_sources_of_a_task_must_fit_together(tmp_path):
+    folders = [
+        prepared(tmp_path, "a", np.zeros((4, 3, 3), np.uint8)),
+        prepared(tmp_path, "b", np.zeros((4, 5, 5), np.uint8)),
+    ]
+    with pytest.raises(StudyError, match="size or pixel range differ"):
+        load(SPLIT, folders, {"kind": "ellipse", "semi_axis": 0.4}, ["train"])
+
+
+def test_a_positive_without_a_mask_is_named(two_sources):
+    (train,) = load(SPLIT, two_sources[1], {"kind": "source"}, ["train"])
+    with pytest.raises(StudyError, match=r"^x: its ROI mask is empty, as in 1 of 2 positive training images"):
+        check_masks(train)

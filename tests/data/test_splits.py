@@ -1,0 +1,170 @@
+"""The controlled shift."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from red_herring.data.splits import SPLITS, Sizes, cell_counts, count_cells, draw, largest_sizes, pool
+from red_herring.files import StudyError
+
+
+def candidates(cells, patients=None, seed=0):
+    """A table with these numbers of images per (label, nuisance); each its own patient, or `patients` drawn at random."""
+    rows = [(label, nuisance) for (label, nuisance), number in cells.items() for _ in range(number)]
+    table = pd.DataFrame(rows, columns=["label", "nuisance"])
+    names = np.arange(len(table)) if patients is None else np.random.default_rng(seed).integers(0, patients, len(table))
+    return table.assign(
+        source="s", image=[f"i{n}" for n in range(len(table))], row=range(len(table)), patient=[f"p{n}" for n in names]
+    )
+
+
+def equal_cells(n):
+    return {(label, nuisance): n for label in (0, 1) for nuisance in (0, 1)}
+
+
+def test_counts_worked_out_by_hand():
+    # n = 20 per cell, ratio 0.9: training takes 18 aligned and 2 opposed of each class; of the 20 left for validation
+    # and test 18 are opposed and 2 aligned, halved.
+    counts = cell_counts(largest_sizes(20), 0.9)
+    assert [counts["train", label, nuisance] for label in (0, 1) for nuisance in (0, 1)] == [18, 2, 2, 18]
+    assert [counts["valid", label, nuisance] for label in (0, 1) for nuisance in (0, 1)] == [1, 9, 9, 1]
+    assert [counts["test", label, nuisance] for label in (0, 1) for nuisance in (0, 1)] == [1, 9, 9, 1]
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.9])
+@pytest.mark.parametrize(
+    ("per_cell", "paper", "tolerance"),
+    [(1348, (2696, 1348, 1348), 0), (2772, (5542, 2770, 2770), 2)],  # RSNA; PadChest + NIH, where the authors truncated
+)
+def test_sizes_of_the_paper(per_cell, paper, tolerance, ratio):
+    counts = cell_counts(largest_sizes(per_cell), ratio)
+    totals = [sum(number for (split, *_), number in counts.items() if split == name) for name in SPLITS]
+    assert np.abs(np.subtract(totals, paper)).max() <= tolerance
+
+
+def test_the_papers_synthetic_split_is_fully_confounded():
+    counts = cell_counts(Sizes(500, 128, 128), 1.0)
+    assert counts["train", 1, 1] == counts["train", 0, 0] == 250
+    assert counts["valid", 1, 0] == counts["test", 0, 1] == 64
+    assert sum(counts.values()) == 756
+
+
+@given(per_cell=st.integers(4, 3000), ratio=st.floats(0.5, 1))
+def test_every_cell_is_used_up_and_classes_are_balanced_whatever_the_ratio(per_cell, ratio):
+    sizes = largest_sizes(per_cell)
+    counts = cell_counts(sizes, ratio)
+    even = per_cell - per_cell % 2
+    for label in (0, 1):
+        for nuisance in (0, 1):
+            assert sum(counts[split, label, nuisance] for split in SPLITS) == even
+        for split, size in (("train", sizes.train), ("valid", sizes.valid), ("test", sizes.test)):
+            assert counts[split, label, 0] + counts[split, label, 1] == size // 2
+    assert min(counts.values()) >= 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    numbers=st.lists(st.integers(8, 60), min_size=4, max_size=4),
+    ratio=st.sampled_from([0.5, 0.6, 0.75, 0.9, 1.0]),
+    seed=st.integers(0, 10_000),
+    patients=st.one_of(st.none(), st.integers(20, 200)),
+)
+def test_properties_of_any_split(numbers, ratio, seed, patients):
+    table = candidates(dict(zip(equal_cells(0), numbers, strict=True)), patients, seed)
+    try:
+        split = draw(table, ratio, seed)
+    except StudyError as error:
+        assert patients is not None
+        assert "patients" in str(error)
+        return
+    counts = count_cells(split).set_index(["split", "label", "nuisance"])["images"]
+    assert not split["image"].duplicated().any()
+    assert split.groupby("patient")["split"].nunique().max() == 1
+    per_class = counts.groupby(level=["split", "label"]).sum().unstack()
+    assert (per_class[0] == per_class[1]).all()
+    n = per_class.loc["train", 0]
+    assert per_class.loc["valid", 0] == per_class.loc["test", 0] == n // 2
+    for label in (0, 1):  # the relation, to within the rounding of one image
+        assert abs(counts["train", label, label] - ratio * n) <= 1
+        assert abs(counts["test", label, label] - (1 - ratio) * n / 2) <= 1
+        assert abs(counts["valid", label, label] - (1 - ratio) * n / 2) <= 1
+    if patients is None:
+        assert n == min(numbers) - min(numbers) % 2
+    pd.testing.assert_frame_equal(split, draw(table, ratio, seed))
+
+
+def test_another_seed_draws_another_split():
+    table = candidates(equal_cells(100))
+    first, second = draw(table, 0.9, 1), draw(table, 0.9, 2)
+    assert set(first["image"][first["split"] == "train"]) != set(second["image"][second["split"] == "train"])
+
+
+def test_most_images_are_used_although_patients_stay_together():
+    table = candidates(equal_cells(200))
+    table["patient"] = [
+        f"p{label}{nuisance}{row % 70}"
+        for label, nuisance, row in zip(table["label"], table["nuisance"], table["row"], strict=True)
+    ]  # two or three images of each patient, in one cell
+    assert len(draw(table, 0.9, 0)) > 0.9 * 800
+
+
+@pytest.mark.parametrize(
+    ("cells", "arguments", "words"),
+    [
+        ({**equal_cells(50), (1, 0): 3}, {}, ["label 1 in nuisance group 0", "3 images"]),
+        ({**equal_cells(50), (0, 1): 0}, {}, ["label 0 in nuisance group 1", "0 images"]),
+        (equal_cells(50), {"sizes": Sizes(200, 20, 20)}, ["50 images", "ratio 0.9", "needs 92"]),
+    ],
+)
+def test_a_cell_that_is_too_small_is_named(cells, arguments, words):
+    with pytest.raises(StudyError) as caught:
+        draw(candidates(cells), 0.9, 0, task="my_task", **arguments)
+    for word in ["my_task", "give it more images", *words]:
+        assert word in str(caught.value)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    index = pd.DataFrame(
+        {
+            "image": ["a", "b", "c", "d", "e"],
+            "patient": ["1", "1", "2", "3", "4"],
+            "group": ["PA", "AP", "PA", "AP", "PA"],
+            "findings": ["Mass|Pneumonia", "No Finding", "No Finding", "Pneumonia", "Mass"],
+        }
+    )
+    index.to_csv(tmp_path / "index.csv", index=False)
+    pd.DataFrame({"image": ["c"], "reason": ["empty"]}).to_csv(tmp_path / "quarantine.csv", index=False)
+    return {"site": tmp_path}
+
+
+def task(**changes):
+    groups = [{"source": "site", "group": "AP"}, {"source": "site", "group": "PA"}]
+    return {"task": "t", "finding": "Pneumonia", "control": "No Finding", "groups": groups} | changes
+
+
+def test_a_task_takes_findings_and_controls_of_its_groups_but_not_the_unreadable(folders):
+    with pytest.raises(StudyError, match="no finding 'No Finding', only Mass, Pneumonia"):
+        pool(task(), folders)  # the only control among the PA images is unreadable
+    pd.DataFrame({"image": [], "reason": []}).to_csv(folders["site"] / "quarantine.csv", index=False)
+    found = pool(task(), folders).set_index("image")
+    assert found["label"].to_dict() == {"a": 1, "b": 0, "c": 0, "d": 1}
+    assert found["nuisance"].to_dict() == {"a": 1, "b": 0, "c": 1, "d": 0}
+    assert found["row"].to_dict() == {"a": 0, "b": 1, "c": 2, "d": 3}
+    assert found["patient"]["a"] == "site/1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"finding": "Pneumonai"}, ["no finding 'Pneumonai'", "only No Finding, Pneumonia"]),
+        ({"groups": [{"source": "site", "group": "LL"}] * 2}, ["no group 'LL'", "AP, PA"]),
+    ],
+)
+def test_what_does_not_occur_is_named_with_what_does(folders, changes, words):
+    pd.DataFrame({"image": [], "reason": []}).to_csv(folders["site"] / "quarantine.csv", index=False)
+    with pytest.raises(StudyError) as caught:
+        pool(task(**changes), folders)
+    for word in words:
+        assert word in str(caught.value)

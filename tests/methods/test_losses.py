@@ -1,0 +1,239 @@
+"""Losses against cases worked out by hand, a naive reference in float64, and finite differences."""
+
+import copy
+import math
+
+import pytest
+import torch
+from red_herring.methods import make_method
+from red_herring.methods.base import shuffle_outside
+from red_herring.model import Batch, ResNet18
+from torch import nn
+
+HYPERPARAMETERS = {"lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2}
+
+
+class Linear(nn.Module):
+    """A classifier with the interface of ResNet18, small enough to do by hand: features = the pixels, logits = W x."""
+
+    def __init__(self, weights):
+        super().__init__()
+        self.fc = nn.Linear(len(weights[0]), 2, bias=False)
+        self.fc.weight = nn.Parameter(torch.tensor(weights))
+
+    def features(self, x):
+        return x.flatten(1)
+
+    def forward(self, x):
+        return self.fc(self.features(x))
+
+
+class Smooth(nn.Module):
+    """A small non-linear classifier without kinks, for finite differences."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(9, 5)
+        self.fc = nn.Linear(5, 2)
+
+    def features(self, x):
+        return torch.tanh(self.hidden(x.flatten(1)))
+
+    def forward(self, x):
+        return self.fc(self.features(x))
+
+
+def small_batch(n=6, size=3, dtype=torch.float64, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(n, 1, size, size, generator=generator, dtype=dtype)
+    masks = torch.rand(n, 1, size, size, generator=generator) < 0.5
+    return Batch(images, torch.arange(n) % 2, masks)
+
+
+def losses(name, model, batch, options=None, seed=0):
+    method = make_method(name, model, HYPERPARAMETERS, options)
+    return method.losses(batch, torch.Generator().manual_seed(seed))
+
+
+# By hand: x = (1, 2), logits (W x) with W = [[1, 0], [0, 3]] are (1, 6).
+
+BY_HAND = Batch(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([1]), torch.tensor([[[[True, False]]]]))
+
+
+def test_classification_by_hand():
+    found = losses("classification", Linear([[1.0, 0.0], [0.0, 3.0]]), BY_HAND)
+    assert found["classification"].item() == pytest.approx(math.log(1 + math.exp(1 - 6)), rel=1e-5)
+    assert set(found) == {"classification"}
+
+
+def test_gradmask_by_hand():
+    # |y0 - y1| = |x1 - 3 x2| = 5 grows by (-1, 3); outside is the second pixel: L2 norm and absolute sum are both 3.
+    model = Linear([[1.0, 0.0], [0.0, 3.0]])
+    assert losses("gradmask", model, BY_HAND)["penalty"].item() == pytest.approx(3)
+    assert losses("gradmask", model, BY_HAND, {"norm": "l1"})["penalty"].item() == pytest.approx(3)
+
+
+def test_gradmask_norms_differ_over_pixels_and_batch():
+    # Two images, nothing inside: gradients (-1, 3) and (-1, 3). L2: mean of sqrt(10); L1 as released: sum of 4 + 4.
+    batch = Batch(BY_HAND.images.repeat(2, 1, 1, 1), torch.tensor([0, 1]), torch.zeros(2, 1, 1, 2, dtype=torch.bool))
+    model = Linear([[1.0, 0.0], [0.0, 3.0]])
+    assert losses("gradmask", model, batch)["penalty"].item() == pytest.approx(math.sqrt(10))
+    assert losses("gradmask", model, batch, {"norm": "l1"})["penalty"].item() == pytest.approx(8)
+
+
+def test_rrr_by_hand():
+    # d sum_k log p_k / dx = sum_k (w_k - sum_j p_j w_j) = (1, 3) - 2 (p0, 3 p1); outside is the second pixel.
+    p1 = 1 / (1 + math.exp(1 - 6))
+    found = losses("rrr", Linear([[1.0, 0.0], [0.0, 3.0]]), BY_HAND)
+    assert found["penalty"].item() == pytest.approx((3 - 6 * p1) ** 2, rel=1e-5)
+
+
+def test_actdiff_by_hand():
+    # Three pixels, two of them outside: either they swap, and the features differ by sqrt(2) * 3, or they stay.
+    batch = Batch(torch.tensor([[[[1.0, 2.0, 5.0]]]]), torch.tensor([1]), torch.tensor([[[[True, False, False]]]]))
+    model = Linear([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    found = {round(losses("actdiff", model, batch, seed=seed)["penalty"].item(), 4) for seed in range(20)}
+    assert found == {0.0, round(3 * math.sqrt(2), 4)}
+
+
+def test_masked_by_hand():
+    # Nothing to permute outside but one pixel: shuffling changes nothing, zero filling takes the 2 away, logits (1, 0).
+    model = Linear([[1.0, 0.0], [0.0, 3.0]])
+    shuffled = losses("masked", model, BY_HAND)["classification"].item()
+    zeroed = losses("masked", model, BY_HAND, {"background": "zero"})["classification"].item()
+    assert shuffled == pytest.approx(math.log(1 + math.exp(1 - 6)), rel=1e-5)
+    assert zeroed == pytest.approx(math.log(1 + math.exp(1)), rel=1e-5)
+
+
+def naive(name, model, batch, discriminator=None, seed=0):
+    """Image by image, as one would write the equations down, with numerical input gradients where they need some."""
+    masked = shuffle_outside(batch.images, batch.masks, torch.Generator().manual_seed(seed))
+    outside = (~batch.masks).double()
+
+    def slope(function, image):
+        step, found = 1e-6, torch.zeros_like(image)
+        for index in range(image.numel()):
+            shift = torch.zeros_like(image)
+            shift.view(-1)[index] = step
+            found.view(-1)[index] = (function(image + shift) - function(image - shift)) / (2 * step)
+        return found
+
+    total = 0.0
+    n = len(batch.labels)
+    for i in range(n):
+        x, m = batch.images[i : i + 1], outside[i : i + 1]
+        if name == "actdiff":
+            total += (model.features(masked[i : i + 1]) - model.features(x)).square().sum().sqrt().item() / n
+        elif name == "gradmask":
+            total += (
+                slope(lambda x: (model(x)[0, 0] - model(x)[0, 1]).abs().item(), x) * m
+            ).square().sum().sqrt().item() / n
+        elif name == "rrr":
+            total += (slope(lambda x: model(x).softmax(1).log().sum().item(), x) * m).square().sum().item()
+        elif name == "adversarial":
+            probability = discriminator(model.features(torch.cat([x, masked[i : i + 1]]))).sigmoid()
+            total += -(probability[0].log() + (1 - probability[1]).log()).item() / n
+    return total
+
+
+@pytest.mark.parametrize("name", ["actdiff", "gradmask", "rrr", "adversarial"])
+def test_penalties_equal_a_naive_reference_in_float64(name):
+    torch.manual_seed(0)
+    batch, model = small_batch(), Smooth().double()
+    method = make_method(name, model, HYPERPARAMETERS)
+    discriminator = None
+    if name == "adversarial":
+        discriminator = method.discriminator.double().eval()  # evaluation stops the power iteration
+    found = method.losses(batch, torch.Generator().manual_seed(0))["penalty"].item()
+    # Central differences with step 1e-6 in float64 are good to about 1e-9.
+    assert found == pytest.approx(naive(name, model, batch, discriminator), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["classification", "masked", "actdiff", "gradmask", "rrr"])
+def test_gradients_of_the_loss_equal_finite_differences(name):
+    """For gradmask and rrr this is the second derivative."""
+    torch.manual_seed(0)
+    batch, model = small_batch(), Smooth().double()
+
+    def total():
+        terms = losses(name, model, batch)
+        return terms["classification"] + 0.5 * terms.get("penalty", torch.zeros(()))
+
+    parameters = list(model.parameters())
+    found = torch.autograd.grad(total(), parameters)
+    step = 1e-5
+    for parameter, gradient in zip(parameters, found, strict=True):
+        for index in range(0, parameter.numel(), 7):
+            with torch.no_grad():
+                values = []
+                for shift in (step, -2 * step):
+                    parameter.view(-1)[index] += shift
+                    with torch.enable_grad():
+                        values.append(total().item())
+                parameter.view(-1)[index] += step
+            # Error of central differences about step^2 = 1e-10, rounding about 1e-11.
+            assert gradient.view(-1)[index].item() == pytest.approx(
+                (values[0] - values[1]) / (2 * step), rel=1e-4, abs=1e-8
+            )
+
+
+@pytest.mark.parametrize("name", ["gradmask", "rrr", "actdiff"])
+def test_update_steps_along_classification_plus_lambda_penalty(name):
+    """The weights after one step are Adam's on the summed loss, by a plain loop."""
+    torch.manual_seed(0)
+    batch, model = small_batch(), Smooth().double()
+    reference = copy.deepcopy(model)
+    terms = losses(name, reference, batch)
+    (terms["classification"] + HYPERPARAMETERS["lambda"] * terms["penalty"]).backward()
+    make_method(name, model, HYPERPARAMETERS).update(batch, torch.Generator().manual_seed(0))
+    for ours, theirs in zip(model.parameters(), reference.parameters(), strict=True):
+        # The first step of Adam is lr * g / (|g| + eps).
+        expected = theirs - 1e-2 * theirs.grad / (theirs.grad.abs() + 1e-8)
+        torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_full_mask_has_no_penalty_and_no_nan():
+    batch = small_batch(dtype=torch.float32)
+    batch = Batch(batch.images, batch.labels, torch.ones_like(batch.masks))
+    for name in ("gradmask", "rrr", "actdiff"):
+        model = Smooth()
+        method = make_method(name, model, HYPERPARAMETERS)
+        assert method.update(batch, torch.Generator())["penalty"].item() == 0
+        assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"])
+def test_methods_train_the_real_model(name):
+    torch.manual_seed(0)
+    model, batch = ResNet18(2), small_batch(4, 12, torch.float32)
+    before = copy.deepcopy(model.state_dict())
+    terms = make_method(name, model, HYPERPARAMETERS).update(batch, torch.Generator())
+    assert all(value.isfinite() and not value.requires_grad for value in terms.values())
+    changed = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    # The biases of the head are moved by the classification, the first weights by all that reaches the image.
+    assert {"conv1.weight", "fc.bias", "bn1.running_mean"} <= changed
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"), [("classification", 1), ("masked", 1), ("gradmask", 1), ("actdiff", 2), ("adversarial", 2)]
+)
+def test_batch_norm_sees_the_masked_images_of_actdiff_and_adversarial(name, passes):
+    model = ResNet18(2).train()
+    make_method(name, model, HYPERPARAMETERS).update(small_batch(4, 12, torch.float32), torch.Generator())
+    assert model.bn1.num_batches_tracked.item() == passes
+
+
+@pytest.mark.parametrize("name", ["actdiff", "adversarial", "gradmask", "rrr"])
+def test_without_a_weight_every_method_is_classification_to_the_bit(name):
+    results = []
+    for method_name, weight in (("classification", {}), (name, {"lambda": 0})):
+        torch.manual_seed(0)
+        model = ResNet18(2)
+        method = make_method(
+            method_name, model, {"lr": 1e-2, "discriminator_steps": 2, "discriminator_lr": 1e-3} | weight
+        )
+        generator = torch.Generator().manual_seed(0)
+        for seed in range(3):
+            method.update(small_batch(4, 12, torch.float32, seed), generator)
+        results.append(model.state_dict())
+    assert all(torch.equal(results[0][key], results[1][key]) for key in results[0])

@@ -1,0 +1,73 @@
+"""The digest of the code behind a stage."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from red_herring import provenance
+
+PACKAGE = Path(provenance.__file__).parent
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the package: edit(file, old, new) changes it, digest(*modules) asks it in a new process."""
+    shutil.copytree(PACKAGE, tmp_path / "red_herring")
+
+    class Copy:
+        def edit(self, file: str, old: str, new: str) -> None:
+            path = tmp_path / "red_herring" / file
+            text = path.read_text()
+            assert old in text
+            path.write_text(text.replace(old, new, 1))
+
+        def digest(self, *modules: str) -> str:
+            code = f"from red_herring.provenance import code_digest; print(code_digest(*{modules!r}))"
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+            )
+            return done.stdout.strip()
+
+    return Copy()
+
+
+TRAIN_ACTDIFF = ("red_herring.stages.train", "red_herring.methods.actdiff")
+
+
+def test_comments_docstrings_and_layout_do_not_count(copy):
+    before = copy.digest(*TRAIN_ACTDIFF)
+    copy.edit("methods/actdiff.py", '"""penalty = mean', '"""The penalty = mean')
+    copy.edit("training/fit.py", "    device = pick_device", "    # why\n\n    device = pick_device")
+    assert copy.digest(*TRAIN_ACTDIFF) == before
+
+
+def test_a_change_of_what_runs_counts_however_deep_it_is_imported(copy):
+    before = copy.digest(*TRAIN_ACTDIFF)
+    copy.edit("data/masks.py", "> 0", "> 0.5")
+    assert copy.digest(*TRAIN_ACTDIFF) != before
+
+
+def test_another_method_does_not_count(copy):
+    before = copy.digest(*TRAIN_ACTDIFF), copy.digest("red_herring.stages.render_table")
+    copy.edit("methods/rrr.py", ".square().sum()", ".abs().sum()")
+    assert (copy.digest(*TRAIN_ACTDIFF), copy.digest("red_herring.stages.render_table")) == before
+
+
+def test_every_import_of_the_package_is_followed():
+    closure = {"red_herring.stages.train"}
+    waiting = list(closure)
+    while waiting:
+        new = set(provenance._imports(waiting.pop())) - closure
+        closure |= new
+        waiting += new
+    assert {"red_herring.model", "red_herring.methods.base", "red_herring.data.masks", "red_herring.files"} <= closure
+    assert "red_herring.results.tables" not in closure
+
+
+def test_the_environment_names_versions_and_commit():
+    found = provenance.environment()
+    assert found["versions"]["torch"].startswith("2.14.1")
+    assert found["python"].startswith("3.11")
+    assert {"commit", "uncommitted_changes", "processor"} <= set(found)

@@ -1,0 +1,145 @@
+"""The configuration: what it may hold, what a wrong one gets, and which stage reads what."""
+
+import copy
+
+import pytest
+import yaml
+from conftest import ROOT
+from red_herring import study
+from red_herring.files import StudyError
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def merge(config, changes):
+    """As Snakemake lays a --configfile over config.yaml: maps deeply, lists replaced."""
+    for key, value in changes.items():
+        config[key] = merge(config.get(key) or {}, value) if isinstance(value, dict) else value
+    return config
+
+
+def test_config_yaml_is_the_papers_study(config):
+    study.check(config)
+    assert config["study"]["tasks"] == ["synthetic", "spc", "no_spc", "vpc", "no_vpc"]
+    assert len(config["study"]["methods"]) == 6
+    assert config["study"]["seeds"] == [1234, 3232, 3221, 9856, 1290, 1987, 1111, 6400, 8888, 451]
+    assert [config["tasks"][task]["ratio"] for task in config["study"]["tasks"]] == [1.0, 0.9, 0.5, 0.9, 0.5]
+    tuning, training = config["tuning"], config["training"]
+    assert (tuning["initial_points"], tuning["iterations"], tuning["epochs"], tuning["patience"]) == (5, 20, 100, 20)
+    assert (training["epochs"], training["batch_size"], training["burn_in"], config["model"]["width"]) == (
+        100,
+        16,
+        5,
+        64,
+    )
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "workflow" / "studies").glob("*.yaml")), ids=lambda file: file.stem)
+def test_small_studies_are_valid(config, file):
+    study.check(merge(config, yaml.safe_load(file.read_text())))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"traning": {}}, ["traning", "allowed are", "training"]),
+        ({"training": {"epoch": 3}}, ["training", "'epoch'", "epochs"]),
+        ({"training": {"epochs": 0}}, ["training.epochs", "0", "at least 1"]),
+        ({"training": {"epochs": "ten"}}, ["training.epochs", '"ten"', "integer"]),
+        ({"training": {"burn_in": 100}}, ["training.burn_in", "100", "less than"]),
+        ({"training": {"device": "gpu"}}, ["training.device", '"gpu"', "auto"]),
+        ({"study": {"methods": ["actdif"]}}, ["study.methods.0", '"actdif"', "actdiff"]),
+        ({"study": {"tasks": ["synthetc"]}}, ["study.tasks.0", "synthetc", "synthetic"]),
+        ({"study": {"seeds": ["7"]}}, ["study.seeds.0", '"7"', "integer"]),
+        ({"study": {"seeds": [1, 1]}}, ["study.seeds", "without repetition"]),
+        ({"study": {"seeds": []}}, ["study.seeds", "at least as long as 1"]),
+        ({"tasks": {"spc": {"ratio": 0.3}}}, ["tasks.spc.ratio", "0.3", "at least 0.5"]),
+        ({"tasks": {"spc": {"ratio": 1.3}}}, ["tasks.spc.ratio", "1.3", "at most 1"]),
+        ({"tasks": {"spc": {"mask": {"kind": "elipse"}}}}, ["tasks.spc.mask.kind", '"elipse"', "ellipse"]),
+        ({"tasks": {"vpc": {"mask": {"semi_axis": 0.4}}}}, ["tasks.vpc.mask.semi_axis", "ellipse"]),
+        ({"tasks": {"spc": {"control": "Cardiomegaly"}}}, ["tasks.spc.control", "Cardiomegaly", "differ"]),
+        ({"tasks": {"synthetic": {"sizes": {"train": 501}}}}, ["tasks.synthetic.sizes.train", "501", "multiple of 2"]),
+        ({"sources": {"nih": {"kind": "nihh"}}}, ["sources.nih.kind", '"nihh"', "nih"]),
+        ({"sources": {"nih": {"images": "x"}}}, ["sources.nih", "'images'", "imgpath"]),
+        ({"sources": {"nih": {"views": ["LATERAL"]}}}, ["sources.nih.views.0", "LATERAL", "PA, AP"]),
+        ({"methods": {"gradmask": {"options": {"norm": "l3"}}}}, ["methods.gradmask.options.norm", "l3", "l2, l1"]),
+        ({"methods": {"actdiff": {"search": {"lamda": [1, 2]}}}}, ["methods.actdiff.search", "lamda", "lambda"]),
+        ({"methods": {"actdiff": {"search": {"lambda": [2, 1]}}}}, ["methods.actdiff.search.lambda", "low < high"]),
+        ({"tuning": {"mode": "none"}}, ["tuning.mode", '"none"', "search, published, given"]),
+        ({"tuning": {"mode": "given"}}, ["tuning.mode", "methods.classification.hyperparameters", "'lr'"]),
+        ({"saliency": {"attributions": ["lime"]}}, ["saliency.attributions.0", "lime", "gradient"]),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_a_wrong_key_gets_one_line_that_names_it_what_was_given_and_what_is_allowed(config, changes, words):
+    with pytest.raises(StudyError) as caught:
+        study.check(merge(config, changes))
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_no_two_keys_share_a_map(config):
+    """Snakemake lays studies over the configuration in place, so a shared map would change in two places."""
+    seen = set()
+
+    def walk(value):
+        if isinstance(value, dict):
+            assert id(value) not in seen
+            seen.add(id(value))
+            for item in value.values():
+                walk(item)
+
+    walk(config)
+
+
+def test_a_task_names_a_source_that_exists(config):
+    config["tasks"]["spc"]["nuisance"]["groups"][0]["source"] = "nhi"
+    with pytest.raises(StudyError, match=r"tasks\.spc\.nuisance\.groups\.0\.source: is 'nhi'; allowed are crosses"):
+        study.check(config)
+
+
+def test_two_groups_of_one_source_need_a_group_each(config):
+    del config["tasks"]["vpc"]["nuisance"]["groups"][0]["group"]
+    with pytest.raises(StudyError, match="give each a `group`"):
+        study.check(config)
+
+
+def test_a_missing_key_is_named(config):
+    del config["model"]["width"]
+    with pytest.raises(StudyError, match="config: model: lacks the key 'width'"):
+        study.check(config)
+
+
+def test_only_what_a_stage_reads_reaches_it(config):
+    changed = merge(copy.deepcopy(config), {"methods": {"actdiff": {"search": {"lambda": [0.1, 1.0]}}}})
+    for method in config["study"]["methods"]:
+        same = study.tune_settings(config, "spc", method) == study.tune_settings(changed, "spc", method)
+        assert same == (method != "actdiff")
+        assert study.train_settings(config, "spc", method) == study.train_settings(changed, "spc", method)
+    assert study.results_settings(config) == study.results_settings(changed)
+
+
+def test_the_blur_is_searched_where_the_task_says_so_by_methods_that_use_masks(config):
+    assert study.search_space(config, "synthetic", "masked")["mask_blur_sigma"] == ["uniform", 0.0, 2.0]
+    assert "mask_blur_sigma" not in study.search_space(config, "synthetic", "classification")
+    assert "mask_blur_sigma" not in study.search_space(config, "spc", "masked")
+
+
+def test_published_hyperparameters(config):
+    config["tuning"]["mode"] = "published"
+    study.check(config)
+    found = study.fixed_hyperparameters(config, "synthetic", "adversarial")
+    expected = {
+        "lr": 0.000371,
+        "lambda": 10,
+        "discriminator_steps": 10,
+        "discriminator_lr": 0.01,
+        "mask_blur_sigma": 0.639513,
+    }
+    assert found == expected
+    assert study.fixed_hyperparameters(config, "vpc", "rrr") == {"lr": 0.01, "lambda": 0.0001}

@@ -1,0 +1,47 @@
+"""Scores of a trained classifier."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from red_herring.model import ResNet18
+from red_herring.training.evaluate import auc, cross_entropy, predict, prediction_table
+from sklearn.metrics import roc_auc_score
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=40))
+def test_auc_is_scikit_learns_with_ties(pairs):
+    labels = torch.tensor([label for label, _ in pairs])
+    if len(set(labels.tolist())) == 2:
+        logits = torch.tensor([[0.0, float(score)] for _, score in pairs])
+        assert auc(logits, labels) == pytest.approx(roc_auc_score(labels, logits[:, 1]), abs=1e-12)
+
+
+def test_auc_by_hand():
+    logits = torch.tensor([[0.0, 3.0], [0.0, 1.0], [0.0, 2.0], [1.0, 2.0]])  # margins 3, 1, 2, 1
+    # Positives 3 and 1, negatives 2 and 1: 3 beats both, 1 ties with 1.
+    assert auc(logits, torch.tensor([1, 1, 0, 0])) == pytest.approx((2 + 0.5) / 4)
+
+
+def test_cross_entropy_by_hand():
+    logits = torch.tensor([[0.0, 0.0], [0.0, math.log(3)]])
+    assert cross_entropy(logits, torch.tensor([0, 1])) == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+
+
+def test_predictions_are_of_evaluation_mode_whatever_the_batch_size(tiny_data):
+    torch.manual_seed(0)
+    model, data = ResNet18(2), tiny_data(10)
+    model.train()
+    one, all_ = (predict(model, data, size, torch.device("cpu")) for size in (1, 10))
+    torch.testing.assert_close(one, all_, rtol=1e-4, atol=1e-5)
+    assert not model.training
+
+
+def test_the_table_has_a_row_per_image(tiny_data):
+    table = prediction_table(torch.tensor([[0.0, math.log(3)], [50.0, -50.0]]), tiny_data(2))
+    assert table["image"].tolist() == ["image0", "image1"]
+    np.testing.assert_allclose(table["probability"], [0.75, 0.0], atol=1e-12)
+    assert table.columns[:6].tolist() == ["split", "source", "image", "patient", "label", "nuisance"]

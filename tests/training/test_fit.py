@@ -1,0 +1,186 @@
+"""The training loop: deterministic, resumable, with the best epoch by validation loss."""
+
+import math
+
+import pytest
+import torch
+from red_herring.files import StudyError
+from red_herring.methods import base
+from red_herring.training import checkpoint
+from red_herring.training import fit as module
+from red_herring.training.fit import Diverged, Recipe, fit, pick_device
+
+METHODS = {
+    "classification": {"lr": 1e-3},
+    "masked": {"lr": 1e-3},
+    "actdiff": {"lr": 1e-3, "lambda": 0.1},
+    "adversarial": {"lr": 1e-3, "lambda": 0.1, "discriminator_steps": 2, "discriminator_lr": 1e-3},
+    "gradmask": {"lr": 1e-3, "lambda": 0.1},
+    "rrr": {"lr": 1e-3, "lambda": 0.1},
+}
+
+
+def recipe(**changes):
+    return Recipe(
+        **({"width": 1, "epochs": 3, "batch_size": 8, "burn_in": 0, "patience": None, "device": "cpu"} | changes)
+    )
+
+
+def same(a, b):
+    weights = zip(a.model.state_dict().items(), b.model.state_dict().items(), strict=True)
+    return (
+        a.history == b.history and a.best_epoch == b.best_epoch and all(torch.equal(x, y) for (_, x), (_, y) in weights)
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_seed_twice_is_the_same_to_the_bit(tiny_data, method):
+    runs = [
+        fit(method, METHODS[method], {}, tiny_data(20), tiny_data(10, seed=1), recipe(epochs=2), 7) for _ in range(2)
+    ]
+    assert same(*runs)
+    other = fit(method, METHODS[method], {}, tiny_data(20), tiny_data(10, seed=1), recipe(epochs=2), 8)
+    assert runs[0].history != other.history
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(tiny_data, method, tmp_path, monkeypatch):
+    data = tiny_data(20), tiny_data(10, seed=1)
+    whole = fit(method, METHODS[method], {}, *data, recipe(), 7)
+    original = module._train_epoch
+
+    def stop_before(epoch):
+        def train(*arguments):
+            if arguments[-1] == epoch:
+                raise KeyboardInterrupt
+            return original(*arguments)
+
+        return train
+
+    for epoch in (2, 3):
+        monkeypatch.setattr(module, "_train_epoch", stop_before(epoch))
+        with pytest.raises(KeyboardInterrupt):
+            fit(method, METHODS[method], {}, *data, recipe(), 7, tmp_path, "same")
+    monkeypatch.setattr(module, "_train_epoch", original)
+    assert same(whole, fit(method, METHODS[method], {}, *data, recipe(), 7, tmp_path, "same"))
+
+
+@pytest.fixture
+def interrupted(tiny_data, tmp_path):
+    """A run of two epochs whose checkpoints are still there, and what three epochs give without interruption."""
+    data = tiny_data(20), tiny_data(10, seed=1)
+    fit("actdiff", METHODS["actdiff"], {}, *data, recipe(epochs=2), 7, tmp_path, "same")
+    whole = fit("actdiff", METHODS["actdiff"], {}, *data, recipe(), 7)
+    return data, tmp_path, whole
+
+
+def spoil_by_cutting(file):
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def spoil_by_one_bit(file):
+    content = bytearray(file.read_bytes())
+    content[-50] ^= 1
+    file.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("spoil", [spoil_by_cutting, spoil_by_one_bit, lambda file: file.write_bytes(b"")])
+@pytest.mark.parametrize("suffix", ["safetensors", "json"])
+@pytest.mark.parametrize("how_many", [1, 2])
+def test_a_corrupt_checkpoint_falls_back_and_says_so(interrupted, caplog, spoil, suffix, how_many):
+    data, folder, whole = interrupted
+    if suffix == "json" and spoil is spoil_by_one_bit:
+        spoil = spoil_by_cutting
+    for file in sorted(folder.glob(f"*.{suffix}"), reverse=True)[:how_many]:
+        spoil(file)
+    again = fit("actdiff", METHODS["actdiff"], {}, *data, recipe(), 7, folder, "same")
+    assert same(whole, again)
+    assert "corrupt checkpoint" in caplog.text
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(interrupted, caplog):
+    data, folder, whole = interrupted
+    assert same(whole, fit("actdiff", METHODS["actdiff"], {}, *data, recipe(), 7, folder, "other"))
+    assert "other settings" in caplog.text
+
+
+def test_only_two_checkpoints_are_kept(tiny_data, tmp_path):
+    fit("classification", {"lr": 1e-3}, {}, tiny_data(16), tiny_data(8), recipe(epochs=4), 7, tmp_path, "same")
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "epoch=00003.json", "epoch=00003.safetensors", "epoch=00004.json", "epoch=00004.safetensors",
+    ]  # fmt: skip
+
+
+def test_checkpoints_keep_nested_state(tmp_path):
+    state = {"a": [{"b": torch.arange(3)}, 1.5, None], 7: {"c": torch.ones(())}, "flags": [True, "x"]}
+    checkpoint.save(tmp_path, 3, state, "f")
+    epoch, found = checkpoint.load_latest(tmp_path, "f")
+    assert epoch == 3
+    assert torch.equal(found["a"][0]["b"], torch.arange(3))
+    assert found["a"][1:] == [1.5, None]
+    assert found[7]["c"].shape == ()
+    assert found["flags"] == [True, "x"]
+
+
+def losses_of(monkeypatch, values):
+    """Let the validation losses be these, epoch by epoch."""
+    queue = iter(values)
+    monkeypatch.setattr(module, "cross_entropy", lambda *_: next(queue))
+
+
+@pytest.mark.parametrize(
+    ("burn_in", "patience", "best", "epochs"),
+    [(0, None, 2, 6), (2, None, 5, 6), (0, 2, 2, 4), (2, 2, 5, 6), (3, None, 5, 6)],
+)
+def test_the_best_epoch_is_the_lowest_validation_loss_after_burn_in(
+    tiny_data, monkeypatch, burn_in, patience, best, epochs
+):
+    losses_of(monkeypatch, [0.9, 0.1, 0.5, 0.4, 0.3, 0.35])
+    chosen = recipe(epochs=6, burn_in=burn_in, patience=patience)
+    fitted = fit("classification", {"lr": 1e-3}, {}, tiny_data(16), tiny_data(8), chosen, 7)
+    assert (fitted.best_epoch, len(fitted.history)) == (best, epochs)
+
+
+def test_the_weights_are_those_of_the_best_epoch(tiny_data, monkeypatch):
+    data = tiny_data(16), tiny_data(8)
+    first = fit("classification", {"lr": 1e-3}, {}, *data, recipe(epochs=1), 7)
+    losses_of(monkeypatch, [0.1, 0.2, 0.3])
+    fitted = fit("classification", {"lr": 1e-3}, {}, *data, recipe(), 7)
+    for key, value in first.model.state_dict().items():
+        assert torch.equal(value, fitted.model.state_dict()[key])
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_a_word(tiny_data):
+    with pytest.raises(Diverged) as caught:
+        fit("gradmask", {"lr": 1e-3, "lambda": math.inf}, {}, tiny_data(16), tiny_data(8), recipe(), 7)
+    assert "gradmask: train_classification is nan in epoch 1" in str(caught.value)
+    assert "smaller lr or lambda" in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["actdiff", "adversarial", "gradmask", "rrr"])
+def test_a_run_without_a_weight_is_a_run_of_classification(tiny_data, method):
+    data = tiny_data(20), tiny_data(10, seed=1)
+    plain = fit("classification", {"lr": 1e-3}, {}, *data, recipe(), 7)
+    assert same(plain, fit(method, METHODS[method] | {"lambda": 0}, {}, *data, recipe(), 7))
+
+
+def test_the_history_means_are_over_images(tiny_data, monkeypatch):
+    """20 images in batches of 8, 8 and 4 with losses 1, 2 and 3: (8 + 16 + 12) / 20 = 1.8."""
+    values = iter([1.0, 2.0, 3.0])
+    monkeypatch.setattr(base.Method, "update", lambda *_: {"classification": torch.tensor(next(values))})
+    fitted = fit("classification", {"lr": 1e-3}, {}, tiny_data(20), tiny_data(8), recipe(epochs=1), 7)
+    assert fitted.history[0]["train_classification"] == pytest.approx(1.8)
+    assert set(fitted.history[0]) == {"epoch", "train_classification", "valid_loss", "valid_auc"}
+
+
+def test_it_learns(tiny_data):
+    fitted = fit("classification", {"lr": 3e-3}, {}, tiny_data(64), tiny_data(32, seed=1), recipe(width=4, epochs=6), 7)
+    assert fitted.history[-1]["valid_auc"] == 1.0
+
+
+def test_a_device_that_is_not_there_is_named():
+    assert pick_device("cpu").type == "cpu"
+    assert pick_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(StudyError, match=r"training\.device: is cuda, but PyTorch sees no CUDA device"):
+            pick_device("cuda")
