@@ -1,0 +1,71 @@
+"""Tidy tables from the files of runs."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from red_herring.files import StudyError, write_json
+from red_herring.results.runs import histories_table, of_task, run_of, runs_table, trials_table
+
+
+@pytest.fixture
+def results(tmp_path):
+    for method, auc in (("actdiff", 0.75), ("rrr", 0.5)):
+        run = tmp_path / "runs" / "t" / method / "seed=3"
+        write_json(
+            run / "run.json",
+            {"task": "t", "method": method, "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": auc},
+        )
+        pd.DataFrame({"epoch": [1, 2], "valid_auc": [0.6, 0.7]}).to_csv(run / "history.csv", index=False)
+        saliency = tmp_path / "saliency" / "t" / method / "seed=3"
+        saliency.mkdir(parents=True)
+        scores = {"image": ["a", "b"], "iou": [0.2, 0.4], "iop": [0.3, 0.5], "iot": [0.3, 0.5]}
+        pd.DataFrame(scores | {"chance_iou": [0.1, 0.1], "chance_iop": [0.2, 0.4]}).to_csv(
+            saliency / "gradient.csv", index=False
+        )
+        tuning = tmp_path / "tuning" / "t" / method
+        tuning.mkdir(parents=True)
+        columns = (
+            {"trial": [1, 2], "lr": [1e-3, 1e-2], "valid_auc": [0.5, 0.6]}
+            if method == "actdiff"
+            else {"trial": [], "lr": []}
+        )
+        pd.DataFrame(columns).to_csv(tuning / "trials.csv", index=False)
+    return tmp_path
+
+
+RUNS = [("t", "actdiff", 3), ("t", "rrr", 3)]
+
+
+def test_one_row_per_run_with_the_means_over_its_images(results):
+    table = runs_table(results, RUNS, ["gradient"])
+    assert table.iloc[0].to_dict() == pytest.approx(
+        {
+            "task": "t", "method": "actdiff", "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": 0.75,
+            "iou_gradient": 0.3, "iop_gradient": 0.4, "iot_gradient": 0.4, "chance_iou": 0.1, "chance_iop": 0.3, "localised": 2,
+        }
+    )  # fmt: skip
+    assert table["test_auc"].tolist() == [0.75, 0.5]
+
+
+def test_one_row_per_epoch_and_per_trial(results):
+    histories = histories_table(results, RUNS)
+    assert histories.columns.tolist() == ["task", "method", "seed", "epoch", "valid_auc"]
+    assert histories["method"].tolist() == ["actdiff"] * 2 + ["rrr"] * 2
+    trials = trials_table(results, [run[:2] for run in RUNS])
+    assert trials[["task", "method", "trial"]].to_numpy().tolist() == [["t", "actdiff", 1], ["t", "actdiff", 2]]
+
+
+def test_without_any_trial_the_columns_are_still_there(results):
+    table = trials_table(results, [("t", "rrr")])
+    assert table.empty
+    assert {"task", "method", "trial"} <= set(table.columns)
+
+
+def test_names_are_read_off_paths():
+    assert run_of(Path("results/saliency/spc/rrr/seed=451/gradient.npy")) == ("spc", "rrr", 451)
+
+
+def test_a_task_without_runs_is_named(results):
+    with pytest.raises(StudyError, match="no run of task 'spc', only of t"):
+        of_task(runs_table(results, RUNS, ["gradient"]), "spc")
