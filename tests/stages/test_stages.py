@@ -1,0 +1,289 @@
+"""Stages as the rules call them: processes with files in and out, and one sentence for what is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+INDEX = {"source": "mine", "kind": "folder"}
+COLUMNS = {"file": "file", "label": "label", "group": "view", "patient": "patient"}
+RUN = {
+    "task": "t", "method": "actdiff", "options": {}, "mask": {"kind": "ellipse", "semi_axis": 0.3}, "blur_sigma": 0.0,
+    "width": 1, "batch_size": 8, "device": "cpu", "epochs": 3, "burn_in": 0, "patience": None,
+}  # fmt: skip
+SPLIT = {
+    "task": "t", "finding": "ill", "control": "well", "ratio": 0.75, "sizes": None,
+    "groups": [{"source": "mine", "group": "AP"}, {"source": "mine", "group": "PA"}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """96 images of two views and two findings; the ill ones have a bright centre."""
+    random, rows = np.random.default_rng(0), []
+    (tmp_path / "images").mkdir()
+    for number in range(96):
+        pixels = random.integers(0, 100, (20, 16), dtype=np.uint8)
+        ill, view = number % 2, "PA" if number % 4 < 2 else "AP"
+        pixels[8:12, 6:10] += np.uint8(140 * ill)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{number}.png")
+        rows.append({"file": f"{number}.png", "label": "ill" if ill else "well", "view": view, "patient": number // 2})
+    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
+    return tmp_path
+
+
+def settings(**more):
+    own = {"imgpath": "images", "csvpath": "table.csv", "columns": COLUMNS}
+    return INDEX | {"settings": own, "size": 12, "max_unreadable": 0.05} | more
+
+
+def index(stage, **changes):
+    return stage("index_source", "--settings", json.dumps(settings(**changes)), "--index", "data/mine/index.csv")
+
+
+def prepare(stage, **changes):
+    return stage(
+        "prepare_images", "--settings", json.dumps(settings(**changes)), "--index", "data/mine/index.csv",
+        "--images", "data/mine/images.npy", "--masks", "data/mine/masks.npy", "--quarantine", "data/mine/quarantine.csv",
+        "--about", "data/mine/source.json", "--threads", 2, "--log", "logs/prepare.log",
+    )  # fmt: skip
+
+
+def draw(stage, seed=1, **changes):
+    return stage(
+        "draw_splits", "--settings", json.dumps(SPLIT | changes), "--index", "data/mine/index.csv", "--seed", seed,
+        "--split", f"splits/{seed}.csv", "--counts", f"splits/{seed}_counts.csv",
+    )  # fmt: skip
+
+
+def train(stage, **changes):
+    return stage(
+        "train", "--settings", json.dumps(RUN | changes), "--split", "splits/1.csv", "--images", "data/mine/images.npy",
+        "--hyperparameters", "best.json", "--seed", 1, "--model", "run/seed=1/model.safetensors",
+        "--history", "run/seed=1/history.csv", "--predictions", "run/seed=1/predictions.csv", "--record", "run/seed=1/run.json",
+        "--log", "logs/train.log",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def prepared(stage, folder):
+    """The folder with its images prepared, a split drawn and hyperparameters given."""
+    for done in (index(stage), prepare(stage), draw(stage)):
+        assert done.returncode == 0, done.stderr
+    (folder / "best.json").write_text(json.dumps({"hyperparameters": {"lr": 1e-3, "lambda": 0.1}}))
+    return folder
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess, *words: str) -> None:
+    assert done.returncode == 1
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    for word in ["error: ", *words]:
+        assert word in lines[0]
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_from_images_to_a_scored_run(stage, prepared):
+    about = json.loads((prepared / "data/mine/source.json").read_text())
+    assert (about["images"], about["unreadable"], about["size"]) == (96, 0, 12)
+    counts = pd.read_csv(prepared / "splits/1_counts.csv")
+    assert counts["images"].sum() == len(pd.read_csv(prepared / "splits/1.csv"))
+
+    assert train(stage).returncode == 0
+    run = prepared / "run/seed=1"
+    assert files(run) == {"model.safetensors", "history.csv", "predictions.csv", "run.json"}, "no state is left behind"
+    record = json.loads((run / "run.json").read_text())
+    assert (record["method"], record["seed"], record["threads"], record["device"]) == ("actdiff", 1, 1, "cpu")
+    assert {"commit", "versions", "seconds", "settings", "hyperparameters"} <= set(record)
+    predictions = pd.read_csv(run / "predictions.csv")
+    assert predictions["split"].unique().tolist() == ["valid", "test"]
+    assert len(pd.read_csv(run / "history.csv")) == 3
+
+    attribute = {
+        "task": "t",
+        "mask": RUN["mask"],
+        "smoothing_sigma": 1.0,
+        "mean_map_images": 4,
+        "batch_size": 8,
+        "device": "cpu",
+    }
+    done = stage(
+        "attribute", "--settings", json.dumps(attribute), "--attribution", "gradient", "--split", "splits/1.csv",
+        "--images", "data/mine/images.npy", "--model", "run/seed=1/model.safetensors", "--seed", 1,
+        "--scores", "saliency/gradient.csv", "--means", "saliency/gradient.npy",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    scores = pd.read_csv(prepared / "saliency/gradient.csv")
+    test = pd.read_csv(prepared / "splits/1.csv").query("split == 'test' and label == 1")
+    assert scores["image"].tolist() == test["image"].tolist(), "every positive test image"
+    means = np.load(prepared / "saliency/gradient.npy")
+    assert means.shape == (3, 12, 12)
+    assert set(np.unique(means[2])) == {0.0, 1.0}, "one ellipse for all"
+
+
+def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(stage, prepared):
+    run = prepared / "run/seed=1"
+    assert train(stage).returncode == 0
+    first = {name: (run / name).read_bytes() for name in ("history.csv", "predictions.csv", "model.safetensors")}
+
+    # The same, killed as soon as an epoch is on disk.
+    for name in files(run):
+        (run / name).unlink()
+    command = [sys.executable, "-c", KILL_AFTER_THE_FIRST_EPOCH, *train_arguments()]
+    killed = subprocess.run(command, cwd=prepared, env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")}, check=False)
+    assert killed.returncode == -9
+    assert any((run / "resume").glob("epoch=*.json"))
+    assert train(stage).returncode == 0
+    assert "continuing after epoch 1 of 3" in (prepared / "logs/train.log").read_text()
+    assert {name: (run / name).read_bytes() for name in first} == first
+
+
+KILL_AFTER_THE_FIRST_EPOCH = """
+import os, runpy, signal, sys
+from red_herring.training import checkpoint
+save = checkpoint.save
+def save_and_die(*arguments):
+    save(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+checkpoint.save = save_and_die
+runpy.run_module("red_herring.stages.train", run_name="__main__", alter_sys=False)
+"""
+
+
+def train_arguments():
+    captured = []
+    train(lambda name, *arguments: captured.extend(map(str, arguments)))
+    return captured
+
+
+def test_a_search_is_a_table_and_a_best(stage, prepared):
+    space = {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]}
+    tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "epochs": 1, "space": space}
+    outputs = ("--trials", "tuning/trials.csv", "--best", "tuning/best.json")
+    done = stage(
+        "tune",
+        "--settings",
+        json.dumps(tuning),
+        "--split",
+        "splits/1.csv",
+        "--images",
+        "data/mine/images.npy",
+        *outputs,
+    )
+    assert done.returncode == 0, done.stderr
+    trials = pd.read_csv(prepared / "tuning/trials.csv")
+    assert trials.columns.tolist() == ["trial", "lr", "lambda", "status", "valid_auc", "best_epoch", "epochs"]
+    best = json.loads((prepared / "tuning/best.json").read_text())
+    assert best["valid_auc"] == trials["valid_auc"].max()
+    assert files(prepared / "tuning") == {"trials.csv", "best.json"}
+
+
+def test_given_hyperparameters_need_no_data(stage, tmp_path):
+    tuning = {"task": "t", "method": "rrr", "mode": "given", "hyperparameters": {"lr": 0.1, "lambda": 2.0}}
+    done = stage("tune", "--settings", json.dumps(tuning), "--trials", "trials.csv", "--best", "best.json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "best.json").read_text())["hyperparameters"] == tuning["hyperparameters"]
+    assert pd.read_csv(tmp_path / "trials.csv").empty
+
+
+def test_unreadable_images_are_set_aside(stage, folder):
+    (folder / "images/5.png").write_bytes(b"")
+    (folder / "images/7.png").unlink()
+    assert index(stage).returncode == 0
+    assert prepare(stage).returncode == 0
+    quarantine = pd.read_csv(folder / "data/mine/quarantine.csv").set_index("image")["reason"]
+    assert quarantine.to_dict() == {"5.png": "the file is empty", "7.png": "there is no such file"}
+    assert draw(stage).returncode == 0
+    assert not set(quarantine.index) & set(pd.read_csv(folder / "splits/1.csv")["image"])
+
+
+def test_too_many_unreadable_images_stop_the_stage_and_leave_nothing(stage, folder):
+    for number in range(0, 20, 2):
+        (folder / f"images/{number}.png").write_bytes(b"not an image")
+    index(stage)
+    done = prepare(stage)
+    assert_one_sentence(done, "source mine: 10 of 96 images", "max_unreadable = 0.05", "0.png", "the log names all")
+    assert files(folder / "data") == {"mine/index.csv"}
+    assert "18.png" in (folder / "logs/prepare.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"imgpath": None}, ["imgpath: is null"]),
+        ({"imgpath": "nowhere"}, ["nowhere: there is no such folder"]),
+        ({"imgpath": "empty"}, ["empty: the folder is empty"]),
+    ],
+)
+def test_a_missing_folder_is_named(stage, folder, change, words):
+    (folder / "empty").mkdir()
+    index(stage)
+    changed = settings()["settings"] | change
+    assert_one_sentence(prepare(stage, settings=changed), *words)
+    assert files(folder / "data") == {"mine/index.csv"}
+
+
+def test_a_wrong_column_is_named(stage, folder):
+    changed = settings()["settings"] | {"columns": COLUMNS | {"patient": "person"}}
+    assert_one_sentence(index(stage, settings=changed), "table.csv", "no column 'person'")
+    assert not (folder / "data/mine/index.csv").exists()
+
+
+def test_a_task_that_cannot_be_drawn_leaves_the_earlier_split(stage, prepared):
+    before = (prepared / "splits/1.csv").read_bytes()
+    assert_one_sentence(draw(stage, finding="ilness"), "t: source mine has no finding 'ilness'", "ill, well")
+    sizes = {"train": 400, "valid": 4, "test": 4}
+    assert_one_sentence(draw(stage, sizes=sizes), "t: label 0 in nuisance group 0 has 24 images", "needs 151")
+    assert (prepared / "splits/1.csv").read_bytes() == before
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run(stage, prepared):
+    (prepared / "best.json").write_text(json.dumps({"hyperparameters": {"lr": 1e30, "lambda": 0.1}}))
+    assert_one_sentence(train(stage), "actdiff: ", " is nan in epoch 1", "try a smaller lr or lambda")
+    assert not files(prepared / "run")
+
+
+def test_a_method_that_needs_masks_says_which_image_has_none(stage, prepared):
+    done = train(stage, mask={"kind": "source"})
+    assert_one_sentence(done, "source mine: has no masks of its own", "ellipse")
+    np.save(prepared / "data/mine/masks.npy", np.zeros((96, 12, 12), np.uint8))
+    assert_one_sentence(
+        train(stage, mask={"kind": "source"}), ".png: its ROI mask is empty", "positive training images"
+    )
+
+
+def test_a_full_disk_gets_a_sentence_and_leaves_nothing_half_written(stage, prepared):
+    """A real file system of 64 KiB; the run is finished once there is space."""
+    run = prepared / "run"
+    run.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(run)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        done = train(stage, width=4)
+        assert_one_sentence(done, "No space left on device", "put that right and run again")
+        assert not any(name.endswith(("run.json", "model.safetensors", ".csv")) for name in files(run))
+        subprocess.run(["mount", "-o", "remount,size=16m", str(run)], check=True)
+        assert train(stage, width=4).returncode == 0
+        assert "seed=1/run.json" in files(run)
+    finally:
+        subprocess.run(["umount", str(run)], check=True)
+
+
+def test_a_bug_shows_its_traceback_in_the_log(stage, prepared):
+    (prepared / "best.json").write_text(json.dumps({"hyperparameters": {}}))
+    done = train(stage)
+    assert_one_sentence(done, "KeyError", "the log has the details")
+    assert "Traceback" in (prepared / "logs/train.log").read_text()

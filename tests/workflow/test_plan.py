@@ -1,0 +1,69 @@
+"""What Snakemake plans, without running it."""
+
+import re
+
+import pytest
+from conftest import ROOT
+
+RULES = "".join(file.read_text() for file in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
+
+
+def test_the_full_study(checkout):
+    counts = checkout.counted("all")
+    assert counts == {
+        "index_source": 4, "prepare_images": 4, "draw_splits": 50, "tune": 30, "train": 300, "attribute": 300,
+        "collect_runs": 1, "render_table": 5, "render_figure": 5,
+    }  # fmt: skip
+    assert counts == checkout.counted(), "all is the default target"
+
+
+def test_one_method_or_one_stage_can_be_asked_for(checkout):
+    assert checkout.counted("data") == {"index_source": 4, "prepare_images": 4, "draw_splits": 50}
+    assert checkout.counted("results/runs/vpc/rrr/seed=451/run.json") == {
+        "index_source": 1, "prepare_images": 1, "draw_splits": 2, "tune": 1, "train": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("study={methods: [actdif]}", ["study.methods.0", '"actdif"', "actdiff"]),
+        ("traning={epochs: 3}", ["traning", "training"]),
+        ("training={epochs: -1}", ["training.epochs", "-1", "at least 1"]),
+        ("study={seeds: ['7']}", ["study.seeds.0", '"7"', "integer"]),
+    ],
+)
+def test_a_wrong_configuration_stops_before_anything_runs(checkout, option, words):
+    done = checkout.snakemake("-n", "all", "--config", option, check=False)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.strip().startswith("config: ")]
+    for word in words:
+        assert word in line
+    assert "Traceback" not in done.stderr
+    assert not (checkout.folder / "results").exists()
+
+
+def test_a_mistyped_target_is_refused(checkout):
+    assert checkout.snakemake("-n", "results/runs/spc/rr/seed=451/run.json", check=False).returncode == 1
+
+
+def test_traps_of_snakemake_are_not_stepped_into():
+    for forbidden in (r"^\s+run:", r"^\s+script:", r"^\s+cache:", r"^\s+retries:", r"\btemp\("):
+        assert not re.search(forbidden, RULES, re.MULTILINE), forbidden
+
+
+@pytest.mark.parametrize(
+    "rule", re.split(r"^rule ", RULES, flags=re.MULTILINE)[1:], ids=lambda rule: rule.split(":")[0]
+)
+def test_every_rule_has_a_log_a_benchmark_an_environment_and_its_code(rule):
+    for needed in ("log:", "benchmark:", "conda:", "code=", "settings="):
+        assert needed in rule
+    assert "config[" not in rule.split("shell:")[1], "settings reach a stage through params only"
+
+
+def test_the_conda_environment_has_the_versions_of_the_lock():
+    lock = dict(re.findall(r"^([\w.-]+)==(\S+) ", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    pins = re.findall(r"- ([\w.-]+)==(\S+)", (ROOT / "envs" / "red_herring.yaml").read_text())
+    assert len(pins) > 5
+    for name, version in pins:
+        assert lock[name] == version

@@ -1,0 +1,95 @@
+"""What runs again after a change, by what the dry run lists."""
+
+import pandas as pd
+
+ACTDIFF = "method=actdiff"
+
+
+def methods_of(jobs):
+    """The methods whose search, training or attribution is planned."""
+    return {wildcards.split("method=")[1].split(",")[0] for _, wildcards in jobs if "method=" in wildcards}
+
+
+def rules_of(jobs):
+    return {rule for rule, _ in jobs}
+
+
+TINY = ("--configfile", "tiny.yaml")
+BRANCH = {"tune", "train", "attribute", "collect_runs", "render_table", "render_figure"}
+
+
+def test_a_finished_study_has_nothing_to_do(after):
+    assert after.planned(*TINY) == []
+    done = after.snakemake("-c2", *TINY)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_its_results_are_whole(after):
+    results = after.folder / "results"
+    runs = pd.read_csv(results / "runs.csv")
+    assert runs[["task", "method", "seed"]].to_numpy().tolist() == [
+        ["synthetic", method, seed] for method in ("classification", "actdiff") for seed in (1, 2)
+    ]
+    assert runs.notna().all().all()
+    assert len(pd.read_csv(results / "histories.csv")) == 8
+    assert len(pd.read_csv(results / "trials.csv")) == 4
+    table = (results / "tables" / "synthetic.md").read_text()
+    assert "ActDiff | 2 |" in table
+    assert not list(results.rglob("resume"))
+
+
+def test_another_search_range_reruns_that_methods_branch(after):
+    content = after.folder / "tiny.yaml"
+    content.write_text(content.read_text() + "methods: {actdiff: {search: {lambda: [1.0e-2, 1.0]}}}\n")
+    jobs = after.planned(*TINY)
+    assert methods_of(jobs) == {"actdiff"}
+    assert rules_of(jobs) == BRANCH
+    assert not any("figure_3" in wildcards for _, wildcards in jobs)
+
+
+def test_a_comment_in_a_loss_reruns_nothing(after):
+    after.edit("workflow/red_herring/methods/actdiff.py", '"""penalty = mean', '"""The penalty is the mean')
+    after.edit(
+        "workflow/red_herring/methods/actdiff.py", "        features = ", "        # all pixels\n        features = "
+    )
+    assert after.planned(*TINY) == []
+
+
+def test_the_arithmetic_of_a_loss_retrains_that_method(after):
+    after.edit("workflow/red_herring/methods/actdiff.py", "dim=1).mean()", "dim=1).sum()")
+    jobs = after.planned(*TINY)
+    assert methods_of(jobs) == {"actdiff"}
+    assert rules_of(jobs) == BRANCH
+
+
+def test_a_figures_code_redraws_that_figure(after):
+    after.edit("workflow/red_herring/results/figures/figure_8.py", 'ylabel="test AUC"', 'ylabel="AUC, test"')
+    assert after.planned(*TINY) == [("render_figure", "figure=figure_8")]
+
+
+def test_a_new_seed_adds_one_run_a_method(after):
+    after.edit("tiny.yaml", "- 2\n", "- 2\n  - 3\n")
+    jobs = after.planned(*TINY)
+    for rule in ("draw_splits", "train", "attribute"):
+        assert all("seed=3" in wildcards for name, wildcards in jobs if name == rule)
+    counts = after.counted(*TINY)
+    assert (counts["draw_splits"], counts["train"], counts["attribute"], counts["tune"]) == (1, 2, 2, 0)
+
+
+def test_a_new_method_adds_its_branch(after):
+    after.edit("tiny.yaml", "- actdiff\n", "- actdiff\n  - rrr\n")
+    assert methods_of(after.planned(*TINY)) == {"rrr"}
+
+
+def test_forced_again_a_run_gives_the_same_bytes(after):
+    run = after.folder / "results/runs/synthetic/actdiff/seed=2"
+    before = {name: (run / name).read_bytes() for name in ("history.csv", "predictions.csv", "model.safetensors")}
+    after.snakemake("-c2", "results/runs/synthetic/actdiff/seed=2/run.json", "--forcerun", "train", "tune", *TINY)
+    assert {name: (run / name).read_bytes() for name in before} == before
+
+
+def test_a_failing_job_shows_its_one_sentence(after):
+    after.edit("tiny.yaml", "train: 32", "train: 320")
+    done = after.snakemake("-c1", "data", *TINY, check=False)
+    assert done.returncode == 1
+    assert "error: synthetic: label 0 in nuisance group 0 has 40 images but ratio 1.0 needs 160" in done.stderr

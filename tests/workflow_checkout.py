@@ -1,0 +1,59 @@
+"""A copy of the checkout in which real small studies run through Snakemake."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import yaml
+from conftest import ROOT
+
+KEPT = ("Snakefile", "all", "config.yaml", "workflow", "envs", "README.md")
+
+
+class Checkout:
+    """A copy of the project's files: `snakemake` runs there, `edit` changes a file, `planned` is what would run."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in KEPT:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, folder / name)
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        command = [str(Path(sys.executable).parent / "snakemake"), *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+        return done
+
+    def study(self, name: str, content: dict) -> None:
+        (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{file} does not hold {old!r}"
+        path.write_text(text.replace(old, new, 1))
+
+    def planned(self, *arguments: str) -> list[tuple[str, str]]:
+        """(rule, wildcards) of every job that a dry run lists, without `all`."""
+        done = self.snakemake("-n", *arguments)
+        found = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", done.stdout + done.stderr, re.MULTILINE)
+        jobs = []
+        for rule, details in found:
+            wildcards = re.search(r"^    wildcards: (.*)$", details, re.MULTILINE)
+            if rule != "all":
+                jobs.append((rule, wildcards[1] if wildcards else ""))
+        return jobs
+
+    def counted(self, *arguments: str) -> Counter:
+        return Counter(rule for rule, _ in self.planned(*arguments))
