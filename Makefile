@@ -28,7 +28,7 @@ demo: env
 	@echo "Tables and figures: $(DEMO)/tables $(DEMO)/figures"
 
 test: env
-	python -m pytest tests --ignore tests/acceptance --cov --cov-report=term-missing:skip-covered --cov-fail-under=85
+	python -m pytest tests --ignore tests/acceptance --numprocesses $(CORES) --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=85
 
 # Does the demo's result show what the paper found? Reads what `make demo` made.
 acceptance: env

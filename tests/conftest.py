@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+# Two test processes share two cores, and the images are tiny: one thread each is fastest.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 REAL_IMAGES = Path(os.environ.get("RED_HERRING_IMAGES", ROOT.parent / "shared" / "data"))
 

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent
 LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "scikit-optimize", "captum", "torchxrayvision", "snakemake")
 
 
+@cache
 def code_digest(*modules: str) -> str:
     """12 hexadecimal digits over the modules and all that they import inside the package.
 
