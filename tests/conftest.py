@@ -18,6 +18,11 @@ ROOT = Path(__file__).parents[1]
 REAL_IMAGES = Path(os.environ.get("RED_HERRING_IMAGES", ROOT.parent / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, so that the other process has something to do beside it."""
+    items.sort(key=lambda item: "test_xray_small" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def real_images() -> Path:
     """The folder of real chest X-rays; the test is skipped without it."""

@@ -48,8 +48,8 @@ rule collect_runs:
 rule render_table:
     input:
         runs="<results>/runs.csv",
-        published_tables=study.PUBLISHED_TABLES,
-        published_runs=study.PUBLISHED_RUNS,
+        published_tables="workflow/reference/published_tables.csv",
+        published_runs="workflow/reference/published_runs.csv",
     output:
         csv="<results>/tables/{task}.csv",
         markdown="<results>/tables/{task}.md",

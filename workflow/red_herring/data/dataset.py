@@ -18,12 +18,13 @@ from red_herring.model import Batch
 class Dataset:
     """One of train, valid and test: stored levels, masks, labels, and the table they come from.
 
-    levels: uint8 [n, size, size]; masks: bool of that shape; table: the rows of the split, in the same order.
+    levels: uint8 [n, size, size]; masks: bool of that shape, or one [size, size] for all; table: the rows of the split,
+    in the same order.
     """
 
     def __init__(self, levels: np.ndarray, masks: np.ndarray, table: pd.DataFrame, pixel_range: tuple[float, float]):
         self.levels = torch.from_numpy(levels)
-        self.masks = torch.from_numpy(masks)
+        self.masks = torch.from_numpy(masks).expand(self.levels.shape)
         self.labels = torch.from_numpy(table["label"].to_numpy(np.int64, copy=True))
         self.table = table.reset_index(drop=True)
         self.low, self.high = pixel_range
@@ -36,6 +37,10 @@ class Dataset:
         if sigma == 0:
             return self
         return Dataset(self.levels.numpy(), roi.dilate(self.masks.numpy(), sigma), self.table, (self.low, self.high))
+
+    def has_mask(self) -> torch.Tensor:
+        """Which images have any pixel inside, bool [n]."""
+        return self.masks.any(dim=2).any(dim=1)
 
     def subset(self, rows: np.ndarray) -> Dataset:
         return Dataset(
@@ -78,20 +83,18 @@ def load(split: pd.DataFrame, folders: Collection[Path], mask: dict[str, Any], n
     for name in names:
         table = split[split["split"] == name].reset_index(drop=True)
         levels = np.empty((len(table), size, size), np.uint8)
-        masks = np.empty((len(table), size, size), bool)
+        masks = np.empty(levels.shape, bool) if mask["kind"] == "source" else roi.ellipse(size, mask["semi_axis"])
         for source, rows in table.groupby("source"):
             levels[rows.index] = images[source][rows["row"]]
             if mask["kind"] == "source":
                 masks[rows.index] = stored[source][rows["row"]]
-        if mask["kind"] == "ellipse":
-            masks[:] = roi.ellipse(size, mask["semi_axis"])
         datasets.append(Dataset(levels, masks, table, pixel_range))
     return datasets
 
 
 def check_masks(data: Dataset) -> None:
     """StudyError when a positive image has an empty mask: no method can be told to look there."""
-    empty = (data.labels == 1) & ~data.masks.flatten(1).any(1)
+    empty = (data.labels == 1) & ~data.has_mask()
     if empty.any():
         first = data.table["image"].iloc[int(empty.nonzero()[0])]
         raise StudyError(

@@ -23,4 +23,7 @@ def dilate(masks: np.ndarray, sigma: float) -> np.ndarray:
     """
     if sigma == 0:
         return masks.astype(bool)
-    return ndimage.gaussian_filter(masks.astype(np.float64), sigma=(0, sigma, sigma), mode="constant") > 0
+    dilated = np.empty(masks.shape, bool)
+    for mask, out in zip(masks, dilated, strict=True):  # one by one: as floats all of them might not fit into memory
+        out[:] = ndimage.gaussian_filter(mask.astype(np.float64), sigma, mode="constant") > 0
+    return dilated

@@ -24,7 +24,7 @@ def main(given: argparse.Namespace) -> None:
     settings = given.settings
     device = pick_device(settings["device"])
     (test,) = load(pd.read_csv(given.split), [path.parent for path in given.images], settings["mask"], ["test"])
-    positive = test.subset(np.flatnonzero((test.labels == 1).numpy() & test.masks.flatten(1).any(1).numpy()))
+    positive = test.subset(np.flatnonzero((test.labels == 1).numpy() & test.has_mask().numpy()))
     if len(positive) == 0:
         raise StudyError(f"{settings['task']}: no positive test image has a mask, so there is nothing to localise")
     model = load_model(given.model).to(device)

@@ -36,7 +36,9 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: argparse.Argumen
         with open(given.log, "w") as log:
             os.dup2(log.fileno(), sys.stdout.fileno())
             os.dup2(log.fileno(), sys.stderr.fileno())
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    # A terminal gets a progress bar, a log gets lines.
+    level = logging.WARNING if sys.stderr.isatty() else logging.INFO
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr, force=True)
     try:
         stage(given)
     except StudyError as error:

@@ -39,7 +39,11 @@ def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
     run = Run(settings, given.split, given.images, settings["seed"], given.threads)
 
     def objective(hyperparameters: dict[str, float], number: int) -> tuning.Trial:
-        return run.trial(hyperparameters, resume / f"trial={number:04d}")
+        own = resume / f"trial={number:04d}"
+        for folder in resume.glob("trial=*"):
+            if folder != own:
+                shutil.rmtree(folder)  # of a trial that has ended: its result is in the log
+        return run.trial(hyperparameters, own)
 
     log = tuning.TrialLog(resume / "trials.jsonl", run.fingerprint("tune"))
     counts = (settings["initial_points"], settings["iterations"])

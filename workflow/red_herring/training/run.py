@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from red_herring.catalogue import method_card
-from red_herring.data.dataset import check_masks, load
+from red_herring.data.dataset import Dataset, check_masks, load
 from red_herring.files import read_json, sha256, write_bytes, write_json, write_text
 from red_herring.provenance import code_digest, environment
 from red_herring.study import BLUR
@@ -34,11 +34,12 @@ class Run:
         torch.set_num_threads(threads)
         self.settings, self.seed, self.threads = settings, seed, threads
         self.split, self.folders = split, [path.parent for path in images]
-        self.train, self.valid, self.test = load(
-            pd.read_csv(split), self.folders, settings["mask"], ("train", "valid", "test")
-        )
+        self.train, self.valid = self._load("train", "valid")
         if method_card(settings["method"]).needs_mask:
             check_masks(self.train)
+
+    def _load(self, *names: str) -> list[Dataset]:
+        return load(pd.read_csv(self.split), self.folders, self.settings["mask"], names)
 
     def fingerprint(self, stage: str, **more: Any) -> str:
         """A digest of all that the result depends on: settings, seed, threads, data, code, and `more`."""
@@ -75,10 +76,9 @@ class Run:
         start = time.monotonic()
         hyperparameters = read_json(hyperparameters_file)["hyperparameters"]
         fitted = self._fit(hyperparameters, resume, "train")
-        logits = {
-            data: predict(fitted.model, data, self.settings["batch_size"], self._device)
-            for data in (self.valid, self.test)
-        }
+        (test,) = self._load("test")
+        batch_size, device = self.settings["batch_size"], self._device
+        logits = {data: predict(fitted.model, data, batch_size, device) for data in (self.valid, test)}
         valid_auc, test_auc = (auc(values, data.labels) for data, values in logits.items())
         write_bytes(
             model, safetensors.torch.save({k: v.cpu().contiguous() for k, v in fitted.model.state_dict().items()})
@@ -97,7 +97,7 @@ class Run:
                 "test_auc": test_auc,
                 "hyperparameters": hyperparameters,
                 "settings": self.settings,
-                "images": {"train": len(self.train), "valid": len(self.valid), "test": len(self.test)},
+                "images": {"train": len(self.train), "valid": len(self.valid), "test": len(test)},
                 "device": str(self._device),
                 "threads": self.threads,
                 "seconds": round(time.monotonic() - start, 1),
