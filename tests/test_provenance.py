@@ -39,6 +39,7 @@ TRAIN_ACTDIFF = ("red_herring.stages.train", "red_herring.methods.actdiff")
 def test_comments_docstrings_and_layout_do_not_count(copy):
     before = copy.digest(*TRAIN_ACTDIFF)
     copy.edit("methods/actdiff.py", '"""penalty = mean', '"""The penalty = mean')
+    copy.edit("data/sources/base.py", '"""Whether `read`', '"""If `read`')  # a string below an attribute
     copy.edit("training/fit.py", "    device = pick_device", "    # why\n\n    device = pick_device")
     assert copy.digest(*TRAIN_ACTDIFF) == before
 
@@ -47,6 +48,12 @@ def test_a_change_of_what_runs_counts_however_deep_it_is_imported(copy):
     before = copy.digest(*TRAIN_ACTDIFF)
     copy.edit("data/masks.py", "> 0", "> 0.5")
     assert copy.digest(*TRAIN_ACTDIFF) != before
+
+
+def test_how_the_configuration_is_checked_does_not_count(copy):
+    before = copy.digest(*TRAIN_ACTDIFF)
+    copy.edit("study.py", "lacks the key", "has no key")
+    assert copy.digest(*TRAIN_ACTDIFF) == before
 
 
 def test_another_method_does_not_count(copy):

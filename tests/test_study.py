@@ -68,6 +68,13 @@ def test_small_studies_are_valid(config, file):
         ({"methods": {"gradmask": {"options": {"norm": "l3"}}}}, ["methods.gradmask.options.norm", "l3", "l2, l1"]),
         ({"methods": {"actdiff": {"search": {"lamda": [1, 2]}}}}, ["methods.actdiff.search", "lamda", "lambda"]),
         ({"methods": {"actdiff": {"search": {"lambda": [2, 1]}}}}, ["methods.actdiff.search.lambda", "low < high"]),
+        (
+            {"methods": {"adversarial": {"search": {"discriminator_steps": [0, 3]}}}},
+            ["adversarial.search.discriminator_steps", "whole numbers from 1"],
+        ),
+        ({"methods": {"rrr": {"search": {"lambda": [0, 3]}}}}, ["methods.rrr.search.lambda", "numbers above 0"]),
+        ({"tasks": {"synthetic": {"mask": {"blur_sigma": [2, 1]}}}}, ["tasks.synthetic.mask.blur_sigma", "low < high"]),
+        ({"sources": {"my-source": {"kind": "nih"}}}, ["sources", "'my-source'", "names like"]),
         ({"tuning": {"mode": "none"}}, ["tuning.mode", '"none"', "search, published, given"]),
         ({"tuning": {"mode": "given"}}, ["tuning.mode", "methods.classification.hyperparameters", "'lr'"]),
         ({"saliency": {"attributions": ["lime"]}}, ["saliency.attributions.0", "lime", "gradient"]),
@@ -107,6 +114,37 @@ def test_two_groups_of_one_source_need_a_group_each(config):
     del config["tasks"]["vpc"]["nuisance"]["groups"][0]["group"]
     with pytest.raises(StudyError, match="give each a `group`"):
         study.check(config)
+
+
+def test_two_equal_groups_are_no_nuisance(config):
+    config["tasks"]["vpc"]["nuisance"]["groups"][0]["group"] = "PA"
+    with pytest.raises(StudyError, match=r"tasks\.vpc\.nuisance\.groups: are the same twice"):
+        study.check(config)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"lr": 0}, ["methods.rrr.hyperparameters.lr", "numbers above 0"]),
+        ({"mask_blur_sigma": 1}, ["methods.rrr.hyperparameters.mask_blur_sigma", "tasks.spc.mask.blur_sigma"]),
+    ],
+)
+def test_given_hyperparameters_are_checked(config, given, words):
+    fixed = {"hyperparameters": {"lr": 1e-3, "lambda": 0.0} | given}
+    config = merge(
+        config,
+        {"study": {"tasks": ["spc"], "methods": ["rrr"]}, "tuning": {"mode": "given"}, "methods": {"rrr": fixed}},
+    )
+    with pytest.raises(StudyError) as caught:
+        study.check(config)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_moving_the_images_does_not_list_them_again(config):
+    moved = merge(copy.deepcopy(config), {"sources": {"nih": {"imgpath": "elsewhere"}}})
+    assert study.index_settings(config, "nih") == study.index_settings(moved, "nih")
+    assert study.prepare_settings(config, "nih") != study.prepare_settings(moved, "nih")
 
 
 def test_a_missing_key_is_named(config):

@@ -84,6 +84,11 @@ def test_sources_of_a_task_must_fit_together(tmp_path):
         load(SPLIT, folders, {"kind": "ellipse", "semi_axis": 0.4}, ["train"])
 
 
+def test_a_source_that_is_not_prepared_is_named(two_sources):
+    with pytest.raises(StudyError, match="draws from source 'b', but only a is prepared"):
+        load(SPLIT, two_sources[1][:1], {"kind": "source"}, ["train"])
+
+
 def test_a_positive_without_a_mask_is_named(two_sources):
     (train,) = load(SPLIT, two_sources[1], {"kind": "source"}, ["train"])
     with pytest.raises(StudyError, match=r"^x: its ROI mask is empty, as in 1 of 2 positive training images"):

@@ -25,7 +25,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_rows_are_in_the_order_of_the_index(folder, tmp_path, threads):
     names = folder.index()["image"]
-    quarantine = prepare(folder, names, 10, 8, tmp_path / "i.npy", tmp_path / "m.npy", threads)
+    quarantine = prepare(folder, names, 8, 0, tmp_path / "i.npy", tmp_path / "m.npy", threads)
     stored = np.load(tmp_path / "i.npy", mmap_mode="r")
     assert quarantine == {}
     assert (stored.dtype, stored.shape) == (np.uint8, (10, 8, 8))
@@ -37,7 +37,7 @@ def test_rows_are_in_the_order_of_the_index(folder, tmp_path, threads):
 def test_the_unreadable_are_named_and_the_others_kept(folder, tmp_path):
     (tmp_path / "images" / "3.png").write_bytes(b"")
     (tmp_path / "images" / "7.png").unlink()
-    quarantine = prepare(folder, folder.index()["image"], 10, 8, tmp_path / "i.npy", tmp_path / "m.npy")
+    quarantine = prepare(folder, folder.index()["image"], 8, 0.2, tmp_path / "i.npy", tmp_path / "m.npy")
     assert set(quarantine) == {"3.png", "7.png"}
     assert "empty" in quarantine["3.png"]
     assert "no such file" in quarantine["7.png"]
@@ -47,7 +47,7 @@ def test_the_unreadable_are_named_and_the_others_kept(folder, tmp_path):
 def test_crosses_are_stored_as_they_are(tmp_path):
     source = open_source("crosses", {"images_per_cell": 4, "seed": 0})
     names = source.index()["image"]
-    prepare(source, names, len(names), 28, tmp_path / "i.npy", tmp_path / "m.npy")
+    prepare(source, names, 28, 0, tmp_path / "i.npy", tmp_path / "m.npy")
     pixels, mask = source.read(names[5])
     np.testing.assert_array_equal(np.load(tmp_path / "i.npy")[5], pixels)
     np.testing.assert_array_equal(np.load(tmp_path / "m.npy")[5], mask)

@@ -1,11 +1,13 @@
 """The controlled shift."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from red_herring.data.splits import SPLITS, Sizes, cell_counts, count_cells, draw, largest_sizes, pool
+from red_herring.data.splits import SPLITS, Sizes, cell_counts, count_cells, draw, largest_sizes, pool, read_split
 from red_herring.files import StudyError
 
 
@@ -107,6 +109,30 @@ def test_most_images_are_used_although_patients_stay_together():
         for label, nuisance, row in zip(table["label"], table["nuisance"], table["row"], strict=True)
     ]  # two or three images of each patient, in one cell
     assert len(draw(table, 0.9, 0)) > 0.9 * 800
+
+
+def test_a_large_cell_is_drawn_at_random_and_not_from_the_patients_with_most_images():
+    table = candidates({(0, 0): 60, (0, 1): 2000, (1, 0): 60, (1, 1): 60})
+    large = (table["label"] == 0) & (table["nuisance"] == 1)
+    # A tenth of the patients of the large cell have 11 images each, the others one.
+    many = np.repeat(np.arange(100), 11)
+    table.loc[large, "patient"] = [f"m{n}" for n in many] + [f"s{n}" for n in range(2000 - len(many))]
+    drawn = [draw(table, 0.9, seed).query("label == 0 and nuisance == 1") for seed in range(20)]
+    share = np.mean([split["patient"].str.startswith("m").mean() for split in drawn])
+    # 0.55 of the cell's images are of such patients; whole patients are drawn, so the spread of one draw is about 0.1.
+    assert share == pytest.approx(0.55, abs=0.12)
+    common = np.mean([len(set(a["image"]) & set(b["image"])) for a, b in pairwise(drawn)])
+    assert common < 8, "two draws of 60 from 2000 have 2 in common by chance, a few more as patients stay together"
+
+
+def test_names_stay_as_they_are_written(tmp_path):
+    table = candidates(equal_cells(8)).assign(source="NA")
+    table["image"] = [f"{number:03d}" for number in range(32)]
+    draw(table, 0.5, 0).to_csv(tmp_path / "split.csv", index=False)
+    split = read_split(tmp_path / "split.csv")
+    assert set(split["source"]) == {"NA"}
+    assert split["image"].str.len().eq(3).all()
+    assert split["label"].isin([0, 1]).all()
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ def runs():
         ("rrr", [0.1, 0.3], [0.31, 0.31]),
     ]:
         for seed, (auc, iou) in enumerate(zip(aucs, ious, strict=True)):
-            rows.append((method, seed, auc, iou, iou + 0.1, 0.33, 0.5))
-    columns = ["method", "seed", "test_auc", "iou_gradient", "iop_gradient", "chance_iou", "chance_iop"]
+            rows.append((method, seed, auc, iou, iou + 0.1, iou + 0.1, 0.33, 0.5))
+    columns = ["method", "seed", "test_auc", "iou_gradient", "iop_gradient", "iot_gradient", "chance_iou", "chance_iop"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -50,7 +50,7 @@ def test_markdown_and_latex_say_the_same():
     table = summarise(runs(), METHODS, published("spc", PRINTED, RELEASED))
     markdown, latex = to_markdown("my_task", table), to_latex("my_task", table)
     assert (
-        "| Domain invariance | ActDiff | 2 | **0.80 ± 0.14** | 0.73 ± 0.03 | 0.20 ± 0.00 | 0.77 ± 0.03 | 0.33 |"
+        "| Domain invariance | ActDiff | 2 | **0.80 ± 0.14** | 0.73 ± 0.03 | 0.20 ± 0.00 | 0.30 ± 0.00 | 0.77 ± 0.03 | 0.33 / 0.50 |"
         in markdown
     )
     assert r"Domain invariance & ActDiff & 2 & $\mathbf{0.80 \pm 0.14}$ & $0.73 \pm 0.03$" in latex
@@ -58,13 +58,13 @@ def test_markdown_and_latex_say_the_same():
     assert r"my\_task" in latex
     assert "2 seeds" in markdown
     widths = {line.count("|") for line in markdown.splitlines() if line.startswith("|")}
-    assert widths == {9}
+    assert widths == {10}
 
 
 def test_one_seed_has_no_spread_and_an_own_task_no_published_value():
     table = summarise(runs().query("seed == 0"), METHODS, published("mine", PRINTED, RELEASED))
     line = next(line for line in to_markdown("mine", table).splitlines() if "ActDiff" in line)
-    assert line == "| Domain invariance | ActDiff | 1 | **0.70** | – | 0.20 | – | 0.33 |"
+    assert line == "| Domain invariance | ActDiff | 1 | **0.70** | – | 0.20 | 0.30 | – | 0.33 / 0.50 |"
     assert "nan" not in to_markdown("mine", table) + to_latex("mine", table)
 
 

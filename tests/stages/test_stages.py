@@ -89,6 +89,12 @@ def assert_one_sentence(done: subprocess.CompletedProcess, *words: str) -> None:
         assert word in lines[0]
 
 
+def assert_last_line(done: subprocess.CompletedProcess, *words: str) -> None:
+    assert done.returncode == 1
+    for word in ["error: ", *words]:
+        assert word in done.stderr.strip().splitlines()[-1]
+
+
 def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
@@ -139,8 +145,10 @@ def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(stage, prepared):
     # The same, killed as soon as an epoch is on disk.
     for name in files(run):
         (run / name).unlink()
-    command = [sys.executable, "-c", KILL_AFTER_THE_FIRST_EPOCH, *train_arguments()]
-    killed = subprocess.run(command, cwd=prepared, env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")}, check=False)
+    code = KILL_AFTER_A_CHECKPOINT.format(stage="train", number=1)
+    killed = subprocess.run(
+        [sys.executable, "-c", code, *train_arguments()], cwd=prepared, env=ENVIRONMENT, check=False
+    )
     assert killed.returncode == -9
     assert any((run / "resume").glob("epoch=*.json"))
     assert train(stage).returncode == 0
@@ -148,15 +156,19 @@ def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(stage, prepared):
     assert {name: (run / name).read_bytes() for name in first} == first
 
 
-KILL_AFTER_THE_FIRST_EPOCH = """
-import os, runpy, signal, sys
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+
+KILL_AFTER_A_CHECKPOINT = """
+import os, runpy, signal
 from red_herring.training import checkpoint
-save = checkpoint.save
+save, saved = checkpoint.save, []
 def save_and_die(*arguments):
     save(*arguments)
-    os.kill(os.getpid(), signal.SIGKILL)
+    saved.append(1)
+    if len(saved) == {number}:
+        os.kill(os.getpid(), signal.SIGKILL)
 checkpoint.save = save_and_die
-runpy.run_module("red_herring.stages.train", run_name="__main__", alter_sys=False)
+runpy.run_module("red_herring.stages.{stage}", run_name="__main__")
 """
 
 
@@ -186,6 +198,44 @@ def test_a_search_is_a_table_and_a_best(stage, prepared):
     best = json.loads((prepared / "tuning/best.json").read_text())
     assert best["valid_auc"] == trials["valid_auc"].max()
     assert files(prepared / "tuning") == {"trials.csv", "best.json"}
+
+
+def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(stage, prepared):
+    space = {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]}
+    tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "epochs": 2, "space": space}
+
+    def arguments(folder):
+        return (
+            "--settings", json.dumps(tuning), "--split", "splits/1.csv", "--images", "data/mine/images.npy",
+            "--trials", f"{folder}/trials.csv", "--best", f"{folder}/best.json", "--log", f"{folder}.log",
+        )  # fmt: skip
+
+    assert stage("tune", *arguments("whole")).returncode == 0
+    # Killed after the third checkpoint, so in the second trial.
+    code = KILL_AFTER_A_CHECKPOINT.format(stage="tune", number=3)
+    killed = subprocess.run([sys.executable, "-c", code, *arguments("cut")], cwd=prepared, env=ENVIRONMENT, check=False)
+    assert killed.returncode == -9
+    assert len((prepared / "cut/resume/trials.jsonl").read_text().splitlines()) == 2, "fingerprint and one trial"
+    assert stage("tune", *arguments("cut")).returncode == 0
+    assert "continuing after epoch 1 of 2" in (prepared / "cut.log").read_text()
+    for name in ("trials.csv", "best.json"):
+        assert (prepared / "cut" / name).read_bytes() == (prepared / "whole" / name).read_bytes()
+
+
+def test_a_trial_that_diverges_is_recorded_and_the_search_goes_on(stage, prepared):
+    space = {"lr": ["log-uniform", 1e-3, 1e36], "lambda": ["log-uniform", 1e-2, 1.0]}
+    tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 5, "iterations": 1, "epochs": 1, "space": space}
+    done = stage(
+        "tune", "--settings", json.dumps(tuning), "--split", "splits/1.csv", "--images", "data/mine/images.npy",
+        "--trials", "trials.csv", "--best", "tuned.json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    trials = pd.read_csv(prepared / "trials.csv")
+    assert {"ok", "failed"} == set(trials["status"])
+    assert len(trials) == 6
+    assert trials.loc[trials["status"] == "failed", "valid_auc"].isna().all()
+    best = json.loads((prepared / "tuned.json").read_text())
+    assert trials.set_index("trial")["status"][best["trial"]] == "ok"
 
 
 def test_given_hyperparameters_need_no_data(stage, tmp_path):
@@ -280,6 +330,27 @@ def test_a_full_disk_gets_a_sentence_and_leaves_nothing_half_written(stage, prep
         assert "seed=1/run.json" in files(run)
     finally:
         subprocess.run(["umount", str(run)], check=True)
+
+
+def test_a_full_disk_while_preparing_gets_a_sentence(stage, folder):
+    """Where the space for the arrays is not there, the process is not killed when it touches them."""
+    index(stage, size=64)
+    small = folder / "small"
+    small.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(small)], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        done = stage(
+            "prepare_images", "--settings", json.dumps(settings(size=64)), "--index", "data/mine/index.csv",
+            "--images", "small/images.npy", "--masks", "small/masks.npy", "--quarantine", "small/quarantine.csv",
+            "--about", "small/source.json",
+        )  # fmt: skip
+        assert_last_line(done, "No space left on device", "put that right and run again")
+        assert not files(small)
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_a_bug_shows_its_traceback_in_the_log(stage, prepared):

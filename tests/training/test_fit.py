@@ -104,6 +104,14 @@ def test_a_checkpoint_of_other_settings_is_not_used(interrupted, caplog):
     assert "other settings" in caplog.text
 
 
+def test_checkpoints_of_other_settings_give_way(interrupted, monkeypatch):
+    """A run with new settings, interrupted in turn, continues from its own state, not from the start."""
+    data, folder, _ = interrupted
+    fit("actdiff", METHODS["actdiff"], {}, *data, recipe(epochs=1), 7, folder, "other")
+    assert checkpoint.load_latest(folder, "other")[0] == 1
+    assert checkpoint.load_latest(folder, "same") is None
+
+
 def test_only_two_checkpoints_are_kept(tiny_data, tmp_path):
     fit("classification", {"lr": 1e-3}, {}, tiny_data(16), tiny_data(8), recipe(epochs=4), 7, tmp_path, "same")
     assert sorted(file.name for file in tmp_path.iterdir()) == [

@@ -36,9 +36,9 @@ def test_a_method_of_ones_own(examples):
     sizes = {"synthetic": {"sizes": {"train": 32, "valid": 16, "test": 16}}}
     examples.study("short", SHORT | {"tasks": sizes, "sources": {"crosses": {"images_per_cell": 40}}})
     examples.snakemake("-c2", "all", "--configfile", "workflow/studies/demo.yaml", "my_method.yaml", "short.yaml")
-    table = (examples.folder / "results/demo/tables/synthetic.md").read_text()
+    table = (examples.folder / "results/my_method/tables/synthetic.md").read_text()
     assert "| Saliency based | GradNorm | 1 |" in table
-    history = pd.read_csv(examples.folder / "results/demo/runs/synthetic/gradnorm/seed=1/history.csv")
+    history = pd.read_csv(examples.folder / "results/my_method/runs/synthetic/gradnorm/seed=1/history.csv")
     assert (history["train_penalty"] > 0).all()
 
 

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-from conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,3 @@ def test_tables_and_figures_hold_both_tasks(results):
 def test_no_job_took_more_than_three_gibibytes(results):
     for file in (results / "benchmarks").rglob("*.tsv"):
         assert pd.read_csv(file, sep="\t")["max_rss"].max() < 3 * 1024, file
-
-
-def test_the_study_is_told_apart_from_the_others():
-    assert "results: results/xray_small" in (ROOT / "workflow/studies/xray_small.yaml").read_text()

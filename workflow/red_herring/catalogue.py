@@ -19,6 +19,8 @@ METHODS = PACKAGE / "methods"
 SOURCES = PACKAGE / "data" / "sources"
 APPROACHES = ("Baseline", "Input masking", "Domain invariance", "Saliency based")
 LEARNING_RATE = {"lr": ["log-uniform", 1e-5, 1e-2]}
+BLUR = "mask_blur_sigma"
+"""The hyperparameter by which masks are dilated; it belongs to a task, not to a method."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _declarations(file: Path, *needed: str) -> dict[str, Any]:
             f"{file.parent.name}/{file.name}: there is no such file; expected one of {_names(file.parent, {'base'})}"
         )
     declared = {}
-    for node in ast.parse(file.read_text()).body:
+    for node in _parsed(file):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
             try:
                 declared[node.targets[0].id] = ast.literal_eval(node.value)
@@ -101,3 +103,10 @@ def _declarations(file: Path, *needed: str) -> dict[str, Any]:
     if missing:
         raise StudyError(f"{file.parent.name}/{file.name}: declare {', '.join(missing)} as a literal at the top")
     return declared
+
+
+def _parsed(file: Path) -> list[ast.stmt]:
+    try:
+        return ast.parse(file.read_text()).body
+    except SyntaxError as error:
+        raise StudyError(f"{file.parent.name}/{file.name}: line {error.lineno}: {error.msg}") from error

@@ -69,12 +69,14 @@ def _imports(module: str) -> tuple[str, ...]:
 
 @cache
 def _logic(module: str) -> str:
-    tree = ast.parse(ast.unparse(_tree(module)))
-    for node in ast.walk(tree):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if documented and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    """The code of a module without comments and without strings that stand alone, such as docstrings."""
+
+    class Bare(ast.NodeTransformer):
+        def visit_Expr(self, node: ast.Expr) -> ast.AST:
+            alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+            return ast.copy_location(ast.Pass(), node) if alone else node
+
+    return ast.unparse(Bare().visit(ast.parse(ast.unparse(_tree(module)))))
 
 
 def environment() -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
 
-from red_herring.catalogue import MethodCard, method_card, method_names, source_card, source_kinds
+from red_herring.catalogue import BLUR, MethodCard, method_card, method_names, source_card, source_kinds
 from red_herring.files import StudyError, read_rows
 
 WORKFLOW = Path(__file__).parents[1]
@@ -17,7 +18,6 @@ SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
 PUBLISHED_HYPERPARAMETERS = WORKFLOW / "reference" / "published_hyperparameters.csv"
 PUBLISHED_TABLES = WORKFLOW / "reference" / "published_tables.csv"
 PUBLISHED_RUNS = WORKFLOW / "reference" / "published_runs.csv"
-BLUR = "mask_blur_sigma"
 
 Config = dict[str, Any]
 
@@ -77,8 +77,11 @@ def _explain(error: jsonschema.ValidationError) -> str:
     given = json.dumps(error.instance, default=str)
     given = given if len(given) <= 80 else given[:77] + "..."
     if error.validator == "additionalProperties":
-        known = [*error.schema.get("properties", {}), *error.schema.get("patternProperties", {})]
-        unknown = [name for name in error.instance if name not in known]
+        known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
+        unknown = [
+            name for name in error.instance if name not in known and not any(re.search(p, name) for p in patterns)
+        ]
+        known = [*known, *(f"names like {pattern}" for pattern in patterns)]
         return f"config: {key}: has the unknown key {str(unknown[0])!r}; allowed are {', '.join(known) or 'none'}"
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
@@ -122,6 +125,10 @@ def _check_references(config: Config) -> None:
             raise StudyError(
                 f"config: tasks.{name}.nuisance.groups: both take source {groups[0]['source']!r}; give each a `group`"
             )
+        if groups[0] == groups[1] | {"name": groups[0]["name"]} or groups[0]["name"] == groups[1]["name"]:
+            raise StudyError(
+                f"config: tasks.{name}.nuisance.groups: are the same twice; give two groups with two names"
+            )
         if task["finding"] == task["control"]:
             raise StudyError(f"config: tasks.{name}.control: is {task['control']!r}; it must differ from the finding")
         if (task["mask"]["kind"] == "ellipse") != ("semi_axis" in task["mask"]):
@@ -138,15 +145,20 @@ def _check_ranges(config: Config) -> None:
     for task in config["study"]["tasks"]:
         for method in config["study"]["methods"]:
             for name, (law, low, high) in search_space(config, task, method).items():
-                if (
-                    not low < high
-                    or (law == "log-uniform" and low <= 0)
-                    or (law == "integer" and (low % 1 or high % 1))
-                ):
+                key = f"tasks.{task}.mask.blur_sigma" if name == BLUR else f"methods.{method}.search.{name}"
+                if not low < high or not (_lawful(law, low) and _lawful(law, high)):
                     raise StudyError(
-                        f"config: methods.{method}.search.{name}: is [{low}, {high}]; "
-                        f"allowed is a {law} range, low < high"
+                        f"config: {key}: is [{low}, {high}]; allowed is a range of {LAWS[law]}, low < high"
                     )
+
+
+LAWS = {"log-uniform": "numbers above 0", "uniform": "numbers from 0", "integer": "whole numbers from 1"}
+
+
+def _lawful(law: str, value: float) -> bool:
+    if law == "integer":
+        return value >= 1 and value % 1 == 0
+    return value > 0 if law == "log-uniform" else value >= 0
 
 
 def search_space(config: Config, task: str, method: str) -> dict[str, list[Any]]:
@@ -165,6 +177,10 @@ def fixed_hyperparameters(config: Config, task: str, method: str) -> dict[str, f
     mode = config["tuning"]["mode"]
     if mode == "given":
         given, where = config["methods"].get(method, {}).get("hyperparameters", {}), f"methods.{method}.hyperparameters"
+        if BLUR in given and not isinstance(config["tasks"][task]["mask"].get("blur_sigma"), list):
+            raise StudyError(
+                f"config: {where}.{BLUR}: is not used by task {task}; set tasks.{task}.mask.blur_sigma instead"
+            )
     else:
         rows = [row for row in read_rows(PUBLISHED_HYPERPARAMETERS) if (row["task"], row["method"]) == (task, method)]
         given = (
@@ -174,7 +190,10 @@ def fixed_hyperparameters(config: Config, task: str, method: str) -> dict[str, f
         )
         where = f"{PUBLISHED_HYPERPARAMETERS.name}, {task} {method}"
     values = {}
-    for name in search_space(config, task, method):
+    for name, (law, *_) in search_space(config, task, method).items():
+        off = name == "lambda" and given.get(name) == 0
+        if name in given and not off and not _lawful(law, given[name]):
+            raise StudyError(f"config: {where}.{name}: is {given[name]}; allowed are {LAWS[law]}")
         if name not in given:
             raise StudyError(
                 f"config: tuning.mode: is {mode!r}, but {where} has no {name!r}; give it or set the mode to search"
@@ -189,13 +208,16 @@ COMMON_SOURCE_KEYS = ("kind", "size", "max_unreadable")
 def index_settings(config: Config, source: str) -> dict[str, Any]:
     """What listing a source's images reads: its name, its kind, and `settings`, the keys of that kind."""
     entry = config["sources"][source]
-    own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS}
+    # Listing reads no image, so moving the folder does not list, and draw, and train again.
+    own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS} | {"imgpath": None}
+    own = {key: value for key, value in own.items() if key in entry}
     return {"source": source, "kind": entry["kind"], "settings": own}
 
 
 def prepare_settings(config: Config, source: str) -> dict[str, Any]:
     entry = config["sources"][source]
-    return index_settings(config, source) | {key: entry[key] for key in ("size", "max_unreadable")}
+    own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS}
+    return {"source": source, "settings": own} | {key: entry[key] for key in COMMON_SOURCE_KEYS}
 
 
 def task_sources(config: Config, task: str) -> list[str]:

@@ -22,7 +22,7 @@ rule train:
     threads: 1
     params:
         settings=settings(study.train_settings, "task", "method"),
-        code=code("train", "red_herring.methods.{method}"),
+        code=code("train", "red_herring.methods.{method}", "red_herring.methods.classification"),
     shell:
         r"""
         python -m red_herring.stages.train \

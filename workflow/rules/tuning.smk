@@ -19,7 +19,7 @@ rule tune:
     threads: 1
     params:
         settings=settings(study.tune_settings, "task", "method"),
-        code=code("tune", "red_herring.methods.{method}"),
+        code=code("tune", "red_herring.methods.{method}", "red_herring.methods.classification"),
         data=lambda wildcards, input: (["--split", input.split, "--images", *input.images] if input.split else []),
     shell:
         r"""

@@ -79,6 +79,11 @@ def load(split: pd.DataFrame, folders: Collection[Path], mask: dict[str, Any], n
         if without:
             raise StudyError(f"source {without[0]}: has no masks of its own; set the task's mask kind to ellipse")
 
+    unknown = set(split["source"]) - set(images)
+    if unknown:
+        raise StudyError(
+            f"the split draws from source {sorted(unknown)[0]!r}, but only {', '.join(images)} is prepared"
+        )
     datasets = []
     for name in names:
         table = split[split["split"] == name].reset_index(drop=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -14,17 +16,27 @@ from tqdm import tqdm
 
 from red_herring.data.images import UnreadableImage, to_square
 from red_herring.data.sources.base import Source
-from red_herring.files import replacing
+from red_herring.files import StudyError, replacing
+
+log = logging.getLogger(__name__)
 
 
 def prepare(
-    source: Source, images: Iterable[str], count: int, size: int, images_path: Path, masks_path: Path, threads: int = 1
+    source: Source,
+    images: Sequence[str],
+    size: int,
+    max_unreadable: float,
+    images_path: Path,
+    masks_path: Path,
+    threads: int = 1,
 ) -> dict[str, str]:
     """Write `images_path`, uint8 [count, size, size], and `masks_path`, uint8 0/1 of that shape.
 
     Row i belongs to the i-th of `images`. A source without masks of its own gets a `masks_path` with no rows. The rows
     of unreadable images are zero; returned is image -> reason for each of them. Memory is bounded by a few images.
+    Raises StudyError, and writes nothing, when more than the share `max_unreadable` is unreadable.
     """
+    count = len(images)
 
     def decode(image: str) -> tuple[np.ndarray, np.ndarray | None] | UnreadableImage:
         try:
@@ -48,11 +60,18 @@ def prepare(
             progress.update()
             if isinstance(result, UnreadableImage):
                 quarantine[image] = str(result)
+                log.warning("%s: %s", image, result)
                 continue
             stored[row] = result[0]
             if source.has_masks and result[1] is not None:
                 masks[row] = result[1]
         progress.close()
+        if len(quarantine) > max_unreadable * count:
+            examples = "; ".join(f"{image}: {reason}" for image, reason in list(quarantine.items())[:3])
+            raise StudyError(
+                f"{len(quarantine)} of {count} images cannot be used, more than max_unreadable = {max_unreadable} "
+                f"allows ({examples}; the log names all)"
+            )
         stored.flush()
         if source.has_masks:
             masks.flush()
@@ -64,7 +83,10 @@ def _open(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
         empty = np.zeros(shape, np.uint8)
         np.save(path, empty)
         return empty
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    stored = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    with open(path, "rb+") as file:  # ask for the space now: a full disk later would kill the process without a word
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return stored
 
 
 def _in_order(

@@ -64,6 +64,12 @@ def _require(name: str, present: pd.Series, sentence: str) -> None:
         raise StudyError(f"{sentence} {name!r}, only {', '.join(names)}; mend the task in config.yaml")
 
 
+def read_split(path: Path) -> pd.DataFrame:
+    """The CSV of a drawn split; names stay as they are written, whatever they look like."""
+    names = {"source": str, "image": str, "patient": str}
+    return pd.read_csv(path, dtype=names, keep_default_na=False)
+
+
 def largest_sizes(per_cell: int) -> Sizes:
     """Half of all for training and a quarter each for validation and test, when `per_cell` images are in each cell."""
     even = per_cell - per_cell % 2
@@ -158,15 +164,22 @@ def _name(cell: tuple[int, int]) -> str:
 def _assign_patients(candidates: pd.DataFrame, counts: dict[Cell, int], random: np.random.Generator) -> dict[str, str]:
     """Give each patient to one split, at random in proportion to how many of its images each split still lacks.
 
-    Patients with many images go first, ties in random order, so that the small ones fill the gaps. A patient of whose
-    images no split lacks any stays out.
+    Patients are taken in random order until every cell is covered, so each is as likely to be drawn as any other;
+    among these the ones with many images are placed first, so that the small ones fill the gaps, and further patients
+    follow as long as any cell lacks images. A patient of whose images no split lacks any stays out.
     """
     cell_index = candidates["label"].to_numpy() * 2 + candidates["nuisance"].to_numpy()
     names, patient_index = np.unique(candidates["patient"].to_numpy(dtype=str), return_inverse=True)
     images = np.zeros((len(names), 4), int)
     np.add.at(images, (patient_index, cell_index), 1)
     shuffled = random.permutation(len(names))
-    order = shuffled[np.argsort(-images[shuffled].sum(axis=1), kind="stable")]
+    needed = np.zeros(4, int)
+    for (_, label, nuisance), number in counts.items():
+        needed[2 * label + nuisance] += number
+    before = np.cumsum(images[shuffled], axis=0) - images[shuffled]
+    first = ((before < needed) & (images[shuffled] > 0)).any(axis=1)
+    wave = shuffled[first]
+    order = np.concatenate([wave[np.argsort(-images[wave].sum(axis=1), kind="stable")], shuffled[~first]])
     lacking = np.array(
         [[counts[split, label, nuisance] for label in (0, 1) for nuisance in (0, 1)] for split in SPLITS]
     )

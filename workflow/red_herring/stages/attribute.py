@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 from red_herring.data.dataset import load
+from red_herring.data.splits import read_split
 from red_herring.files import StudyError, replacing, write_text
 from red_herring.model import ResNet18
 from red_herring.saliency.attribution import attribute
@@ -23,7 +24,7 @@ def main(given: argparse.Namespace) -> None:
     torch.set_num_threads(given.threads)
     settings = given.settings
     device = pick_device(settings["device"])
-    (test,) = load(pd.read_csv(given.split), [path.parent for path in given.images], settings["mask"], ["test"])
+    (test,) = load(read_split(given.split), [path.parent for path in given.images], settings["mask"], ["test"])
     positive = test.subset(np.flatnonzero((test.labels == 1).numpy() & test.has_mask().numpy()))
     if len(positive) == 0:
         raise StudyError(f"{settings['task']}: no positive test image has a mask, so there is nothing to localise")
@@ -41,10 +42,13 @@ def main(given: argparse.Namespace) -> None:
 
 def load_model(path: Path) -> ResNet18:
     """The classifier in a safetensors file of the stage train; its width is read off its weights."""
-    weights = safetensors.torch.load_file(path)
+    try:
+        weights = safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise StudyError(f"{path}: is not a whole safetensors file ({error}); delete it and train again") from error
     model = ResNet18(width=weights["conv1.weight"].shape[0])
     model.load_state_dict(weights)
-    return model.eval()
+    return model.eval().requires_grad_(False)
 
 
 if __name__ == "__main__":

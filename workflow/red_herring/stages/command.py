@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
 import logging
 import os
@@ -44,10 +43,9 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: argparse.Argumen
     except StudyError as error:
         _fail(str(error), terminal, given.log)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT):
-            raise
+        traceback.print_exc()
         _fail(
-            f"{error.filename or 'output'}: {os.strerror(error.errno)}; put that right and run again",
+            f"{error.filename or 'output'}: {error.strerror or error}; put that right and run again",
             terminal,
             given.log,
         )

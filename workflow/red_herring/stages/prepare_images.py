@@ -18,17 +18,13 @@ def main(given: argparse.Namespace) -> None:
     index = pd.read_csv(given.index, dtype=str, keep_default_na=False)
     source = open_source(settings["kind"], settings["settings"])
     source.check()
-    quarantine = prepare(source, index["image"], len(index), settings["size"], given.images, given.masks, given.threads)
-    for image, reason in quarantine.items():
-        print(f"{image}: {reason}")
-    if len(quarantine) > settings["max_unreadable"] * len(index):
-        given.images.unlink()
-        given.masks.unlink()
-        examples = "; ".join(f"{image}: {reason}" for image, reason in list(quarantine.items())[:3])
-        raise StudyError(
-            f"source {settings['source']}: {len(quarantine)} of {len(index)} images cannot be used, more than "
-            f"max_unreadable = {settings['max_unreadable']} allows ({examples}; the log names all)"
+    outputs = (given.images, given.masks)
+    try:
+        quarantine = prepare(
+            source, index["image"], settings["size"], settings["max_unreadable"], *outputs, threads=given.threads
         )
+    except StudyError as error:
+        raise StudyError(f"source {settings['source']}: {error}") from error
     table = pd.DataFrame(quarantine.items(), columns=["image", "reason"])
     write_text(given.quarantine, table.to_csv(index=False))
     about = {"source": settings["source"], "kind": settings["kind"], "size": settings["size"]}

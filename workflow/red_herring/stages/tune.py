@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pandas as pd
 
 from red_herring.files import write_json, write_text
 from red_herring.stages import command
+
+log = logging.getLogger(__name__)
 
 
 def main(given: argparse.Namespace) -> None:
@@ -45,10 +48,15 @@ def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
                 shutil.rmtree(folder)  # of a trial that has ended: its result is in the log
         return run.trial(hyperparameters, own)
 
-    log = tuning.TrialLog(resume / "trials.jsonl", run.fingerprint("tune"))
+    trial_log = tuning.TrialLog(resume / "trials.jsonl", run.fingerprint("tune"))
     counts = (settings["initial_points"], settings["iterations"])
-    trials = tuning.search(settings["space"], objective, *counts, settings["seed"], log)
-    return pd.DataFrame(trials), tuning.best(trials, settings["space"])
+    trials = tuning.search(settings["space"], objective, *counts, settings["seed"], trial_log)
+    chosen = tuning.best(trials, settings["space"])
+    for name in chosen["on_bound"]:
+        log.warning(
+            "the best %s lies at an end of its range %s; a wider one may do better", name, settings["space"][name]
+        )
+    return pd.DataFrame(trials), chosen
 
 
 if __name__ == "__main__":

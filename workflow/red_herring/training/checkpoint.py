@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def save(folder: Path, epoch: int, state: Any, fingerprint: str) -> None:
-    """Write `state`, nested dicts and lists of tensors and plain values, as that of `epoch`; drop all but the last two.
+    """Write `state`, nested dicts and lists of tensors and plain values, as that of `epoch`; keep the one before.
 
     The tensors go first, then a small JSON with their checksum, so a checkpoint without its JSON was never finished.
     """
@@ -27,9 +27,10 @@ def save(folder: Path, epoch: int, state: Any, fingerprint: str) -> None:
     file = folder / f"epoch={epoch:05d}.safetensors"
     write_bytes(file, safetensors.torch.save(tensors))
     write_json(file.with_suffix(".json"), {"fingerprint": fingerprint, "sha256": sha256(file), "state": plain})
-    for old in sorted(folder.glob("epoch=*.json"))[:-KEPT]:
-        old.with_suffix(".safetensors").unlink(missing_ok=True)
-        old.unlink()
+    kept = {f"epoch={number:05d}" for number in range(epoch, epoch - KEPT, -1)}
+    for old in folder.glob("epoch=*"):
+        if old.stem not in kept:  # older, or left by other settings
+            old.unlink(missing_ok=True)
 
 
 def load_latest(folder: Path, fingerprint: str) -> tuple[int, Any] | None:

@@ -13,11 +13,11 @@ import pandas as pd
 import safetensors.torch
 import torch
 
-from red_herring.catalogue import method_card
+from red_herring.catalogue import BLUR, method_card
 from red_herring.data.dataset import Dataset, check_masks, load
+from red_herring.data.splits import read_split
 from red_herring.files import read_json, sha256, write_bytes, write_json, write_text
 from red_herring.provenance import code_digest, environment
-from red_herring.study import BLUR
 from red_herring.training.evaluate import auc, predict, prediction_table
 from red_herring.training.fit import Diverged, Fitted, Recipe, fit, pick_device
 
@@ -39,7 +39,7 @@ class Run:
             check_masks(self.train)
 
     def _load(self, *names: str) -> list[Dataset]:
-        return load(pd.read_csv(self.split), self.folders, self.settings["mask"], names)
+        return load(read_split(self.split), self.folders, self.settings["mask"], names)
 
     def fingerprint(self, stage: str, **more: Any) -> str:
         """A digest of all that the result depends on: settings, seed, threads, data, code, and `more`."""
@@ -47,9 +47,15 @@ class Run:
             "settings": self.settings,
             "seed": self.seed,
             "threads": self.threads,
+            "device": str(self._device),
+            "torch": torch.__version__,
             "split": sha256(self.split),
             "sources": [read_json(folder / "source.json") for folder in self.folders],
-            "code": code_digest(f"red_herring.stages.{stage}", f"red_herring.methods.{self.settings['method']}"),
+            "code": code_digest(
+                f"red_herring.stages.{stage}",
+                f"red_herring.methods.{self.settings['method']}",
+                "red_herring.methods.classification",
+            ),
             **more,
         }
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()

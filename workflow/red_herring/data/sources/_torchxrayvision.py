@@ -31,7 +31,17 @@ class Source(base.Source):
         self.csvpath = csvpath
 
     def index(self) -> pd.DataFrame:
-        dataset = self._dataset()
+        try:
+            return self._index(self._dataset())
+        except (KeyError, ValueError, AttributeError) as error:
+            raise StudyError(
+                f"{self.csvpath or self.dataset_class}: is not the table that {self.dataset_class} reads, "
+                f"has no column {error}"
+                if isinstance(error, KeyError)
+                else f"{self.csvpath}: {error}"
+            ) from error
+
+    def _index(self, dataset: Any) -> pd.DataFrame:
         table = dataset.csv.reset_index(drop=True)
         present = np.asarray(dataset.labels) == 1
         names = np.asarray(dataset.pathologies)
@@ -66,8 +76,5 @@ class Source(base.Source):
         data_set = getattr(torchxrayvision.datasets, self.dataset_class)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            try:
-                # It insists on a folder, but reads only the tables at this point.
-                return data_set(imgpath=".", views=self.views, **arguments)
-            except KeyError as error:
-                raise StudyError(f"{self.csvpath}: has no column {error}, which {self.dataset_class} needs") from error
+            # It insists on a folder, but reads only the tables at this point.
+            return data_set(imgpath=".", views=self.views, **arguments)

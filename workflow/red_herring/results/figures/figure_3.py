@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from red_herring.data.splits import read_split
 from red_herring.results.figures import style
 
 SPLITS = {"train": "training", "valid": "validation"}
@@ -21,7 +21,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     Each panel is the first image of the cell that holds most of its class in that split.
     """
     tasks = study["tasks"]
-    splits = {path.parent.name: pd.read_csv(path) for path in files if path.suffix == ".csv"}
+    splits = {path.parent.name: read_split(path) for path in files if path.suffix == ".csv"}
     images = {path.parent.name: np.load(path, mmap_mode="r") for path in files if path.suffix == ".npy"}
     figure = style.Figure(figsize=(style.PAGE * 0.8, 1.75 * len(tasks)))
     grid = figure.subplots(len(tasks), 4, squeeze=False)
