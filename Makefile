@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 CORES ?= 2
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs
+SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 
 .PHONY: help env demo test acceptance lint format lock clean

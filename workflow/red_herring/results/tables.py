@@ -104,7 +104,7 @@ def _notes(seeds: int) -> str:
     return (
         f"{spread}; test images, at the epoch of lowest validation loss. IoU: input gradient against the ROI mask, "
         "positive test images; IoP: intersection over predicted. Bold: beats Classification and is better than chance. "
-        "On several tasks the IoU printed in the paper agrees better with the authors' released IoP than with their IoU."
+        "On some tasks the IoU printed in the paper agrees better with the authors' released IoP than with their IoU."
     )
 
 
