@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,9 @@ class Source(base.Source):
         try:
             return self._index(self._dataset())
         except (KeyError, ValueError, AttributeError) as error:
-            raise StudyError(
-                f"{self.csvpath or self.dataset_class}: is not the table that {self.dataset_class} reads, "
-                f"has no column {error}"
-                if isinstance(error, KeyError)
-                else f"{self.csvpath}: {error}"
-            ) from error
+            why = f"has no column {error}" if isinstance(error, KeyError) else str(error)
+            table = self.csvpath or "the shipped table"
+            raise StudyError(f"{table}: cannot be read by torchxrayvision's {self.dataset_class}: {why}") from error
 
     def _index(self, dataset: Any) -> pd.DataFrame:
         table = dataset.csv.reset_index(drop=True)
@@ -56,9 +54,9 @@ class Source(base.Source):
             }
         )
 
+    @abstractmethod
     def is_control(self, table: pd.DataFrame) -> pd.Series:
         """Which rows of the data set's table are free of any finding."""
-        raise NotImplementedError
 
     def check(self) -> None:
         base.check_folder(self.imgpath)
