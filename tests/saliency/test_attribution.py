@@ -5,7 +5,7 @@ import pytest
 import torch
 from captum.attr import Saliency
 from red_herring.model import ResNet18
-from red_herring.saliency.attribution import attribute, gradient
+from red_herring.saliency.attribution import attribute, gradient, mean_maps
 from scipy import ndimage
 from torch import nn
 
@@ -51,3 +51,17 @@ def test_smoothing_is_within_each_map(tiny_data):
     impulse[8, 8] = 1
     np.testing.assert_allclose(maps[2], ndimage.gaussian_filter(impulse, 1.0), atol=1e-6)
     assert maps[0].sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_mean_maps_are_over_images_drawn_with_the_seed(tiny_data):
+    data = tiny_data(5)
+    maps = np.arange(5.0)[:, None, None] * np.ones((5, 16, 16))
+    all_ = mean_maps(maps, data, 500, seed=0)
+    assert all_.dtype == np.float32
+    assert (all_[0] == 2.0).all()
+    np.testing.assert_allclose(all_[1], data.levels.numpy().mean(0) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(all_[2], data.masks[0].numpy())
+    one = mean_maps(maps, data, 1, seed=3)
+    row = int(one[0, 0, 0])
+    np.testing.assert_allclose(one[1], data.levels[row].numpy() / 255, rtol=1e-6)
+    assert len({mean_maps(maps, data, 1, seed=seed)[0, 0, 0] for seed in range(20)}) > 1

@@ -208,16 +208,17 @@ COMMON_SOURCE_KEYS = ("kind", "size", "max_unreadable")
 def index_settings(config: Config, source: str) -> dict[str, Any]:
     """What listing a source's images reads: its name, its kind, and `settings`, the keys of that kind."""
     entry = config["sources"][source]
-    # Listing reads no image, so moving the folder does not list, and draw, and train again.
-    own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS} | {"imgpath": None}
-    own = {key: value for key, value in own.items() if key in entry}
+    own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS}
+    if "imgpath" in own:
+        own["imgpath"] = None  # listing reads no image, so moving the folder does not list, draw and train again
     return {"source": source, "kind": entry["kind"], "settings": own}
 
 
 def prepare_settings(config: Config, source: str) -> dict[str, Any]:
-    entry = config["sources"][source]
-    own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS}
-    return {"source": source, "settings": own} | {key: entry[key] for key in COMMON_SOURCE_KEYS}
+    """What decoding reads besides: where the images are, their size, how many may be unreadable."""
+    entry, listing = config["sources"][source], index_settings(config, source)
+    own = {key: entry[key] for key in listing["settings"]}
+    return listing | {"settings": own, "size": entry["size"], "max_unreadable": entry["max_unreadable"]}
 
 
 def task_sources(config: Config, task: str) -> list[str]:
@@ -233,14 +234,20 @@ def split_settings(config: Config, task: str) -> dict[str, Any]:
     return {"task": task, **wanted, "groups": groups}
 
 
-def _run_settings(config: Config, task: str, method: str) -> dict[str, Any]:
+def _mask_settings(config: Config, task: str) -> dict[str, Any]:
+    """Which pixels are inside, without the dilation, which only training applies."""
     mask = config["tasks"][task]["mask"]
+    return {key: mask[key] for key in ("kind", "semi_axis") if key in mask}
+
+
+def _run_settings(config: Config, task: str, method: str) -> dict[str, Any]:
+    blur = config["tasks"][task]["mask"].get("blur_sigma", 0.0)
     return {
         "task": task,
         "method": method,
         "options": config["methods"].get(method, {}).get("options", {}),
-        "mask": {key: mask[key] for key in ("kind", "semi_axis") if key in mask},
-        "blur_sigma": 0.0 if isinstance(mask.get("blur_sigma", 0.0), list) else mask.get("blur_sigma", 0.0),
+        "mask": _mask_settings(config, task),
+        "blur_sigma": 0.0 if isinstance(blur, list) else blur,
         "width": config["model"]["width"],
         "batch_size": config["training"]["batch_size"],
         "device": config["training"]["device"],
@@ -271,10 +278,9 @@ def train_settings(config: Config, task: str, method: str) -> dict[str, Any]:
 
 
 def attribute_settings(config: Config, task: str) -> dict[str, Any]:
-    mask = config["tasks"][task]["mask"]
     return {
         "task": task,
-        "mask": {key: mask[key] for key in ("kind", "semi_axis") if key in mask},
+        "mask": _mask_settings(config, task),
         "smoothing_sigma": config["saliency"]["smoothing_sigma"],
         "mean_map_images": config["tasks"][task]["mean_map_images"],
         "batch_size": config["training"]["batch_size"],

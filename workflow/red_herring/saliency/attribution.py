@@ -35,3 +35,12 @@ def attribute(
     maps = [ATTRIBUTIONS[name](model, batch.images).squeeze(1).cpu() for batch in data.batches(batch_size, device)]
     raw = torch.cat(maps).numpy() if maps else np.empty((0, *data.levels.shape[1:]), np.float32)
     return ndimage.gaussian_filter(raw, sigma=(0, sigma, sigma)) if sigma > 0 else raw
+
+
+def mean_maps(maps: np.ndarray, data: Dataset, count: int, seed: int) -> np.ndarray:
+    """The mean map, mean image (0 to 1) and mean mask of at most `count` images drawn with `seed`, float32
+    [3, height, width]. maps: those of all images of `data`, in its order.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(maps))[:count]
+    levels, masks = data.levels.numpy()[chosen], data.masks.numpy()[chosen]
+    return np.stack([maps[chosen].mean(0), levels.mean(0) / 255, masks.mean(0)]).astype(np.float32)

@@ -14,7 +14,7 @@ from red_herring.data.dataset import load
 from red_herring.data.splits import read_split
 from red_herring.files import StudyError, replacing, write_text
 from red_herring.model import ResNet18
-from red_herring.saliency.attribution import attribute
+from red_herring.saliency.attribution import attribute, mean_maps
 from red_herring.saliency.localisation import localise
 from red_herring.stages import command
 from red_herring.training.fit import pick_device
@@ -30,13 +30,10 @@ def main(given: argparse.Namespace) -> None:
         raise StudyError(f"{settings['task']}: no positive test image has a mask, so there is nothing to localise")
     model = load_model(given.model).to(device)
     maps = attribute(given.attribution, model, positive, settings["smoothing_sigma"], settings["batch_size"], device)
-    masks = positive.masks.numpy()
-    scores = pd.concat([positive.table[["source", "image"]], localise(maps, masks)], axis=1)
-
-    chosen = np.random.default_rng(given.seed).permutation(len(positive))[: settings["mean_map_images"]]
-    means = np.stack([maps[chosen].mean(0), positive.levels.numpy()[chosen].mean(0) / 255, masks[chosen].mean(0)])
+    scores = pd.concat([positive.table[["source", "image"]], localise(maps, positive.masks.numpy())], axis=1)
+    means = mean_maps(maps, positive, settings["mean_map_images"], given.seed)
     with replacing(given.means) as temporary:
-        np.save(temporary, means.astype(np.float32))
+        np.save(temporary, means)
     write_text(given.scores, scores.to_csv(index=False))
 
 
