@@ -7,7 +7,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from red_herring.data.splits import SPLITS, Sizes, cell_counts, count_cells, draw, largest_sizes, pool, read_split
+from red_herring.data.splits import (
+    EXTRA_TESTS,
+    SELECTIONS,
+    SPLITS,
+    Sizes,
+    cell_counts,
+    count_cells,
+    draw,
+    largest_sizes,
+    pool,
+    read_split,
+)
 from red_herring.files import StudyError
 
 
@@ -65,35 +76,89 @@ def test_every_cell_is_used_up_and_classes_are_balanced_whatever_the_ratio(per_c
     assert min(counts.values()) >= 0
 
 
-@settings(deadline=None, max_examples=60)
 @given(
-    numbers=st.lists(st.integers(8, 60), min_size=4, max_size=4),
+    per_cell=st.integers(8, 3000), ratio=st.floats(0.5, 1), selection=st.sampled_from(["in_distribution", "balanced"])
+)
+def test_other_selections_fit_the_cells_whatever_the_ratio(per_cell, ratio, selection):
+    sizes = largest_sizes(per_cell, selection)
+    counts = cell_counts(sizes, ratio, selection)
+    for cell in equal_cells(0):
+        assert sum(counts[split, *cell] for split in SPLITS) <= per_cell
+    assert min(counts.values()) >= 0
+    share = {"in_distribution": ratio, "balanced": 0.5}[selection]
+    assert abs(counts["valid", 1, 1] - share * sizes.valid / 2) <= 0.5 + 1e-6
+    assert abs(counts["test", 1, 1] - (1 - ratio) * sizes.test / 2) <= 0.5 + 1e-6
+    full = cell_counts(sizes, 1.0, selection)
+    assert max(sum(full[split, *cell] for split in SPLITS) for cell in equal_cells(0)) > per_cell - 5, "not wasteful"
+
+
+@settings(deadline=None, max_examples=120)
+@given(
+    numbers=st.lists(st.integers(14, 60), min_size=4, max_size=4),
     ratio=st.sampled_from([0.5, 0.6, 0.75, 0.9, 1.0]),
     seed=st.integers(0, 10_000),
     patients=st.one_of(st.none(), st.integers(20, 200)),
+    selection=st.sampled_from(list(SELECTIONS)),
+    disjoint=st.booleans(),
 )
-def test_properties_of_any_split(numbers, ratio, seed, patients):
+def test_properties_of_any_split(numbers, ratio, seed, patients, selection, disjoint):
     table = candidates(dict(zip(equal_cells(0), numbers, strict=True)), patients, seed)
     try:
-        split = draw(table, ratio, seed)
+        split = draw(table, ratio, seed, None, selection, disjoint)
     except StudyError as error:
         assert patients is not None
+        assert disjoint
         assert "patients" in str(error)
         return
-    counts = count_cells(split).set_index(["split", "label", "nuisance"])["images"]
-    assert not split["image"].duplicated().any()
-    assert split.groupby("patient")["split"].nunique().max() == 1
+    counted = count_cells(split).set_index(["split", "label", "nuisance"])
+    counts = counted["images"]
+    role = split["split"].astype(str).replace(dict.fromkeys(EXTRA_TESTS, "test"))
+    assert not split.assign(role=role).drop_duplicates(["role", "image"])["image"].duplicated().any()
+    assert not split.duplicated(["split", "image"]).any()
+    straddlers = split.assign(role=role).groupby("patient")["role"].agg(lambda roles: len(set(roles)) > 1)
+    assert not (disjoint and straddlers.any())
+    assert (counted["straddling_patients"] == straddlers.sum()).all()
     per_class = counts.groupby(level=["split", "label"]).sum().unstack()
     assert (per_class[0] == per_class[1]).all()
     n = per_class.loc["train", 0]
     assert per_class.loc["valid", 0] == per_class.loc["test", 0] == n // 2
-    for label in (0, 1):  # the relation, to within the rounding of one image
-        assert abs(counts["train", label, label] - ratio * n) <= 1
-        assert abs(counts["test", label, label] - (1 - ratio) * n / 2) <= 1
-        assert abs(counts["valid", label, label] - (1 - ratio) * n / 2) <= 1
-    if patients is None:
-        assert n == min(numbers) - min(numbers) % 2
-    pd.testing.assert_frame_equal(split, draw(table, ratio, seed))
+    relations = {"train": (ratio, n), "valid": (SELECTIONS[selection](ratio), n / 2), "test": (1 - ratio, n / 2)}
+    for name, share in EXTRA_TESTS.items():
+        relations[name] = (share(ratio), per_class.loc[name, 0])
+        assert per_class.loc[name, 0] <= n / 2
+    for name, (share, size) in relations.items():
+        for label in (0, 1):  # the relation, to within the rounding of one image
+            assert abs(counts[name, label, label] - share * size) <= 1
+    if patients is None or not disjoint:
+        assert n == largest_sizes(min(numbers), selection).train // 2
+    pd.testing.assert_frame_equal(split, draw(table, ratio, seed, None, selection, disjoint))
+
+
+def test_the_extra_test_sets_are_whole_where_images_are_left_and_share_what_they_can():
+    split = draw(candidates(equal_cells(300)), 0.9, 0, Sizes(200, 60, 100))
+    images = {name: set(rows["image"]) for name, rows in split.groupby("split", observed=True)}
+    assert {name: len(rows) for name, rows in images.items()} == {
+        "train": 200, "valid": 60, "test": 100, "test_in_distribution": 100, "test_balanced": 100,
+    }  # fmt: skip
+    # Aligned and opposed images of a class: 5 and 45 in the shifted test, 45 and 5, 25 and 25 in the others.
+    assert len(images["test"] & images["test_in_distribution"]) == 2 * (5 + 5)
+    assert len(images["test"] & images["test_balanced"]) == 2 * (5 + 25)
+
+
+def test_the_extra_test_sets_shrink_to_what_is_left_and_may_be_empty():
+    """With every image used, the shifted test set of 20 a class holds 2 aligned ones: 2 are 90 % of 2, and half of 4."""
+    split = draw(candidates(equal_cells(40)), 0.9, 0)
+    assert split["split"].value_counts()[["test", "test_in_distribution", "test_balanced"]].tolist() == [40, 4, 8]
+    alone = draw(candidates(equal_cells(40)), 1.0, 0)
+    assert set(alone["split"]) == set(SPLITS)
+
+
+def test_patients_who_straddle_are_counted():
+    table = candidates(equal_cells(12)).assign(patient="everyone")
+    counts = count_cells(draw(table, 0.5, 0, disjoint=False))
+    assert (counts["straddling_patients"] == 1).all()
+    with pytest.raises(StudyError, match="too few patients"):
+        draw(table, 0.5, 0)
 
 
 def test_another_seed_draws_another_split():
@@ -102,13 +167,24 @@ def test_another_seed_draws_another_split():
     assert set(first["image"][first["split"] == "train"]) != set(second["image"][second["split"] == "train"])
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_as_many_images_are_drawn_as_patients_allow(seed):
+    """48 patients, each with an image of either class in one view; at ratio 3/4 and n a class, training needs 3/4 n of a
+    view's 24 patients, validation and test 3/8 n each: so n is at most 16.
+    """
+    rows = [(number % 2, int(number % 4 < 2), f"p{number // 2}") for number in range(96)]
+    table = pd.DataFrame(rows, columns=["label", "nuisance", "patient"]).assign(source="s", row=range(96))
+    split = draw(table.assign(image=table["row"].astype(str)), 0.75, seed)
+    assert (split["split"] == "train").sum() == 2 * 16
+
+
 def test_most_images_are_used_although_patients_stay_together():
     table = candidates(equal_cells(200))
     table["patient"] = [
         f"p{label}{nuisance}{row % 70}"
         for label, nuisance, row in zip(table["label"], table["nuisance"], table["row"], strict=True)
     ]  # two or three images of each patient, in one cell
-    assert len(draw(table, 0.9, 0)) > 0.9 * 800
+    assert draw(table, 0.9, 0)["split"].isin(SPLITS).sum() > 0.9 * 800
 
 
 def test_a_large_cell_is_drawn_at_random_and_not_from_the_patients_with_most_images():
@@ -117,7 +193,7 @@ def test_a_large_cell_is_drawn_at_random_and_not_from_the_patients_with_most_ima
     # A tenth of the patients of the large cell have 11 images each, the others one.
     many = np.repeat(np.arange(100), 11)
     table.loc[large, "patient"] = [f"m{n}" for n in many] + [f"s{n}" for n in range(2000 - len(many))]
-    drawn = [draw(table, 0.9, seed).query("label == 0 and nuisance == 1") for seed in range(20)]
+    drawn = [draw(table, 0.9, seed).query("split in @SPLITS and label == 0 and nuisance == 1") for seed in range(20)]
     share = np.mean([split["patient"].str.startswith("m").mean() for split in drawn])
     # 0.55 of the cell's images are of such patients; whole patients are drawn, so the spread of one draw is about 0.1.
     assert share == pytest.approx(0.55, abs=0.12)
@@ -167,7 +243,7 @@ def folders(tmp_path):
 
 def task(**changes):
     groups = [{"source": "site", "group": "AP"}, {"source": "site", "group": "PA"}]
-    return {"task": "t", "finding": "Pneumonia", "control": "No Finding", "groups": groups} | changes
+    return {"task": "t", "finding": ["Pneumonia"], "control": ["No Finding"], "groups": groups} | changes
 
 
 def test_a_task_takes_findings_and_controls_of_its_groups_but_not_the_unreadable(folders):
@@ -179,12 +255,14 @@ def test_a_task_takes_findings_and_controls_of_its_groups_but_not_the_unreadable
     assert found["nuisance"].to_dict() == {"a": 1, "b": 0, "c": 1, "d": 0}
     assert found["row"].to_dict() == {"a": 0, "b": 1, "c": 2, "d": 3}
     assert found["patient"]["a"] == "site/1"
+    several = pool(task(control=["No Finding", "Mass"]), folders).set_index("image")
+    assert several["label"].to_dict() == {"a": 1, "b": 0, "c": 0, "d": 1, "e": 0}, "whoever has a finding is no control"
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"finding": "Pneumonai"}, ["no finding 'Pneumonai'", "only No Finding, Pneumonia"]),
+        ({"finding": ["Pneumonai"]}, ["no finding 'Pneumonai'", "only No Finding, Pneumonia"]),
         ({"groups": [{"source": "site", "group": "LL"}] * 2}, ["no group 'LL'", "AP, PA"]),
     ],
 )

@@ -1,12 +1,13 @@
 """The controlled shift: which images train, validate and test, so that label and nuisance are related as asked.
 
 A task has two nuisance groups. In training a share `ratio` of the positives comes from group 1 and of the negatives
-from group 0; in validation and test it is 1 - ratio (Viviano et al. 2021, section 4; torchxrayvision's
-CovariateDataset). Classes are balanced in every split, and the number of images does not depend on `ratio`.
+from group 0; in the test it is 1 - ratio (Viviano et al. 2021, section 4; torchxrayvision's CovariateDataset).
+Classes are balanced in every split, and the number of images does not depend on `ratio`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,28 @@ import pandas as pd
 from red_herring.files import StudyError
 
 SPLITS = ("train", "valid", "test")
+SHIFTED_TEST = "test"
+EXTRA_TESTS = {"test_in_distribution": lambda ratio: ratio, "test_balanced": lambda ratio: 0.5}
+"""Test sets beside the shifted one -> the share of positives from group 1, given the ratio in training."""
+
+ALL_SPLITS = (*SPLITS, *EXTRA_TESTS)
+ROLES = {"train": "train", "valid": "valid"} | dict.fromkeys((SHIFTED_TEST, *EXTRA_TESTS), "test")
+
+SELECTIONS: dict[str, Callable[[float], float]] = {
+    "shifted": lambda ratio: 1 - ratio,
+    "in_distribution": lambda ratio: ratio,
+    "balanced": lambda ratio: 0.5,
+}
+"""The relation in the validation set, by which epochs and hyperparameters are selected: as in EXTRA_TESTS."""
+
+IMAGES_PER_CELL = {"shifted": 1.0, "in_distribution": 1.5, "balanced": 1.25}
+"""How many images the fullest cell gives, at the worst ratio, when training takes one per class and validation and test
+half of that each."""
+
 COLUMNS = ["source", "image", "row", "patient", "label", "nuisance", "split"]
+
+SMALLEST = 4
+"""Images that validation and test have at least."""
 
 Cell = tuple[str, int, int]  # split, label, nuisance
 
@@ -31,11 +53,30 @@ class Sizes:
     test: int
 
 
-def pool(settings: dict[str, Any], folders: dict[str, Path]) -> pd.DataFrame:
+def draw_task(
+    settings: dict[str, Any], folders: dict[str, Path], seeds: Iterable[int], all_readable: bool = False
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The drawn split of a task, see `draw`, and its counts, see `count_cells`, with task and seed in front, per seed.
+
+    settings: those of `pool`, and ratio, sizes, selection, patients (`disjoint` or `as_published`).
+    """
+    candidates = pool(settings, folders, all_readable)
+    sizes = Sizes(**settings["sizes"]) if settings["sizes"] else None
+    ratio, selection, disjoint = settings["ratio"], settings["selection"], settings["patients"] == "disjoint"
+    for seed in seeds:
+        split = draw(candidates, ratio, seed, sizes, selection, disjoint, settings["task"])
+        counts = count_cells(split)
+        counts.insert(0, "task", settings["task"])
+        counts.insert(1, "seed", seed)
+        yield split, counts
+
+
+def pool(settings: dict[str, Any], folders: dict[str, Path], all_readable: bool = False) -> pd.DataFrame:
     """The images that a task may draw from: those of its two groups with the finding (label 1) or the control (0).
 
-    settings: task, finding, control, groups (each with source and group, which may be None). folders: source -> the
-    folder with its index.csv and quarantine.csv. Returns source, image, row, patient, label, nuisance.
+    settings: task; finding and control, lists of names of which an image has one or more; groups, each with source and
+    group, which may be None. folders: source -> the folder with its index.csv and, unless the images are taken to be
+    `all_readable`, quarantine.csv. Returns source, image, row, patient, label, nuisance.
     Raises StudyError for a finding, control or group that does not occur.
     """
     parts = []
@@ -43,25 +84,29 @@ def pool(settings: dict[str, Any], folders: dict[str, Path]) -> pd.DataFrame:
         folder = folders[group["source"]]
         index = pd.read_csv(folder / "index.csv", dtype=str, keep_default_na=False)
         index["row"] = index.index
-        unreadable = pd.read_csv(folder / "quarantine.csv", dtype=str, keep_default_na=False)["image"]
-        index = index[~index["image"].isin(unreadable)]
+        if not all_readable:
+            unreadable = pd.read_csv(folder / "quarantine.csv", dtype=str, keep_default_na=False)["image"]
+            index = index[~index["image"].isin(unreadable)]
         if group["group"] is not None:
-            _require(group["group"], index["group"], f"{settings['task']}: source {group['source']} has no group")
+            _require([group["group"]], index["group"], f"{settings['task']}: source {group['source']} has no group")
             index = index[index["group"] == group["group"]]
         findings = index["findings"].str.split("|")
-        for name in (settings["finding"], settings["control"]):
-            _require(name, findings.explode(), f"{settings['task']}: source {group['source']} has no finding")
-        positive = findings.map(lambda names: settings["finding"] in names)
-        negative = findings.map(lambda names: settings["control"] in names) & ~positive
+        has = {}
+        for key in ("finding", "control"):
+            _require(settings[key], findings.explode(), f"{settings['task']}: source {group['source']} has no finding")
+            has[key] = findings.map(set(settings[key]).intersection).astype(bool)
+        positive, negative = has["finding"], has["control"] & ~has["finding"]
         part = index.assign(label=positive.astype(int), nuisance=nuisance, source=group["source"])[positive | negative]
         parts.append(part.assign(patient=group["source"] + "/" + part["patient"]))
     return pd.concat(parts, ignore_index=True)[[column for column in COLUMNS if column != "split"]]
 
 
-def _require(name: str, present: pd.Series, sentence: str) -> None:
-    names = sorted(set(present.dropna()))
-    if name not in names:
-        raise StudyError(f"{sentence} {name!r}, only {', '.join(names)}; mend the task in config.yaml")
+def _require(wanted: list[str], present: pd.Series, sentence: str) -> None:
+    names = sorted(set(present.dropna()) - {""})
+    if not set(wanted) & set(names):
+        raise StudyError(
+            f"{sentence} {' or '.join(map(repr, wanted))}, only {', '.join(names)}; mend the task in config.yaml"
+        )
 
 
 def read_split(path: Path) -> pd.DataFrame:
@@ -70,25 +115,35 @@ def read_split(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=names, keep_default_na=False)
 
 
-def largest_sizes(per_cell: int) -> Sizes:
-    """Half of all for training and a quarter each for validation and test, when `per_cell` images are in each cell."""
-    even = per_cell - per_cell % 2
+def largest_sizes(per_cell: int, selection: str = "shifted") -> Sizes:
+    """Half of all for training and a quarter each for validation and test, when `per_cell` images are in each cell.
+
+    With `shifted` every image of the cells is used, as in the paper. The other selections take more from two of the
+    cells, so the splits are smaller: by 1.5 (in_distribution) or 1.25 (balanced), whatever the ratio.
+    """
+    usable = int(per_cell / IMAGES_PER_CELL[selection])
+    even = usable - usable % 2
     return Sizes(2 * even, even, even)
 
 
-def cell_counts(sizes: Sizes, ratio: float) -> dict[Cell, int]:
+def cell_counts(sizes: Sizes, ratio: float, selection: str = "shifted") -> dict[Cell, int]:
     """How many images each split takes from each label-by-nuisance cell.
 
     An `aligned` image is a positive of group 1 or a negative of group 0. Rounding rule: training takes
-    round(ratio * n) aligned images per class, where n is half its size; validation and test together take what is left
-    of round(ratio * n') opposed images, halved with the odd one in the test set. So with the sizes of `largest_sizes`
-    every cell is used exactly, whatever the ratio.
+    round(ratio * n) aligned images per class, half up, where n is half its size. With selection `shifted`, validation
+    and test together take what is left of round(ratio * n') opposed images, halved with the odd one in the test set; so
+    with the sizes of `largest_sizes` every cell is used exactly, whatever the ratio. With the others each takes
+    its own.
     """
     train, valid, test = sizes.train // 2, sizes.valid // 2, sizes.test // 2
-    aligned_train = _round(ratio * train)
-    aligned_rest = valid + test - _round(ratio * (valid + test))
-    aligned_valid = min(aligned_rest * valid // (valid + test), valid)
-    aligned = {"train": aligned_train, "valid": aligned_valid, "test": aligned_rest - aligned_valid}
+    if selection == "shifted":
+        aligned_rest = valid + test - _round(ratio * (valid + test))
+        aligned_valid = min(aligned_rest * valid // (valid + test), valid)
+        aligned_test = aligned_rest - aligned_valid
+    else:
+        aligned_valid = _round(SELECTIONS[selection](ratio) * valid)
+        aligned_test = test - _round(ratio * test)
+    aligned = {"train": _round(ratio * train), "valid": aligned_valid, "test": aligned_test}
     per_class = {"train": train, "valid": valid, "test": test}
     return {
         (split, label, nuisance): aligned[split] if label == nuisance else per_class[split] - aligned[split]
@@ -99,55 +154,96 @@ def cell_counts(sizes: Sizes, ratio: float) -> dict[Cell, int]:
 
 
 def draw(
-    candidates: pd.DataFrame, ratio: float, seed: int, sizes: Sizes | None = None, task: str = "task"
+    candidates: pd.DataFrame,
+    ratio: float,
+    seed: int,
+    sizes: Sizes | None = None,
+    selection: str = "shifted",
+    disjoint: bool = True,
+    task: str = "task",
 ) -> pd.DataFrame:
-    """One split of `candidates`, drawn with `seed`, in which no patient straddles two splits.
+    """One split of `candidates`, drawn with `seed`.
 
     candidates: source, image, row, patient, label (0/1), nuisance (0/1); one row per image, patients named uniquely.
-    sizes: the images per split; without it as many as the patients allow.
-    Returns the drawn rows with a `split` column, ordered by split, label, nuisance and image.
+    sizes: the images per split; without it as many as the cells, and with `disjoint` the patients, allow.
+    disjoint: no patient straddles training, validation and test; otherwise images are drawn without regard to patients.
+    Returns the drawn rows with a `split` column, ordered by split, label, nuisance and image. An image may be in
+    several test sets, which share all that they can; EXTRA_TESTS are as large as the shifted test set, or as the images
+    that neither train nor validate allow, down to none.
     Raises StudyError when a cell is too small.
     """
     cells = candidates.groupby(["label", "nuisance"]).size()
     have = {cell: int(cells.get(cell, 0)) for cell in [(0, 0), (0, 1), (1, 0), (1, 1)]}
     per_cell = min(have.values())
-    wanted = sizes or largest_sizes(per_cell)
-    if wanted.valid < 4:
+    wanted = sizes or largest_sizes(per_cell, selection)
+    if wanted.valid < SMALLEST:
         smallest = _name(min(have, key=have.get))
         raise StudyError(f"{task}: its smallest cell, {smallest}, has {per_cell} images; {_TOO_SMALL}")
-    counts = cell_counts(wanted, ratio)
+    counts = cell_counts(wanted, ratio, selection)
     for cell, available in have.items():
         needed = sum(counts[split, *cell] for split in SPLITS)
         if needed > available:
             raise StudyError(
                 f"{task}: {_name(cell)} has {available} images but ratio {ratio} needs {needed}; {_TOO_SMALL}"
             )
-
-    random = np.random.default_rng(seed)
-    split_of = _assign_patients(candidates, counts, random)
-    assigned = candidates.assign(split=candidates["patient"].map(split_of)).dropna(subset="split")
-    groups = dict(list(assigned.groupby(["split", "label", "nuisance"])))
-    found = {cell: len(groups.get(cell, ())) for cell in counts}
-    if any(found[cell] < counts[cell] for cell in counts):
-        if sizes is not None:
-            cell = min(counts, key=lambda cell: found[cell] - counts[cell])
-            raise StudyError(
-                f"{task}: {_name(cell[1:])} gives the {cell[0]} split {found[cell]} of {counts[cell]} images, as no "
-                f"patient may straddle splits; {_TOO_SMALL}"
-            )
-        counts = _shrink(counts, found, ratio, per_cell, task)
-    drawn = [groups[cell].iloc[random.permutation(found[cell])[:number]] for cell, number in counts.items() if number]
-    order = pd.CategoricalDtype(SPLITS, ordered=True)
-    table = pd.concat(drawn).astype({"split": order})
+    assigned = _assign(candidates, counts, seed, disjoint)
+    if not assigned.whole and sizes is not None:
+        cell = min(counts, key=lambda cell: assigned.found[cell] - counts[cell])
+        raise StudyError(
+            f"{task}: {_name(cell[1:])} gives the {cell[0]} split {assigned.found[cell]} of {counts[cell]} images, as "
+            f"no patient may straddle splits; {_TOO_SMALL}"
+        )
+    if not assigned.whole:
+        smaller = [
+            cell_counts(largest_sizes(number, selection), ratio, selection)
+            for number in range(per_cell)
+            if largest_sizes(number, selection).valid >= SMALLEST
+        ]
+        assigned = _largest_whole(smaller, lambda counts: _assign(candidates, counts, seed, disjoint))
+        if assigned is None:
+            raise StudyError(f"{task}: too few patients to fill three splits at ratio {ratio}; {_TOO_SMALL}")
+    random = assigned.random
+    drawn = [
+        assigned.images[cell].iloc[random.permutation(assigned.found[cell])[:number]]
+        for cell, number in assigned.counts.items()
+        if number
+    ]
+    table = pd.concat(drawn)
+    # What may still test: neither drawn nor, with `disjoint`, of a patient who trains or validates.
+    taken = table["patient"][table["split"] != SHIFTED_TEST]
+    free = candidates.drop(index=table.index)
+    free = free[~free["patient"].isin(taken)] if disjoint else free
+    per_class = sum(assigned.counts[SHIFTED_TEST, 1, nuisance] for nuisance in (0, 1))
+    reserve = pd.concat([table[table["split"] == SHIFTED_TEST], free.iloc[random.permutation(len(free))]])
+    extra = [_extra_test(reserve, share(ratio), per_class).assign(split=name) for name, share in EXTRA_TESTS.items()]
+    table = pd.concat([table, *extra]).astype({"split": pd.CategoricalDtype(ALL_SPLITS, ordered=True)})
     return table.sort_values(["split", "label", "nuisance", "source", "row"]).reset_index(drop=True)[COLUMNS]
 
 
+def _extra_test(reserve: pd.DataFrame, share: float, per_class: int) -> pd.DataFrame:
+    """The first images of each cell of `reserve`, at most `per_class` of a class, a `share` of each class aligned; none
+    when there are fewer than two of a class.
+    """
+    cells = dict(list(reserve.groupby(["label", "nuisance"])))
+    available = {(label, group): len(cells.get((label, group), ())) for label in (0, 1) for group in (0, 1)}
+    for size in range(per_class, 1, -1):
+        aligned = _round(share * size)
+        wanted = {cell: aligned if cell[0] == cell[1] else size - aligned for cell in available}
+        if all(wanted[cell] <= available[cell] for cell in available):
+            return pd.concat([cells[cell].iloc[:number] for cell, number in wanted.items() if number])
+    return reserve.iloc[:0]
+
+
 def count_cells(split: pd.DataFrame) -> pd.DataFrame:
-    """Images and patients in each split, label and nuisance group of a drawn split; empty cells are listed with 0."""
-    cells = pd.MultiIndex.from_product([SPLITS, (0, 1), (0, 1)], names=["split", "label", "nuisance"])
+    """One row per split, label and nuisance group of a drawn split, empty cells too: images, patients.
+
+    straddling_patients, the same in every row, counts those who are in more than one of training, validation and tests.
+    """
+    cells = pd.MultiIndex.from_product([ALL_SPLITS, (0, 1), (0, 1)], names=["split", "label", "nuisance"])
     grouped = split.astype({"split": str}).groupby(["split", "label", "nuisance"])
     counts = grouped.agg(images=("image", "size"), patients=("patient", "nunique"))
-    return counts.reindex(cells, fill_value=0).reset_index()
+    roles = split["split"].astype(str).map(ROLES).groupby(split["patient"]).nunique()
+    return counts.reindex(cells, fill_value=0).reset_index().assign(straddling_patients=int((roles > 1).sum()))
 
 
 _TOO_SMALL = "give it more images, smaller sizes, or a ratio nearer to 0.5"
@@ -161,46 +257,90 @@ def _name(cell: tuple[int, int]) -> str:
     return f"label {cell[0]} in nuisance group {cell[1]}"
 
 
+@dataclass(frozen=True)
+class _Assigned:
+    """Images that each cell of each split may draw from, when `counts` are wanted; `random` goes on from there."""
+
+    counts: dict[Cell, int]
+    images: dict[Cell, pd.DataFrame]
+    random: np.random.Generator
+
+    @property
+    def found(self) -> dict[Cell, int]:
+        return {cell: len(self.images.get(cell, ())) for cell in self.counts}
+
+    @property
+    def whole(self) -> bool:
+        return all(self.found[cell] >= number for cell, number in self.counts.items())
+
+
+def _assign(candidates: pd.DataFrame, counts: dict[Cell, int], seed: int, disjoint: bool) -> _Assigned:
+    random = np.random.default_rng(seed)
+    if disjoint:
+        split_of = candidates["patient"].map(_assign_patients(candidates, counts, random))
+    else:
+        split_of = _assign_images(candidates, counts, random)
+    assigned = candidates.assign(split=split_of).dropna(subset="split")
+    return _Assigned(counts, dict(list(assigned.groupby(["split", "label", "nuisance"]))), random)
+
+
+def _largest_whole(
+    wanted: Sequence[dict[Cell, int]], assign: Callable[[dict[Cell, int]], _Assigned]
+) -> _Assigned | None:
+    """The last of the ascending `wanted` counts that can be filled, by bisection, or None."""
+    best, low, high = None, 0, len(wanted)
+    while low < high:
+        middle = (low + high) // 2
+        assigned = assign(wanted[middle])
+        if assigned.whole:
+            best, low = assigned, middle + 1
+        else:
+            high = middle
+    return best
+
+
+def _assign_images(candidates: pd.DataFrame, counts: dict[Cell, int], random: np.random.Generator) -> pd.Series:
+    """Give as many images of each cell, at random, to each split as it needs; the others get None."""
+    split_of = pd.Series(None, index=candidates.index, dtype=object)
+    for (label, nuisance), rows in candidates.groupby(["label", "nuisance"]):
+        names = np.repeat(SPLITS, [counts[split, label, nuisance] for split in SPLITS])
+        split_of[rows.index[random.permutation(len(rows))[: len(names)]]] = names
+    return split_of
+
+
 def _assign_patients(candidates: pd.DataFrame, counts: dict[Cell, int], random: np.random.Generator) -> dict[str, str]:
     """Give each patient to one split, at random in proportion to how many of its images each split still lacks.
 
     Patients are taken in random order until every cell is covered, so each is as likely to be drawn as any other;
-    among these the ones with many images are placed first, so that the small ones fill the gaps, and further patients
-    follow as long as any cell lacks images. A patient of whose images no split lacks any stays out.
+    among these the ones with many images of scarce cells are placed first, so that the small ones fill the gaps, and
+    further patients follow as long as any cell lacks images. Only splits that leave the fewest scarce images over come
+    into question. A patient of whose images no split lacks any stays out.
     """
     cell_index = candidates["label"].to_numpy() * 2 + candidates["nuisance"].to_numpy()
     names, patient_index = np.unique(candidates["patient"].to_numpy(dtype=str), return_inverse=True)
     images = np.zeros((len(names), 4), int)
     np.add.at(images, (patient_index, cell_index), 1)
     shuffled = random.permutation(len(names))
-    needed = np.zeros(4, int)
-    for (_, label, nuisance), number in counts.items():
-        needed[2 * label + nuisance] += number
-    before = np.cumsum(images[shuffled], axis=0) - images[shuffled]
-    first = ((before < needed) & (images[shuffled] > 0)).any(axis=1)
-    wave = shuffled[first]
-    order = np.concatenate([wave[np.argsort(-images[wave].sum(axis=1), kind="stable")], shuffled[~first]])
     lacking = np.array(
         [[counts[split, label, nuisance] for label in (0, 1) for nuisance in (0, 1)] for split in SPLITS]
     )
+    needed = lacking.sum(axis=0)
+    before = np.cumsum(images[shuffled], axis=0) - images[shuffled]
+    first = ((before < needed) & (images[shuffled] > 0)).any(axis=1)
+    wave = shuffled[first]
+    scarcity = needed / (images.sum(axis=0) - needed + 1)  # what is needed for each image that may be left over
+    order = np.concatenate([wave[np.argsort(-images[wave] @ scarcity, kind="stable")], shuffled[~first]])
     # An urn: a split's chance is the number of this patient's images that it lacks, weighted by how much it lacks.
     draws = random.random(len(names))
     split_of = {}
     for patient, chance in zip(order, draws, strict=True):
         useful = np.minimum(images[patient], lacking)
+        left_over = (images[patient] - useful) @ scarcity
         weights = (useful * lacking).sum(axis=1)
+        weights[left_over > left_over.min() + 1e-9] = 0
         if weights.sum() == 0:
             continue
         split = int(np.searchsorted(np.cumsum(weights), chance * weights.sum(), side="right"))
         lacking[split] -= useful[split]
         split_of[names[patient]] = SPLITS[split]
     return split_of
-
-
-def _shrink(counts: dict[Cell, int], found: dict[Cell, int], ratio: float, per_cell: int, task: str) -> dict[Cell, int]:
-    """The largest sizes that the assigned patients can fill."""
-    for smaller in range(per_cell - per_cell % 2, 3, -2):
-        counts = cell_counts(largest_sizes(smaller), ratio)
-        if all(found[cell] >= number for cell, number in counts.items()):
-            return counts
-    raise StudyError(f"{task}: too few patients to fill three splits at ratio {ratio}; {_TOO_SMALL}")
