@@ -62,11 +62,14 @@ def test_normalisation_is_torchxrayvisions(two_sources):
     np.testing.assert_allclose(train.batch(slice(0, 1)).images[0, 0], theirs, rtol=1e-5, atol=1e-3)
 
 
-def test_dilation_leaves_the_original_alone(two_sources):
+def test_guidance_leaves_the_original_alone(two_sources):
     (train,) = load(SPLIT, two_sources[1], {"kind": "source"}, ["train"])
-    assert train.dilated(0.5).masks[2].all()
-    assert train.masks[2].sum() == 1
-    assert train.dilated(0) is train
+    guidance = {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.5}
+    guided = train.guided(guidance, 0)
+    # One negative, all outside; a positive without a mask, so without guidance; one whose only pixel grew to all nine.
+    assert guided.masks.flatten(1).sum(1).tolist() == [0, 9, 9]
+    assert train.masks.flatten(1).sum(1).tolist() == [0, 0, 1]
+    assert guided.levels.data_ptr() == train.levels.data_ptr(), "the images are not copied"
 
 
 def test_a_source_without_masks_needs_another_kind(tmp_path):
@@ -89,7 +92,8 @@ def test_a_source_that_is_not_prepared_is_named(two_sources):
         load(SPLIT, two_sources[1][:1], {"kind": "source"}, ["train"])
 
 
-def test_a_positive_without_a_mask_is_named(two_sources):
+def test_positives_without_any_mask_are_named(two_sources):
     (train,) = load(SPLIT, two_sources[1], {"kind": "source"}, ["train"])
-    with pytest.raises(StudyError, match=r"^x: its ROI mask is empty, as in 1 of 2 positive training images"):
-        check_masks(train)
+    check_masks(train)  # one of two is enough
+    with pytest.raises(StudyError, match=r"^x: its ROI mask is empty, as in all 1 positive training images"):
+        check_masks(train.subset(np.array([0, 1])))

@@ -63,12 +63,13 @@ def test_the_discriminator_learns_to_tell_masked_from_unmasked_and_the_encoder_t
     torch.manual_seed(0)
     trainer = method(ResNet18(2))
     features, masked = torch.randn(32, 16), torch.randn(32, 16) + 1
-    losses = [trainer._step_discriminator(features, masked).item() for _ in range(40)]
+    everyone = torch.ones(32, dtype=torch.bool)
+    losses = [trainer._step_discriminator(features, masked, everyone).item() for _ in range(40)]
     assert losses[-1] < 0.5 < losses[0]
     with torch.no_grad():
         assert trainer.discriminator(masked).mean() > 0 > trainer.discriminator(features).mean()
     # The encoder's penalty is the same loss with the labels changed round, so it is high where the discriminator is right.
-    assert trainer._tell_apart(ones=features, zeros=masked).item() > 2
+    assert trainer._tell_apart(ones=features, zeros=masked, guided=everyone).item() > 2
 
 
 def test_each_step_moves_its_own_player_only():
@@ -77,7 +78,7 @@ def test_each_step_moves_its_own_player_only():
     trainer = method(model)
     encoder, discriminator = copy.deepcopy(model.state_dict()), copy.deepcopy(trainer.discriminator.state_dict())
     features = torch.randn(8, 16)
-    trainer._step_discriminator(features, features + 1)
+    trainer._step_discriminator(features, features + 1, torch.ones(8, dtype=torch.bool))
     assert all(torch.equal(value, encoder[key]) for key, value in model.state_dict().items())
     assert not torch.equal(
         trainer.discriminator[0].parametrizations.weight.original, discriminator["0.parametrizations.weight.original"]

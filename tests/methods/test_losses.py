@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from red_herring.catalogue import method_card, method_names
 from red_herring.methods import make_method
 from red_herring.methods.base import shuffle_outside
 from red_herring.model import Batch, ResNet18
@@ -237,3 +238,30 @@ def test_without_a_weight_every_method_is_classification_to_the_bit(name):
             method.update(small_batch(4, 12, torch.float32, seed), generator)
         results.append(model.state_dict())
     assert all(torch.equal(results[0][key], results[1][key]) for key in results[0])
+
+
+@pytest.mark.parametrize("name", [name for name in method_names() if method_card(name).needs_mask])
+def test_no_mask_term_touches_an_image_that_is_all_inside(name):
+    """Whole batch: the penalty and its gradient are zero, and nothing is NaN. Half of it: only the others count."""
+    batch = small_batch(dtype=torch.float32)
+    all_inside = Batch(batch.images, batch.labels, torch.ones_like(batch.masks))
+    model = Smooth()
+
+    def terms_of(*parts):
+        torch.manual_seed(0)  # the discriminator's weights
+        return losses(name, model, Batch(*parts))
+
+    terms = terms_of(batch.images, batch.labels, torch.ones_like(batch.masks))
+    torch.testing.assert_close(terms["classification"], losses("classification", model, all_inside)["classification"])
+    if "penalty" not in terms:
+        return
+    assert terms["penalty"].item() == 0
+    gradients = torch.autograd.grad(terms["penalty"], model.parameters(), allow_unused=True, materialize_grads=True)
+    assert all(not gradient.any() for gradient in gradients)
+
+    masks = batch.masks.clone()
+    masks[3:] = True
+    half = terms_of(batch.images, batch.labels, masks)["penalty"]
+    first = terms_of(batch.images[:3], batch.labels[:3], batch.masks[:3])["penalty"]
+    of_the_batch = {"actdiff", "gradmask"}  # their penalties are means over the batch, the others' are not
+    torch.testing.assert_close(half, first * (0.5 if name in of_the_batch else 1.0))

@@ -32,11 +32,10 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def dilated(self, sigma: float) -> Dataset:
-        """The same images with masks dilated by a blur of `sigma` pixels."""
-        if sigma == 0:
-            return self
-        return Dataset(self.levels.numpy(), roi.dilate(self.masks.numpy(), sigma), self.table, (self.low, self.high))
+    def guided(self, guidance: dict[str, Any], seed: int) -> Dataset:
+        """The same images with the masks that training is shown, see `red_herring.data.masks.guide`."""
+        masks = roi.guide(self.masks.numpy(), self.labels.numpy(), guidance, seed)
+        return Dataset(self.levels.numpy(), masks, self.table, (self.low, self.high))
 
     def has_mask(self) -> torch.Tensor:
         """Which images have any pixel inside, bool [n]."""
@@ -98,11 +97,11 @@ def load(split: pd.DataFrame, folders: Collection[Path], mask: dict[str, Any], n
 
 
 def check_masks(data: Dataset) -> None:
-    """StudyError when a positive image has an empty mask: no method can be told to look there."""
-    empty = (data.labels == 1) & ~data.has_mask()
-    if empty.any():
-        first = data.table["image"].iloc[int(empty.nonzero()[0])]
+    """StudyError when no positive image has a mask: no method can be told to look there."""
+    positive = data.labels == 1
+    if not (positive & data.has_mask()).any():
+        first = data.table["image"][int(positive.nonzero()[0])]
         raise StudyError(
-            f"{first}: its ROI mask is empty, as in {int(empty.sum())} of {int((data.labels == 1).sum())} positive "
-            f"training images, and the method needs one; give masks for all positives or use a mask of kind ellipse"
+            f"{first}: its ROI mask is empty, as in all {int(positive.sum())} positive training images, and the method "
+            "needs one; give masks for some or use a mask of kind ellipse"
         )

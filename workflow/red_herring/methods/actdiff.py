@@ -25,7 +25,9 @@ class Method(base.Method):
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         features = self.model.features(batch.images)
         masked = self.model.features(base.shuffle_outside(batch.images, batch.masks, generator))
+        # An image with nothing outside its mask differs by batch normalisation only, whose batch it shares with others.
+        distance = torch.linalg.vector_norm(masked - features, dim=1) * base.guided(batch.masks)
         return {
             "classification": base.classification_loss(self.model.fc(features), batch.labels),
-            "penalty": torch.linalg.vector_norm(masked - features, dim=1).mean(),
+            "penalty": distance.mean(),
         }

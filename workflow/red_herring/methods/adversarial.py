@@ -59,37 +59,39 @@ class Method(base.Method):
     def update(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         self.batches_seen += 1
         features, masked = self._features(batch, generator)
+        guided = base.guided(batch.masks)
         for _ in range(self.steps if self.schedule == "batch" else 1):
-            discriminator_loss = self._step_discriminator(features.detach(), masked.detach())
+            discriminator_loss = self._step_discriminator(features.detach(), masked.detach(), guided)
         terms = {"discriminator": discriminator_loss}
         if self.schedule == "batch" or self.batches_seen % self.steps == 0:
-            terms |= self.step(self._encoder_losses(features, masked, batch.labels))
+            terms |= self.step(self._encoder_losses(features, masked, guided, batch.labels))
         return terms
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        return self._encoder_losses(*self._features(batch, generator), batch.labels)
+        return self._encoder_losses(*self._features(batch, generator), base.guided(batch.masks), batch.labels)
 
     def _features(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         masked = base.shuffle_outside(batch.images, batch.masks, generator)
         return self.model.features(batch.images), self.model.features(masked)
 
-    def _encoder_losses(self, features: Tensor, masked: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _encoder_losses(self, features: Tensor, masked: Tensor, guided: Tensor, labels: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # only the encoder learns from this
-        penalty = self._tell_apart(ones=features, zeros=masked)
+        penalty = self._tell_apart(ones=features, zeros=masked, guided=guided)
         self.discriminator.requires_grad_(True)
         return {"classification": base.classification_loss(self.model.fc(features), labels), "penalty": penalty}
 
-    def _step_discriminator(self, features: Tensor, masked: Tensor) -> Tensor:
-        loss = self._tell_apart(ones=masked, zeros=features)
+    def _step_discriminator(self, features: Tensor, masked: Tensor, guided: Tensor) -> Tensor:
+        loss = self._tell_apart(ones=masked, zeros=features, guided=guided)
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.discriminator_optimizer.step()
         return loss.detach()
 
-    def _tell_apart(self, ones: Tensor, zeros: Tensor) -> Tensor:
-        """-E log D(ones) - E log(1 - D(zeros)) of two batches of features, D in one pass for both."""
+    def _tell_apart(self, ones: Tensor, zeros: Tensor, guided: Tensor) -> Tensor:
+        """-E log D(ones) - E log(1 - D(zeros)) over the guided of two batches of features, D in one pass for both."""
         logits = self.discriminator(torch.cat([ones, zeros]))
-        return -(F.logsigmoid(logits[: len(ones)]).mean() + F.logsigmoid(-logits[len(ones) :]).mean())
+        both = F.logsigmoid(logits[: len(ones)]) + F.logsigmoid(-logits[len(ones) :])
+        return -(both * guided).sum() / guided.sum().clamp(min=1)
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {

@@ -64,6 +64,11 @@ def shuffle_outside(images: Tensor, masks: Tensor, generator: torch.Generator) -
     return torch.where(inside, pixels, shuffled).view_as(images)
 
 
+def guided(masks: Tensor) -> Tensor:
+    """Which images have anything outside their mask, bool [n]; no mask term may touch the others."""
+    return ~masks.flatten(1).all(dim=1)
+
+
 def input_gradient(outputs: Tensor, images: Tensor) -> Tensor:
     """d sum(outputs) / d images, differentiable once more, so that it can be penalised."""
     (gradient,) = torch.autograd.grad(outputs.sum(), images, create_graph=True)
