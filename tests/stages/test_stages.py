@@ -15,11 +15,12 @@ from PIL import Image
 INDEX = {"source": "mine", "kind": "folder"}
 COLUMNS = {"file": "file", "label": "label", "group": "view", "patient": "patient"}
 RUN = {
-    "task": "t", "method": "actdiff", "options": {}, "mask": {"kind": "ellipse", "semi_axis": 0.3}, "blur_sigma": 0.0,
+    "task": "t", "method": "actdiff", "options": {}, "mask": {"kind": "ellipse", "semi_axis": 0.3},
+    "guidance": {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.0},
     "width": 1, "batch_size": 8, "device": "cpu", "epochs": 3, "burn_in": 0, "patience": None,
 }  # fmt: skip
 SPLIT = {
-    "task": "t", "finding": "ill", "control": "well", "ratio": 0.75, "sizes": None,
+    "task": "t", "finding": ["ill"], "control": ["well"], "ratio": 0.75, "sizes": None, "patients": "disjoint", "selection": "shifted",
     "groups": [{"source": "mine", "group": "AP"}, {"source": "mine", "group": "PA"}],
 }  # fmt: skip
 
@@ -51,7 +52,7 @@ def index(stage, **changes):
 def prepare(stage, **changes):
     return stage(
         "prepare_images", "--settings", json.dumps(settings(**changes)), "--index", "data/mine/index.csv",
-        "--images", "data/mine/images.npy", "--masks", "data/mine/masks.npy", "--quarantine", "data/mine/quarantine.csv",
+        "--images", "data/mine/images.npy", "--masks", "data/mine/masks.npy", "--decoded", "data/mine/decoded.csv", "--quarantine", "data/mine/quarantine.csv",
         "--about", "data/mine/source.json", "--threads", 2, "--log", "logs/prepare.log",
     )  # fmt: skip
 
@@ -112,7 +113,11 @@ def test_from_images_to_a_scored_run(stage, prepared):
     assert (record["method"], record["seed"], record["threads"], record["device"]) == ("actdiff", 1, 1, "cpu")
     assert {"commit", "versions", "seconds", "settings", "hyperparameters"} <= set(record)
     predictions = pd.read_csv(run / "predictions.csv")
-    assert predictions["split"].unique().tolist() == ["valid", "test"]
+    assert predictions["split"].unique().tolist() == ["valid", "test", "test_in_distribution", "test_balanced"]
+    assert record["images"] == {"train": 32, "valid": 16, "test": 16, "test_in_distribution": 16, "test_balanced": 16}
+    for name in ("test_auc", "test_in_distribution_auc", "test_balanced_auc", "within_0_auc", "within_1_auc"):
+        assert 0 <= record[name] <= 1
+    assert record["floor_auc"] == pytest.approx(0.25, abs=0.03)
     assert len(pd.read_csv(run / "history.csv")) == 3
 
     attribute = {
@@ -272,11 +277,15 @@ def test_too_many_unreadable_images_stop_the_stage_and_leave_nothing(stage, fold
     [
         ({"imgpath": None}, ["imgpath: is null"]),
         ({"imgpath": "nowhere"}, ["nowhere: there is no such folder"]),
-        ({"imgpath": "empty"}, ["empty: the folder is empty"]),
+        ({"imgpath": "empty"}, ["empty: holds 0 of the 96 images", "0.png, 1.png, 2.png", "holds nothing else"]),
+        ({"imgpath": "other"}, ["other: holds 1 of the 96 images", "it lacks 1.png, 2.png, 3.png", "holds a.png"]),
     ],
 )
 def test_a_missing_folder_is_named(stage, folder, change, words):
     (folder / "empty").mkdir()
+    (folder / "other").mkdir()
+    for name in ("0.png", "a.png"):
+        (folder / "other" / name).touch()
     index(stage)
     changed = settings()["settings"] | change
     assert_one_sentence(prepare(stage, settings=changed), *words)
@@ -291,7 +300,7 @@ def test_a_wrong_column_is_named(stage, folder):
 
 def test_a_task_that_cannot_be_drawn_leaves_the_earlier_split(stage, prepared):
     before = (prepared / "splits/1.csv").read_bytes()
-    assert_one_sentence(draw(stage, finding="ilness"), "t: source mine has no finding 'ilness'", "ill, well")
+    assert_one_sentence(draw(stage, finding=["ilness"]), "t: source mine has no finding 'ilness'", "ill, well")
     sizes = {"train": 400, "valid": 4, "test": 4}
     assert_one_sentence(draw(stage, sizes=sizes), "t: label 0 in nuisance group 0 has 24 images", "needs 151")
     assert (prepared / "splits/1.csv").read_bytes() == before
@@ -308,7 +317,7 @@ def test_a_method_that_needs_masks_says_which_image_has_none(stage, prepared):
     assert_one_sentence(done, "source mine: has no masks of its own", "ellipse")
     np.save(prepared / "data/mine/masks.npy", np.zeros((96, 12, 12), np.uint8))
     assert_one_sentence(
-        train(stage, mask={"kind": "source"}), ".png: its ROI mask is empty", "positive training images"
+        train(stage, mask={"kind": "source"}), ".png: its ROI mask is empty", "as in all 16 positive training images"
     )
 
 
@@ -344,7 +353,7 @@ def test_a_full_disk_while_preparing_gets_a_sentence(stage, folder):
     try:
         done = stage(
             "prepare_images", "--settings", json.dumps(settings(size=64)), "--index", "data/mine/index.csv",
-            "--images", "small/images.npy", "--masks", "small/masks.npy", "--quarantine", "small/quarantine.csv",
+            "--images", "small/images.npy", "--masks", "small/masks.npy", "--decoded", "small/decoded.csv", "--quarantine", "small/quarantine.csv",
             "--about", "small/source.json",
         )  # fmt: skip
         assert_last_line(done, "No space left on device", "put that right and run again")

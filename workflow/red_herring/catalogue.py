@@ -42,11 +42,17 @@ class MethodCard:
 
 @dataclass(frozen=True)
 class SourceCard:
-    """What a kind of source declares: the JSON schema of its own keys in config.yaml, and which must be given."""
+    """What a kind of source declares.
+
+    settings: the JSON schema of its own keys in config.yaml; required: those that must be given. terms: licence and
+    agreement in a line. metadata_shipped: False when its table comes with the images, so that listing waits for them.
+    """
 
     kind: str
     settings: dict[str, Any]
     required: tuple[str, ...]
+    terms: str
+    metadata_shipped: bool
 
 
 def method_names() -> list[str]:
@@ -78,7 +84,13 @@ def method_card(name: str) -> MethodCard:
 def source_card(kind: str) -> SourceCard:
     """The card of data/sources/{kind}.py; StudyError if there is no such file or it declares too little."""
     declared = _declarations(SOURCES / f"{kind}.py", "SETTINGS", "REQUIRED")
-    return SourceCard(kind, declared["SETTINGS"], tuple(declared["REQUIRED"]))
+    return SourceCard(
+        kind=kind,
+        settings=declared["SETTINGS"],
+        required=tuple(declared["REQUIRED"]),
+        terms=declared.get("TERMS", ""),
+        metadata_shipped=declared.get("METADATA_SHIPPED", True),
+    )
 
 
 def _names(folder: Path, besides: set[str]) -> list[str]:

@@ -1,7 +1,10 @@
 """A folder of images and a CSV."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+from red_herring.data.images import UnreadableImage
 from red_herring.data.sources.base import check_index
 from red_herring.data.sources.folder import Source
 from red_herring.files import StudyError
@@ -59,10 +62,50 @@ def test_a_missing_table_is_named(tmp_path):
         Source(str(tmp_path), str(tmp_path / "none.csv"), COLUMNS).index()
 
 
-@pytest.mark.parametrize(("make", "words"), [(None, "no such folder"), ("empty", "is empty"), ("null", "is null")])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(None, "no such folder"), ("empty", "holds 0 of the 1 images the metadata name"), ("null", "imgpath: is null")],
+)
 def test_a_missing_or_empty_folder_is_named(tmp_path, make, words):
     folder = tmp_path / "images"
     if make == "empty":
         folder.mkdir()
     with pytest.raises(StudyError, match=words):
-        Source(None if make == "null" else str(folder), "", COLUMNS).check()
+        Source(None if make == "null" else str(folder), "", COLUMNS).check(["a.png"], 0)
+
+
+def test_another_folder_than_the_metadata_mean_is_told_by_what_it_holds(tmp_path):
+    (tmp_path / "a").mkdir()
+    for name in ("a/1.png", "a/9.png", "a/8.png", "7.png"):
+        (tmp_path / name).touch()
+    images = [f"a/{number}.png" for number in range(1, 7)]
+    with pytest.raises(StudyError) as caught:
+        Source(str(tmp_path), "", COLUMNS).check(images, 4)
+    for words in ("holds 1 of the 6 images", "it lacks a/2.png, a/3.png, a/4.png and holds a/", "max_unreadable"):
+        assert words in str(caught.value)
+    Source(str(tmp_path), "", COLUMNS).check(images, 5)
+
+
+def test_a_column_may_name_the_masks(tmp_path):
+    """Bright is inside; a mask of half the size is scaled; one of another shape, or a missing one, is no mask."""
+    for name, shape in {"a": (8, 4), "b": (8, 4), "c": (8, 4), "d": (8, 4)}.items():
+        Image.fromarray(np.full(shape, 100, np.uint8)).save(tmp_path / f"{name}.png")
+    (tmp_path / "masks").mkdir()
+    inside = np.zeros((8, 4), np.uint8)
+    inside[2:4, 1:3] = 255
+    Image.fromarray(inside).save(tmp_path / "masks" / "a.png")
+    Image.fromarray(inside[:4, :2]).save(tmp_path / "masks" / "b.png")
+    Image.fromarray(inside.T.copy()).save(tmp_path / "masks" / "c.png")
+    names = {"a": "a.png", "b": "b.png", "c": "c.png", "d": "", "e": "e.png"}
+    rows = [ROWS[0] | {"path": f"{name}.png", "roi": mask} for name, mask in names.items()]
+    own = source(tmp_path, rows, COLUMNS | {"mask": "roi"}, maskpath=str(tmp_path / "masks"))
+    assert own.has_masks
+    own.check(own.index()["image"], 1)
+    np.testing.assert_array_equal(own.read("a.png")[1], inside > 0)
+    np.testing.assert_array_equal(own.read("b.png")[1], np.kron(inside[:4, :2], np.ones((2, 2))) > 0)
+    assert own.read("d.png")[1] is None
+    with pytest.raises(UnreadableImage, match="its mask has 4 x 8 pixels, which do not fit its 8 x 4"):
+        own.read("c.png")
+    (tmp_path / "masks" / "a.png").unlink()
+    with pytest.raises(UnreadableImage, match="no such mask file"):
+        own.read("a.png")

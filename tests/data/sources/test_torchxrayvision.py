@@ -1,10 +1,17 @@
 """The sources on torchxrayvision's data sets: exact counts on the metadata that the package ships, and real images."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
+from red_herring.data.images import UnreadableImage
 from red_herring.data.sources import open_source
 from red_herring.data.sources.base import check_index
-from red_herring.data.sources.rsna import box_mask
+from red_herring.data.sources._torchxrayvision import box_mask
+from red_herring.data.splits import SPLITS, count_cells, draw
 from red_herring.files import StudyError
 
 
@@ -39,16 +46,10 @@ def test_padchest_counts():
     assert found["PA", 0] > 20_000
 
 
-def test_real_nih_images(real_images):
-    folder = real_images / "nih_chestxray14"
-    settings = {
-        "imgpath": str(folder / "images"),
-        "csvpath": str(folder / "Data_Entry_2017_v2020.csv"),
-        "views": ["PA", "AP"],
-    }
-    source = open_source("nih", settings)
-    source.check()
+def test_real_nih_images(nih):
+    source = open_source("nih", nih)
     index = source.index()
+    source.check(index["image"], 0)
     assert cells(index, "Pneumonia") == {("AP", 0): 268, ("AP", 1): 175, ("PA", 0): 125, ("PA", 1): 217}
     pixels, mask = source.read(index["image"][0])
     assert pixels.shape == (256, 256)
@@ -68,8 +69,152 @@ def test_a_wrong_table_is_named(tmp_path, content, words):
 def test_boxes_are_scaled_to_the_image_and_united():
     boxes = np.array([[0, 0, 512, 256], [512, 512, 256, 256]])
     mask = box_mask(boxes, (8, 8))
-    expected = np.zeros((8, 8), np.uint8)
-    expected[0:2, 0:4] = 1
-    expected[4:6, 4:6] = 1
+    expected = np.zeros((8, 8), bool)
+    expected[0:2, 0:4] = True
+    expected[4:6, 4:6] = True
     np.testing.assert_array_equal(mask, expected)
-    assert box_mask((), (8, 8)).sum() == 0
+
+
+@pytest.fixture
+def nih(real_images):
+    """Settings of the real NIH images."""
+    folder = real_images / "nih_chestxray14"
+    table = str(folder / "Data_Entry_2017_v2020.csv")
+    return {"imgpath": str(folder / "images"), "csvpath": table, "views": ["PA", "AP"]}
+
+
+def test_boxes_of_a_finding_are_masks_where_there_are_some(nih):
+    source = open_source("nih", nih | {"boxes": "Pneumonia"})
+    images = source.index()["image"]
+    source.check(images, 0)
+    masks = {image: mask for image in images if (mask := source.read(image)[1]) is not None}
+    assert len(masks) == 33
+    assert all(0 < mask.mean() < 0.6 for mask in masks.values())
+
+
+def test_any_data_set_of_torchxrayvision_by_its_name(nih):
+    """Its NIH_Dataset by name gives what our NIH source gives, pixel by pixel; its masks round boxes another way."""
+    named = open_source(
+        "torchxrayvision",
+        nih | {
+            "dataset": "NIH_Dataset", "image_column": "Image Index", "masks": "pathology_masks",
+            "arguments": {"unique_patients": False},
+        },
+    )  # fmt: skip
+    ours = open_source("nih", nih | {"boxes": "Pneumonia"})
+    index = named.index()
+    pd.testing.assert_frame_equal(index, ours.index())
+    for source in (named, ours):
+        source.check(index["image"], 0)
+    compared = 0
+    for image in index["image"]:
+        pixels, mask = ours.read(image)
+        if mask is not None:
+            theirs, their_mask = named.read(image)
+            np.testing.assert_allclose(theirs, pixels, atol=1e-4)
+            # Theirs unite the boxes of all findings. A box is a few dozen of 256 pixels wide, and they cut off what we
+            # round: at most a row and a column of it.
+            assert (mask & their_mask).sum() / mask.sum() > 0.85
+            compared += 1
+    assert compared == 33
+
+
+def test_the_documented_example_of_a_named_data_set(real_images):
+    settings = {"dataset": "NIH_Google_Dataset", "imgpath": None, "views": ["PA", "AP"]}
+    settings |= {"image_column": "Image Index", "patient_column": "Patient ID", "arguments": {"unique_patients": False}}
+    index = open_source("torchxrayvision", settings).index()
+    check_index(index, "nih_google")
+    assert len(index) == 4376
+    assert cells(index, "Lung Opacity")["AP", 0] > 500
+    here = open_source("torchxrayvision", settings | {"imgpath": str(real_images / "nih_chestxray14" / "images")})
+    there = [image for image in index["image"] if (real_images / "nih_chestxray14" / "images" / image).is_file()]
+    here.check(index["image"], len(index))
+    assert here.read(there[0])[0].shape == (256, 256)
+    with pytest.raises(UnreadableImage, match="cannot be read by NIH_Google_Dataset"):
+        here.read(next(image for image in index["image"] if image not in there))
+
+
+def test_lung_masks_of_the_covid_collection_fit_their_images(real_images):
+    """The masks that torchxrayvision ships, scaled to these smaller copies, are the masks scaled beforehand."""
+    folder = real_images / "covid_chestxray"
+    settings = {"imgpath": str(folder / "images"), "csvpath": str(folder / "metadata.csv")}
+    source = open_source("covid", settings | {"views": ["PA", "AP", "AP Supine"], "group_column": "sex"})
+    index = source.index()
+    check_index(index, "covid")
+    assert index["group"].isin(["F", "M", "unknown"]).all()
+    source.check(index["image"], 0)
+    found = 0
+    for image in index["image"]:
+        pixels, mask = source.read(image)
+        if mask is None:
+            continue
+        assert mask.shape == pixels.shape
+        with Image.open(folder / "lung_masks" / f"{Path(image).stem}.png") as scaled:
+            np.testing.assert_array_equal(mask, np.asarray(scaled) > 127)
+        found += 1
+    assert found == 145
+
+
+def test_the_covid_collection_needs_its_table():
+    with pytest.raises(StudyError, match=r"csvpath: is null, expected the collection's metadata\.csv"):
+        open_source("covid", {"imgpath": None, "views": ["PA"]}).index()
+
+
+def test_rsna_dicom_and_its_inverted_twin_are_the_same_picture(real_images, tmp_path):
+    """The same image as MONOCHROME2 and with a header that says MONOCHROME1: one is the negative of the other."""
+    for file, name in {"1.2.276.0.7230010.3.1.4.8323329.6904.1517875201.850819": "a", "Fake_MONOHR1": "b"}.items():
+        shutil.copy(real_images / "raw_samples" / "rsna_dicom" / f"{file}.dcm", tmp_path / f"{name}.dcm")
+    source = open_source("rsna", {"imgpath": str(tmp_path), "views": ["PA", "AP"], "extension": ".dcm"})
+    assert source.index()["image"].str.endswith(".dcm").all()
+    (plain, _), (inverted, _) = source.read("a.dcm"), source.read("b.dcm")
+    assert plain.shape == (1024, 1024)
+    np.testing.assert_allclose(plain, 255 - inverted)
+    assert 0 <= plain.min() < plain.max() <= 255
+    (tmp_path / "c.dcm").write_bytes((tmp_path / "a.dcm").read_bytes()[:5000])
+    with pytest.raises(UnreadableImage):
+        source.read("c.dcm")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"dataset": "CheXpert"}, ["no data set 'CheXpert'", "CheX_Dataset"]),
+        ({"dataset": "NIH_Dataset", "views": ["LATERAL"]}, ["no image has the view 'LATERAL'", "only AP, PA"]),
+        ({"dataset": "NIH_Dataset", "group_column": "scanner"}, ["no column 'scanner'"]),
+        ({"dataset": "NIH_Dataset", "arguments": {"folds": 3}}, ["unexpected keyword argument 'folds'"]),
+    ],
+)
+def test_what_does_not_exist_is_named_with_what_does(nih, settings, words):
+    with pytest.raises(StudyError) as caught:
+        open_source("torchxrayvision", nih | settings).index()
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_the_splits_of_the_paper_from_the_metadata_alone():
+    """Sizes at any ratio. RSNA's are the paper's; NIH's table of 2020 has 2776 positives where the authors had 2772."""
+    indexes = {
+        "nih": open_source("nih", {"imgpath": None, "views": ["PA", "AP"]}).index(),
+        "padchest": open_source("padchest", {"imgpath": None, "views": ["PA"]}).index(),
+        "rsna": open_source("rsna", {"imgpath": None, "views": ["PA", "AP"]}).index(),
+    }
+    groups = {"spc": [("nih", None), ("padchest", None)], "vpc": [("rsna", "AP"), ("rsna", "PA")]}
+    finding = {"spc": "Cardiomegaly", "vpc": "Pneumonia"}
+    expected = {"spc": [5552, 2776, 2776], "vpc": [2696, 1348, 1348]}
+    for task, parts in groups.items():
+        tables = []
+        for nuisance, (source, group) in enumerate(parts):
+            index = indexes[source]
+            index = index[index["group"] == group] if group else index
+            findings = index["findings"].str.split("|")
+            label = findings.map(
+                lambda names, task=task: 1 if finding[task] in names else 0 if "No Finding" in names else -1
+            )
+            table = index.assign(label=label, nuisance=nuisance, source=source, row=index.index)
+            tables.append(table[label >= 0].assign(patient=source + "/" + index["patient"]))
+        candidates = pd.concat(tables, ignore_index=True)
+        for ratio, disjoint in ((0.5, True), (0.9, True), (0.9, False)):
+            split = draw(candidates, ratio, 1234, disjoint=disjoint)
+            assert split["split"].value_counts()[list(SPLITS)].tolist() == expected[task]
+            straddling = count_cells(split)["straddling_patients"].iloc[0]
+            assert (straddling == 0) == (disjoint or task == "vpc")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from red_herring.files import StudyError
+
+ASPECT_TOLERANCE = 0.01
+"""How much the aspect of a mask may differ from that of its image: what rounding to whole pixels explains."""
 
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
@@ -21,26 +25,66 @@ class UnreadableImage(StudyError):
 def read_grey(path: str | Path) -> np.ndarray:
     """An image file as grey levels, float32 [height, width] in [0, 255].
 
-    Colour and palette are turned into luminance, an alpha channel is ignored, 16-bit values are divided by 257.
+    Colour and palette are turned into luminance, an alpha channel is ignored, 16-bit values are divided by 257. DICOM
+    has the suffix .dcm: its range is that of the bits stored, and MONOCHROME1, where the highest is black, is inverted.
     Raises UnreadableImage for a missing, empty, truncated or otherwise unreadable file.
     """
     try:
         if os.path.getsize(path) == 0:
             raise UnreadableImage("the file is empty")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and palettes: the pixels are what counts
-            with Image.open(path) as image:
-                if image.mode in SIXTEEN_BIT:
-                    grey = np.asarray(image, dtype=np.float32) / 257
-                elif image.mode == "F":
-                    raise UnreadableImage("32-bit floating point pixels have no known range")
-                else:
-                    grey = np.asarray(image.convert("L"), dtype=np.float32)
+        return _read_dicom(path) if str(path).lower().endswith(".dcm") else _read_picture(path)
     except FileNotFoundError as error:
         raise UnreadableImage("there is no such file") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadableImage(f"cannot be decoded: {error}") from error
-    return grey
+
+
+def _read_picture(file: str | Path | BinaryIO) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and palettes: the pixels are what counts
+        with Image.open(file) as image:
+            if image.mode in SIXTEEN_BIT:
+                return np.asarray(image, dtype=np.float32) / 257
+            if image.mode == "F":
+                raise UnreadableImage("32-bit floating point pixels have no known range")
+            return np.asarray(image.convert("L"), dtype=np.float32)
+
+
+def _read_dicom(path: str | Path) -> np.ndarray:
+    import pydicom  # only where there is DICOM
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = pydicom.dcmread(path)
+            pixels, photometric, bits = content.pixel_array, content.PhotometricInterpretation, content.BitsStored
+    except (pydicom.errors.InvalidDicomError, AttributeError, NotImplementedError, RuntimeError, KeyError) as error:
+        raise UnreadableImage(f"cannot be decoded as DICOM: {error}") from error
+    if photometric not in ("MONOCHROME1", "MONOCHROME2") or pixels.ndim != 2:
+        raise UnreadableImage(f"is a DICOM image of shape {pixels.shape}, {photometric}; expected one grey image")
+    grey = pixels.astype(np.float32) * (255 / (2**bits - 1))
+    return 255 - grey if photometric == "MONOCHROME1" else grey
+
+
+def read_mask(file: str | Path | BinaryIO, shape: tuple[int, int]) -> np.ndarray:
+    """A mask file as bool [height, width] of `shape`, that of its image: what is brighter than half is inside.
+
+    A mask of another size is scaled, by the nearest pixel, if its aspect is the image's.
+    Raises UnreadableImage when it cannot be read or its aspect differs.
+    """
+    try:
+        inside = _read_picture(file) > 127
+    except FileNotFoundError as error:
+        raise UnreadableImage("there is no such mask file") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnreadableImage(f"its mask cannot be decoded: {error}") from error
+    (height, width), (wanted_height, wanted_width) = inside.shape, shape
+    if abs(height * wanted_width / (width * wanted_height) - 1) > ASPECT_TOLERANCE:
+        raise UnreadableImage(
+            f"its mask has {height} x {width} pixels, which do not fit its {wanted_height} x {wanted_width}"
+        )
+    resized = Image.fromarray(inside).resize((wanted_width, wanted_height), Image.Resampling.NEAREST)
+    return np.asarray(resized)
 
 
 def to_square(pixels: np.ndarray, size: int) -> np.ndarray:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from red_herring.data.download import locate_images
 from red_herring.data.sources import open_source
 from red_herring.data.sources.base import check_index
-from red_herring.files import write_text
+from red_herring.files import read_json, write_text
 from red_herring.stages import command
+
+METADATA = "metadata.csv"
 
 
 def main(given: argparse.Namespace) -> None:
-    source = open_source(given.settings["kind"], given.settings["settings"])
-    index = source.index()
+    settings = given.settings["settings"]
+    if given.fetched:
+        folder, _ = locate_images(Path(read_json(given.fetched)["folder"]), [METADATA])
+        settings = settings | {"csvpath": str(folder / METADATA)}
+    index = open_source(given.settings["kind"], settings).index()
     check_index(index, given.settings["source"])
     write_text(given.index, index.to_csv(index=False))
 
 
 if __name__ == "__main__":
     arguments = command.parser(__doc__)
+    arguments.add_argument(
+        "--fetched", type=Path, help="input: JSON of fetch_source, if the metadata came with the images"
+    )
     arguments.add_argument("--index", type=Path, required=True, help="output: CSV")
     command.run(main, arguments)

@@ -1,4 +1,4 @@
-"""Decode, crop and resize the images of a source, and set aside those that cannot be read."""
+"""Decode, crop and resize the images of a source, and set aside those that cannot be used."""
 
 from __future__ import annotations
 
@@ -7,37 +7,57 @@ from pathlib import Path
 
 import pandas as pd
 
+from red_herring.data.download import locate_images
 from red_herring.data.prepare import prepare
 from red_herring.data.sources import open_source
-from red_herring.files import StudyError, sha256, write_json, write_text
+from red_herring.data.sources.base import Source
+from red_herring.files import StudyError, read_json, sha256, write_json, write_text
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
     settings = given.settings
     index = pd.read_csv(given.index, dtype=str, keep_default_na=False)
-    source = open_source(settings["kind"], settings["settings"])
-    source.check()
-    outputs = (given.images, given.masks)
+    allowed = settings["max_unreadable"]
     try:
-        quarantine = prepare(
-            source, index["image"], settings["size"], settings["max_unreadable"], *outputs, threads=given.threads
-        )
+        source = open_images(settings, given.fetched, index["image"])
+        source.check(index["image"], int(allowed * len(index)))
+        prepared = prepare(source, index, settings["size"], allowed, given.images, given.masks, given.threads)
     except StudyError as error:
         raise StudyError(f"source {settings['source']}: {error}") from error
-    table = pd.DataFrame(quarantine.items(), columns=["image", "reason"])
-    write_text(given.quarantine, table.to_csv(index=False))
-    about = {"source": settings["source"], "kind": settings["kind"], "size": settings["size"]}
-    about |= {"pixel_range": list(source.pixel_range), "images": len(index), "unreadable": len(quarantine)}
-    write_json(given.about, about | {"sha256": sha256(given.images), "sha256_masks": sha256(given.masks)})
+    write_text(given.decoded, prepared.table.to_csv(index=False))
+    write_text(given.quarantine, prepared.quarantine.to_csv(index=False))
+    about = {
+        "source": settings["source"],
+        "kind": settings["kind"],
+        "size": settings["size"],
+        "pixel_range": list(source.pixel_range),
+        "images": len(index),
+        "unreadable": len(prepared.quarantine),
+        "histogram": prepared.histogram.tolist(),
+        "sha256": sha256(given.images),
+        "sha256_masks": sha256(given.masks),
+    }
+    write_json(given.about, about)
+
+
+def open_images(settings: dict, fetched: Path | None, images: pd.Series) -> Source:
+    """The source with the folder that the user has given, or that was fetched."""
+    own = settings["settings"]
+    if fetched:
+        folder, _ = locate_images(Path(read_json(fetched)["folder"]), images)
+        own = own | {"imgpath": str(folder)}
+    return open_source(settings["kind"], own)
 
 
 if __name__ == "__main__":
     arguments = command.parser(__doc__)
     arguments.add_argument("--index", type=Path, required=True, help="input: CSV of index_source")
+    arguments.add_argument("--fetched", type=Path, help="input: JSON of fetch_source, if the images were fetched")
     arguments.add_argument("--images", type=Path, required=True, help="output: uint8 NPY")
     arguments.add_argument("--masks", type=Path, required=True, help="output: uint8 NPY")
+    arguments.add_argument("--decoded", type=Path, required=True, help="output: CSV, one row per image")
     arguments.add_argument("--quarantine", type=Path, required=True, help="output: CSV")
     arguments.add_argument("--about", type=Path, required=True, help="output: JSON")
-    arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--threads", type=int, default=1, help="processes")
     command.run(main, arguments)

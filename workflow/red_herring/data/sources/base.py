@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
@@ -21,6 +22,9 @@ class Source(ABC):
     has_masks = False
     """Whether `read` gives ROI masks."""
 
+    one_picture_one_patient = True
+    """Whether the same pixels under two patients' names must be a mistake; not so for generated images."""
+
     pixel_range = (-1024.0, 1024.0)
     """What the stored levels 0 and 255 become in training: torchxrayvision's `normalize`."""
 
@@ -30,19 +34,21 @@ class Source(ABC):
         by `|`).
         """
 
-    def check(self) -> None:  # noqa: B027 - a generated source has nothing to check
-        """Raise StudyError when the images cannot be read at all, say for want of a folder."""
+    def check(self, images: Collection[str], max_missing: int) -> None:  # noqa: B027 - generated images are never missing
+        """Called once before the images are read: load what all reads share, and raise StudyError when more than
+        `max_missing` of the images are not there.
+        """
 
     @abstractmethod
     def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Grey levels in [0, 255], [height, width], and the ROI mask (0/1, same shape) or None.
+        """Grey levels in [0, 255], [height, width], and the ROI mask (0/1, same shape) or None where it has none.
 
         Raises data.images.UnreadableImage.
         """
 
 
-def read_table(path: str | Path, columns: Collection[str], key: str) -> pd.DataFrame:
-    """A CSV as strings, with all of `columns` there and no empty cell in them; StudyError otherwise."""
+def read_table(path: str | Path, columns: Collection[str], key: str, may_be_empty: str | None = None) -> pd.DataFrame:
+    """A CSV as strings, with all of `columns` there and no empty cell in them, but for one; StudyError otherwise."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError as error:
@@ -53,19 +59,34 @@ def read_table(path: str | Path, columns: Collection[str], key: str) -> pd.DataF
         if column not in table.columns:
             raise StudyError(f"{path}: has no column {column!r}, only {', '.join(table.columns)}")
         blank = table.index[table[column].str.strip() == ""]
-        if len(blank):
+        if len(blank) and column != may_be_empty:
             raise StudyError(f"{path}: row {blank[0] + 2} has nothing in column {column!r}")
     return table
 
 
-def check_folder(imgpath: str | None) -> None:
-    """StudyError if the folder of images is not given, not there, or empty."""
+def check_folder(imgpath: str | None, images: Collection[str], max_missing: int = 0) -> None:
+    """StudyError if the folder is not given or not there, or if more than `max_missing` of the images are not in it."""
     if imgpath is None:
-        raise StudyError("imgpath: is null, expected the folder that holds the images; set it in config.yaml")
+        raise StudyError(
+            "imgpath: is null, expected the folder that holds the images; set it, or torrent or archive, in config.yaml"
+        )
     if not Path(imgpath).is_dir():
         raise StudyError(f"{imgpath}: there is no such folder; mend `imgpath` in config.yaml")
-    if not any(Path(imgpath).iterdir()):
-        raise StudyError(f"{imgpath}: the folder is empty; mend `imgpath` in config.yaml")
+    there: dict[str, None] = {}
+    for parent in dict.fromkeys(str(Path(image).parent) for image in images):
+        folder = Path(imgpath, parent)
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                there |= dict.fromkeys(str(Path(parent, entry.name)) for entry in entries)
+    missing = [image for image in images if str(Path(image)) not in there]
+    if len(missing) > max_missing:
+        named = set(images)
+        others = [name for name in there if name not in named]
+        raise StudyError(
+            f"{imgpath}: holds {len(images) - len(missing)} of the {len(images)} images the metadata name; it lacks "
+            f"{', '.join(missing[:3])} and holds {', '.join(others[:3]) or 'nothing else'}; "
+            f"mend `imgpath`, or `max_unreadable` to go without them, in config.yaml"
+        )
 
 
 def check_index(index: pd.DataFrame, source: str) -> None:

@@ -31,6 +31,7 @@ SIDES = ("left", "right")
 
 class Source(base.Source):
     has_masks = True
+    one_picture_one_patient = False
     pixel_range = (0.0, 1.0)
 
     def __init__(self, images_per_cell: int, seed: int):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from red_herring.data.images import read_grey
+from red_herring.data.images import read_grey, read_mask
 from red_herring.data.sources import base
 from red_herring.files import StudyError
 
@@ -24,8 +26,10 @@ SETTINGS = {
             "label": {"type": "string", "description": "the finding"},
             "group": {"type": "string", "description": "view, scanner, site or another nuisance"},
             "patient": {"type": "string", "description": "patient"},
+            "mask": {"type": "string", "description": "path of the ROI mask below maskpath; empty for none"},
         },
     },
+    "maskpath": {"type": "string", "description": "folder of the masks; without it imgpath"},
     "findings": {
         "type": "object",
         "additionalProperties": {"type": "string"},
@@ -36,17 +40,24 @@ REQUIRED = ["imgpath", "csvpath", "columns"]
 
 
 class Source(base.Source):
+    """A mask is an image file of the image's size, or of its aspect, that is bright inside the region of interest."""
+
     def __init__(
-        self, imgpath: str | None, csvpath: str, columns: dict[str, str], findings: dict[str, str] | None = None
+        self,
+        imgpath: str | None,
+        csvpath: str,
+        columns: dict[str, str],
+        findings: dict[str, str] | None = None,
+        maskpath: str | None = None,
     ):
-        self.imgpath = imgpath
-        self.csvpath = csvpath
+        self.imgpath, self.maskpath, self.csvpath = imgpath, maskpath or imgpath, csvpath
         self.columns = columns
         self.findings = findings or {}
+        self.has_masks = "mask" in columns
 
     def index(self) -> pd.DataFrame:
-        table = base.read_table(self.csvpath, self.columns.values(), "csvpath")
-        index = pd.DataFrame(
+        table = self._table()
+        return pd.DataFrame(
             {
                 "image": table[self.columns["file"]],
                 "patient": table[self.columns["patient"]],
@@ -54,13 +65,29 @@ class Source(base.Source):
                 "findings": table[self.columns["label"]].replace(self.findings),
             }
         )
-        escaping = [image for image in index["image"] if Path(image).is_absolute() or ".." in Path(image).parts]
-        if escaping:
-            raise StudyError(f"{self.csvpath}: {escaping[0]!r} is not a path below imgpath")
-        return index
 
-    def check(self) -> None:
-        base.check_folder(self.imgpath)
+    def check(self, images: Collection[str], max_missing: int) -> None:
+        base.check_folder(self.imgpath, images, max_missing)
+        _ = self._masks
 
-    def read(self, image: str) -> tuple[np.ndarray, None]:
-        return read_grey(Path(self.imgpath) / image), None
+    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
+        pixels = read_grey(Path(self.imgpath) / image)
+        mask = self._masks.get(image)
+        return pixels, read_mask(Path(self.maskpath) / mask, pixels.shape) if mask else None
+
+    @cached_property
+    def _masks(self) -> dict[str, str]:
+        """Image -> its mask, empty for none."""
+        if not self.has_masks:
+            return {}
+        table = self._table()
+        return dict(zip(table[self.columns["file"]], table[self.columns["mask"]], strict=True))
+
+    def _table(self) -> pd.DataFrame:
+        table = base.read_table(self.csvpath, self.columns.values(), "csvpath", may_be_empty=self.columns.get("mask"))
+        for column in ("file", "mask"):
+            paths = table[self.columns[column]] if column in self.columns else ()
+            escaping = [path for path in paths if Path(path).is_absolute() or ".." in Path(path).parts]
+            if escaping:
+                raise StudyError(f"{self.csvpath}: {escaping[0]!r} is not a path below imgpath")
+        return table

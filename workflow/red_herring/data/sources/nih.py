@@ -1,7 +1,11 @@
-"""NIH ChestX-ray14 (Wang et al. 2017) through torchxrayvision's NIH_Dataset; the view is the group."""
+"""NIH ChestX-ray14 (Wang et al. 2017) through torchxrayvision's NIH_Dataset."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import cached_property
+
+import numpy as np
 import pandas as pd
 
 from red_herring.data.sources import _torchxrayvision
@@ -10,16 +14,47 @@ SETTINGS = {
     "imgpath": {"type": ["string", "null"], "description": "folder of the PNG files"},
     "csvpath": {"type": ["string", "null"], "description": "Data_Entry CSV; null: the one that torchxrayvision ships"},
     "views": {"type": "array", "items": {"enum": ["PA", "AP"]}, "minItems": 1, "description": "views to keep"},
-}
+    "group_column": {"type": "string", "description": "column that tells the groups apart; without it the view"},
+    "boxes": {
+        "enum": [
+            None, "Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia",
+            "Pneumothorax",
+        ],
+        "description": "finding whose expert boxes are the ROI masks (984 boxes in 880 images); null: no masks",
+    },
+}  # fmt: skip
 REQUIRED = ["imgpath", "views"]
+TERMS = "NIH Clinical Center: free to use and share; name the NIH Clinical Center and cite Wang et al., CVPR 2017"
 
 
 class Source(_torchxrayvision.Source):
     dataset_class = "NIH_Dataset"
     image_column = "Image Index"
 
-    def _dataset(self):
-        return super()._dataset(unique_patients=False)
+    def __init__(self, imgpath: str | None, views: list[str], boxes: str | None = None, **settings: str | None):
+        super().__init__(imgpath, views, **settings)
+        self.boxes = boxes
+        self.has_masks = boxes is not None
 
-    def is_control(self, table: pd.DataFrame) -> pd.Series:
-        return table["Finding Labels"] == "No Finding"
+    def _dataset(self, **arguments):
+        return super()._dataset(unique_patients=False, **arguments)
+
+    def is_control(self, table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
+        return (table["Finding Labels"] == "No Finding").to_numpy()
+
+    def check(self, images: Collection[str], max_missing: int) -> None:
+        super().check(images, max_missing)
+        _ = self._boxes
+
+    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
+        pixels, _ = super().read(image)
+        return pixels, _torchxrayvision.box_mask(self._boxes[image], pixels.shape) if image in self._boxes else None
+
+    @cached_property
+    def _boxes(self) -> dict[str, np.ndarray]:
+        """Image -> boxes of the finding."""
+        if not self.has_masks:
+            return {}
+        table = self._dataset().pathology_maskscsv
+        table = table[table["Finding Label"] == self.boxes]
+        return {image: rows[["x", "y", "w", "h"]].to_numpy(float) for image, rows in table.groupby("Image Index")}

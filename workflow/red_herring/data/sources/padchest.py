@@ -1,7 +1,8 @@
-"""PadChest (Bustos et al. 2019) through torchxrayvision's PC_Dataset; the view is the group."""
+"""PadChest (Bustos et al. 2019) through torchxrayvision's PC_Dataset."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from red_herring.data.sources import _torchxrayvision
@@ -15,16 +16,20 @@ SETTINGS = {
         "minItems": 1,
         "description": "views to keep",
     },
+    "group_column": {"type": "string", "description": "column that tells the groups apart; without it the view"},
 }
 REQUIRED = ["imgpath", "views"]
+TERMS = (
+    "PadChest: only under the data use agreement of BIMCV, which forbids handing the images on; cite Bustos et al. 2020"
+)
 
 
 class Source(_torchxrayvision.Source):
     dataset_class = "PC_Dataset"
     image_column = "ImageID"
 
-    def _dataset(self):
-        return super()._dataset(unique_patients=False)
+    def _dataset(self, **arguments):
+        return super()._dataset(unique_patients=False, **arguments)
 
-    def is_control(self, table: pd.DataFrame) -> pd.Series:
-        return table["Labels"].str.strip() == "['normal']"
+    def is_control(self, table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
+        return (table["Labels"].str.strip() == "['normal']").to_numpy()
