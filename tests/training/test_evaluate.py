@@ -3,12 +3,13 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from red_herring.model import ResNet18
-from red_herring.training.evaluate import auc, cross_entropy, predict, prediction_table
+from red_herring.training.evaluate import auc, cross_entropy, predict, prediction_table, score_tests
 from sklearn.metrics import roc_auc_score
 
 
@@ -45,3 +46,37 @@ def test_the_table_has_a_row_per_image(tiny_data):
     assert table["image"].tolist() == ["image0", "image1"]
     np.testing.assert_allclose(table["probability"], [0.75, 0.0], atol=1e-12)
     assert table.columns[:6].tolist() == ["split", "source", "image", "patient", "label", "nuisance"]
+
+
+def predictions(rows):
+    """rows: image, label, nuisance, margin."""
+    table = pd.DataFrame(rows, columns=["image", "label", "nuisance", "logit_1"])
+    return table.assign(source="s", logit_0=0.0)
+
+
+def test_scores_of_the_test_sets_by_hand():
+    # A classifier that sees the nuisance, and a little of the label within group 1.
+    a, b, c = ("a", 1, 0, 0.0), ("b", 0, 1, 1.0), ("c", 1, 1, 2.0)
+    d, e = ("d", 0, 0, 0.0), ("e", 0, 1, 3.0)
+    scores = score_tests(
+        {
+            "test": predictions([a, c, b, d]),
+            "test_in_distribution": predictions([c, d]),
+            "test_balanced": predictions([a, c, d, e]),
+        }
+    )
+    assert scores == {
+        "test_auc": (0 + 0.5 + 1 + 1) / 4,  # a: below b, ties with d; c: above both
+        "test_in_distribution_auc": 1.0,
+        "test_balanced_auc": (0.5 + 0 + 1 + 0) / 4,
+        "within_0_auc": 0.5,  # a against d
+        "within_1_auc": 0.5,  # c against b and e, each once although c is in three sets
+        "floor_auc": 0.5,
+    }
+
+
+def test_the_floor_is_what_the_nuisance_alone_scores():
+    rows = [(str(n), n % 2, n % 2 if n < 2 else 1 - n % 2, 0.0) for n in range(20)]  # one in ten of each class aligned
+    scores = score_tests({"test": predictions(rows), "test_balanced": predictions([])})
+    assert scores["floor_auc"] == pytest.approx(0.1)
+    assert scores["test_balanced_auc"] is None

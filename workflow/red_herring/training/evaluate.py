@@ -9,13 +9,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from red_herring.data.dataset import Dataset
+from red_herring.data.splits import SHIFTED_TEST
 
 
 @torch.no_grad()
 def predict(model: nn.Module, data: Dataset, batch_size: int, device: torch.device) -> torch.Tensor:
     """Logits of all images in evaluation mode, float32 [n, 2], on the CPU."""
     model.eval()
-    return torch.cat([model(batch.images).cpu() for batch in data.batches(batch_size, device)])
+    logits = [model(batch.images).cpu() for batch in data.batches(batch_size, device)]
+    return torch.cat(logits) if logits else torch.empty(0, 2)
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:
@@ -24,15 +26,38 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def auc(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Area under the ROC curve of the logit difference, which ranks as the probability does, without its ties at 1.
+    """Area under the ROC curve of the logit difference, which ranks as the probability does, without its ties at 1."""
+    return area_under_roc((logits[:, 1] - logits[:, 0]).numpy(), labels.numpy())
 
-    The share of pairs of a positive and a negative that are ranked rightly, ties counting half. Written out, as
-    importing scikit-learn takes longer than an epoch of a small study; a test compares the two.
+
+def area_under_roc(scores: np.ndarray, labels: np.ndarray) -> float | None:
+    """The share of pairs of a positive and a negative that are ranked rightly, ties counting half; None without a pair.
+
+    Written out, as importing scikit-learn takes longer than an epoch of a small study; a test compares the two.
     """
-    scores = (logits[:, 1] - logits[:, 0]).numpy()
-    positive, negative = scores[labels.numpy() == 1], np.sort(scores[labels.numpy() == 0])
+    positive, negative = scores[labels == 1], np.sort(scores[labels == 0])
+    if len(positive) == 0 or len(negative) == 0:
+        return None
     below, not_above = (np.searchsorted(negative, positive, side) for side in ("left", "right"))
     return float((below + not_above).sum() / (2 * len(positive) * len(negative)))
+
+
+def score_tests(tables: dict[str, pd.DataFrame]) -> dict[str, float | None]:
+    """AUC on each test set and within each nuisance group, None where one class is missing.
+
+    tables: those of `prediction_table` for `test` (the shifted one) and the sets beside it. Returned are {set}_auc;
+    within_0_auc and within_1_auc, over all images of the group in any of the sets, which the nuisance cannot help; and
+    floor_auc, what a classifier that sees only the nuisance scores on `test`: 1 - ratio.
+    """
+
+    def area(table: pd.DataFrame) -> float | None:
+        return area_under_roc((table["logit_1"] - table["logit_0"]).to_numpy(), table["label"].to_numpy())
+
+    scores = {f"{name}_auc": area(table) for name, table in tables.items()}
+    tested = pd.concat(tables.values()).drop_duplicates(["source", "image"])
+    scores |= {f"within_{group}_auc": area(tested[tested["nuisance"] == group]) for group in (0, 1)}
+    shifted = tables[SHIFTED_TEST]
+    return scores | {"floor_auc": area_under_roc(shifted["nuisance"].to_numpy(), shifted["label"].to_numpy())}
 
 
 def prediction_table(logits: torch.Tensor, data: Dataset) -> pd.DataFrame:

@@ -13,12 +13,12 @@ import pandas as pd
 import safetensors.torch
 import torch
 
-from red_herring.catalogue import BLUR, method_card
+from red_herring.catalogue import BLUR
 from red_herring.data.dataset import Dataset, check_masks, load
-from red_herring.data.splits import read_split
+from red_herring.data.splits import EXTRA_TESTS, SHIFTED_TEST, read_split
 from red_herring.files import read_json, sha256, write_bytes, write_json, write_text
 from red_herring.provenance import code_digest, environment
-from red_herring.training.evaluate import auc, predict, prediction_table
+from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
 from red_herring.training.fit import Diverged, Fitted, Recipe, fit, pick_device
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 class Run:
     """The data of one split in memory, on which a method is trained once (`final`) or many times (`trial`).
 
-    settings: what `red_herring.study` gives the stages train and tune. images: images.npy of each source.
+    settings: what `red_herring.study` gives the stages train and tune; `guidance` is None for a method without masks.
+    images: images.npy of each source.
     """
 
     def __init__(self, settings: dict[str, Any], split: Path, images: list[Path], seed: int, threads: int):
@@ -35,7 +36,7 @@ class Run:
         self.settings, self.seed, self.threads = settings, seed, threads
         self.split, self.folders = split, [path.parent for path in images]
         self.train, self.valid = self._load("train", "valid")
-        if method_card(settings["method"]).needs_mask:
+        if settings["guidance"]:
             check_masks(self.train)
 
     def _load(self, *names: str) -> list[Dataset]:
@@ -82,16 +83,16 @@ class Run:
         start = time.monotonic()
         hyperparameters = read_json(hyperparameters_file)["hyperparameters"]
         fitted = self._fit(hyperparameters, resume, "train")
-        (test,) = self._load("test")
+        names = (SHIFTED_TEST, *EXTRA_TESTS)
         batch_size, device = self.settings["batch_size"], self._device
-        logits = {data: predict(fitted.model, data, batch_size, device) for data in (self.valid, test)}
-        valid_auc, test_auc = (auc(values, data.labels) for data, values in logits.items())
+        evaluated = {"valid": self.valid} | dict(zip(names, self._load(*names), strict=True))
+        logits = {name: predict(fitted.model, data, batch_size, device) for name, data in evaluated.items()}
+        tables = {name: prediction_table(logits[name], data) for name, data in evaluated.items()}
         write_bytes(
             model, safetensors.torch.save({k: v.cpu().contiguous() for k, v in fitted.model.state_dict().items()})
         )
         write_text(history, pd.DataFrame(fitted.history).to_csv(index=False))
-        tables = [prediction_table(values, data) for data, values in logits.items()]
-        write_text(predictions, pd.concat(tables).to_csv(index=False))
+        write_text(predictions, pd.concat(tables.values()).to_csv(index=False))
         write_json(
             record,
             {
@@ -99,11 +100,11 @@ class Run:
                 "method": self.settings["method"],
                 "seed": self.seed,
                 "best_epoch": fitted.best_epoch,
-                "valid_auc": valid_auc,
-                "test_auc": test_auc,
+                "valid_auc": auc(logits["valid"], self.valid.labels),
+                **score_tests({name: tables[name] for name in names}),
                 "hyperparameters": hyperparameters,
                 "settings": self.settings,
-                "images": {"train": len(self.train), "valid": len(self.valid), "test": len(test)},
+                "images": {"train": len(self.train)} | {name: len(data) for name, data in evaluated.items()},
                 "device": str(self._device),
                 "threads": self.threads,
                 "seconds": round(time.monotonic() - start, 1),
@@ -115,6 +116,14 @@ class Run:
     def _device(self) -> torch.device:
         return pick_device(self.settings["device"])
 
+    def _guided(self, hyperparameters: dict[str, float]) -> Dataset:
+        """The training images with the masks that the method is shown."""
+        guidance = self.settings["guidance"]
+        if guidance is None:
+            return self.train
+        guidance = guidance | {"blur_sigma": hyperparameters.get(BLUR, guidance["blur_sigma"])}
+        return self.train.guided(guidance, self.seed)
+
     def _fit(self, hyperparameters: dict[str, float], resume: Path, stage: str) -> Fitted:
         settings = self.settings
         keys = ("width", "epochs", "batch_size", "burn_in", "patience", "device")
@@ -122,7 +131,7 @@ class Run:
             settings["method"],
             hyperparameters,
             settings["options"],
-            self.train.dilated(hyperparameters.get(BLUR, settings["blur_sigma"])),
+            self._guided(hyperparameters),
             self.valid,
             Recipe(**{key: settings[key] for key in keys}),
             self.seed,
