@@ -8,13 +8,22 @@ from red_herring.files import StudyError, write_json
 from red_herring.results.runs import histories_table, of_task, run_of, runs_table, trials_table
 
 
+SHIFT = {
+    "test_in_distribution_auc": 0.9,
+    "test_balanced_auc": 0.8,
+    "within_0_auc": 0.7,
+    "within_1_auc": None,
+    "floor_auc": 0.1,
+}
+
+
 @pytest.fixture
 def results(tmp_path):
     for method, auc in (("actdiff", 0.75), ("rrr", 0.5)):
         run = tmp_path / "runs" / "t" / method / "seed=3"
         write_json(
             run / "run.json",
-            {"task": "t", "method": method, "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": auc},
+            {"task": "t", "method": method, "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": auc, **SHIFT},
         )
         pd.DataFrame({"epoch": [1, 2], "valid_auc": [0.6, 0.7]}).to_csv(run / "history.csv", index=False)
         saliency = tmp_path / "saliency" / "t" / method / "seed=3"
@@ -41,9 +50,11 @@ def test_one_row_per_run_with_the_means_over_its_images(results):
     table = runs_table(results, RUNS, ["gradient"])
     assert table.iloc[0].to_dict() == pytest.approx(
         {
-            "task": "t", "method": "actdiff", "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": 0.75,
+            "task": "t", "method": "actdiff", "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": 0.75, **SHIFT,
+            "within_1_auc": float("nan"),
             "iou_gradient": 0.3, "iop_gradient": 0.4, "iot_gradient": 0.4, "chance_iou": 0.1, "chance_iop": 0.3, "localised": 2,
-        }
+        },
+        nan_ok=True,
     )  # fmt: skip
     assert table["test_auc"].tolist() == [0.75, 0.5]
 

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from red_herring import study
+from red_herring.results.runs import SHIFT_SCORES
 from red_herring.results.tables import published, summarise, to_latex, to_markdown
 
 PRINTED, RELEASED = pd.read_csv(study.PUBLISHED_TABLES), pd.read_csv(study.PUBLISHED_RUNS)
+GROUPS = ["site A", "site B"]
 METHODS = ["classification", "actdiff", "masked", "rrr"]
 
 
@@ -19,8 +21,19 @@ def runs():
         ("rrr", [0.1, 0.3], [0.31, 0.31]),
     ]:
         for seed, (auc, iou) in enumerate(zip(aucs, ious, strict=True)):
-            rows.append((method, seed, auc, iou, iou + 0.1, iou + 0.1, 0.33, 0.5))
-    columns = ["method", "seed", "test_auc", "iou_gradient", "iop_gradient", "iot_gradient", "chance_iou", "chance_iop"]
+            shift = (auc + 0.05, auc / 2, auc, 0.5 if method == "rrr" else auc, 0.1)
+            rows.append((method, seed, auc, iou, iou + 0.1, iou + 0.1, 0.33, 0.5, *shift))
+    columns = [
+        "method",
+        "seed",
+        "test_auc",
+        "iou_gradient",
+        "iop_gradient",
+        "iot_gradient",
+        "chance_iou",
+        "chance_iop",
+        *SHIFT_SCORES,
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -48,24 +61,30 @@ def test_where_the_paper_prints_no_table_the_released_runs_stand_in():
 
 def test_markdown_and_latex_say_the_same():
     table = summarise(runs(), METHODS, published("spc", PRINTED, RELEASED))
-    markdown, latex = to_markdown("my_task", table), to_latex("my_task", table)
+    markdown, latex = to_markdown("my_task", table, GROUPS), to_latex("my_task", table, GROUPS)
     assert (
         "| Domain invariance | ActDiff | 2 | **0.80 ± 0.14** | 0.73 ± 0.03 | 0.20 ± 0.00 | 0.30 ± 0.00 | 0.77 ± 0.03 | 0.33 / 0.50 |"
         in markdown
     )
     assert r"Domain invariance & ActDiff & 2 & $\mathbf{0.80 \pm 0.14}$ & $0.73 \pm 0.03$" in latex
-    assert latex.count(r"\midrule") == 3
+    assert (
+        "| Domain invariance | ActDiff | 0.80 ± 0.14 | 0.85 ± 0.14 | 0.40 ± 0.07 | 0.80 ± 0.14 | 0.80 ± 0.14 | 0.10 |"
+        in markdown
+    )
+    assert "| within site A | within site B | floor |" in markdown
+    assert r"Domain invariance & ActDiff & $0.80 \pm 0.14$ & $0.85 \pm 0.14$" in latex
+    assert latex.count(r"\midrule") == 6
     assert r"my\_task" in latex
     assert "2 seeds" in markdown
     widths = {line.count("|") for line in markdown.splitlines() if line.startswith("|")}
-    assert widths == {10}
+    assert widths == {9, 10}
 
 
 def test_one_seed_has_no_spread_and_an_own_task_no_published_value():
     table = summarise(runs().query("seed == 0"), METHODS, published("mine", PRINTED, RELEASED))
-    line = next(line for line in to_markdown("mine", table).splitlines() if "ActDiff" in line)
+    line = next(line for line in to_markdown("mine", table, GROUPS).splitlines() if "ActDiff" in line)
     assert line == "| Domain invariance | ActDiff | 1 | **0.70** | – | 0.20 | 0.30 | – | 0.33 / 0.50 |"
-    assert "nan" not in to_markdown("mine", table) + to_latex("mine", table)
+    assert "nan" not in to_markdown("mine", table, GROUPS) + to_latex("mine", table, GROUPS)
 
 
 def test_without_classification_nothing_is_bold():

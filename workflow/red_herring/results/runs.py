@@ -13,6 +13,8 @@ Run = tuple[str, str, int]
 """Task, method, seed."""
 
 KEYS = ["task", "method", "seed"]
+SHIFT_SCORES = ["test_in_distribution_auc", "test_balanced_auc", "within_0_auc", "within_1_auc", "floor_auc"]
+"""What run.json holds beside test_auc: the other test sets, each nuisance group, and the nuisance alone."""
 
 
 def run_of(path: Path) -> Run:
@@ -30,21 +32,21 @@ def run_folder(stage: Path, run: Run) -> Path:
 def runs_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> pd.DataFrame:
     """One row per run, in the given order, from run.json and the saliency scores below `results`.
 
-    Columns: task, method, seed, best_epoch, valid_auc, test_auc; for each attribution the means over the images iou_*,
-    iop_* and iot_*; chance_iou, chance_iop, the means of what a random map would score; localised, the number of
-    images behind them.
+    Columns: task, method, seed, best_epoch, valid_auc, test_auc, those of SHIFT_SCORES, empty where a class is missing;
+    for each attribution the means over the images iou_*, iop_* and iot_*; chance_iou, chance_iop, the means of what a
+    random map would score; localised, the number of images behind them.
     """
     rows = []
     for run in runs:
         record = read_json(run_folder(results / "runs", run) / "run.json")
-        row = {key: record[key] for key in (*KEYS, "best_epoch", "valid_auc", "test_auc")}
+        row = {key: record[key] for key in (*KEYS, "best_epoch", "valid_auc", "test_auc", *SHIFT_SCORES)}
         for attribution in attributions:
             scores = pd.read_csv(run_folder(results / "saliency", run) / f"{attribution}.csv")
             row |= {f"{measure}_{attribution}": scores[measure].mean() for measure in ("iou", "iop", "iot")}
         # Chance depends on the masks only, so it is the same for every attribution.
         row |= {"chance_iou": scores["chance_iou"].mean(), "chance_iop": scores["chance_iop"].mean()}
         rows.append(row | {"localised": len(scores)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype(dict.fromkeys(SHIFT_SCORES, float))
 
 
 def histories_table(results: Path, runs: Sequence[Run]) -> pd.DataFrame:

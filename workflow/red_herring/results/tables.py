@@ -1,8 +1,8 @@
-"""A table per task: means and standard deviations over seeds, the published values beside them."""
+"""Two tables per task: the paper's, with the published values beside ours, and what each test set and group says."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,18 @@ TABLE_GROUP = {"Input masking": "Baseline"}
 
 CHANCE_AUC = 0.5
 BASELINE = "classification"
+
+SCORES = {
+    "auc": "test_auc",
+    "iou": "iou_gradient",
+    "iop": "iop_gradient",
+    "iot": "iot_gradient",
+    "in_distribution_auc": "test_in_distribution_auc",
+    "balanced_auc": "test_balanced_auc",
+    "within_0_auc": "within_0_auc",
+    "within_1_auc": "within_1_auc",
+}
+"""Column of the table, with _mean and _sd -> column of runs.csv."""
 
 
 def published(task: str, tables: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -34,9 +46,9 @@ def published(task: str, tables: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFra
 def summarise(runs: pd.DataFrame, methods: Sequence[str], reference: pd.DataFrame) -> pd.DataFrame:
     """One row per method of one task, in the order of `methods` within the paper's groups.
 
-    Columns: group, method, n (seeds), auc_*, iou_*, iop_*, iot_* as mean and sd (sample standard deviation, missing
-    for one seed), chance_iou, chance_iop, published_*, and auc_bold, iou_bold: beats
-    Classification and is better than chance.
+    Columns: group, method, n (seeds), those of SCORES as mean and sd (sample standard deviation, missing for one seed),
+    the means chance_iou, chance_iop and floor_auc, published_*, and auc_bold, iou_bold: beats Classification and is
+    better than chance.
     """
     cards = {method: method_card(method) for method in methods}
     rows = []
@@ -47,14 +59,9 @@ def summarise(runs: pd.DataFrame, methods: Sequence[str], reference: pd.DataFram
             "method": method,
             "n": len(own),
         }
-        for name, column in {
-            "auc": "test_auc",
-            "iou": "iou_gradient",
-            "iop": "iop_gradient",
-            "iot": "iot_gradient",
-        }.items():
+        for name, column in SCORES.items():
             row |= {f"{name}_mean": own[column].mean(), f"{name}_sd": own[column].std()}
-        row |= {name: own[name].mean() for name in ("chance_iou", "chance_iop")}
+        row |= {name: own[name].mean() for name in ("chance_iou", "chance_iop", "floor_auc")}
         for name in ("auc_mean", "auc_sd", "iou_mean", "iou_sd"):
             row[f"published_{name}"] = reference[name].get(method, np.nan) if len(reference) else np.nan
         rows.append(row)
@@ -68,32 +75,57 @@ def summarise(runs: pd.DataFrame, methods: Sequence[str], reference: pd.DataFram
     return table
 
 
-HEADINGS = ["", "Method", "n", "AUC", "AUC, published", "IoU", "IoP", "IoU, published", "chance IoU / IoP"]
+Format = Callable[[float, float, bool], str]
+"""Writes a mean and a standard deviation, in bold or not."""
+
+PAPER = ["", "Method", "n", "AUC", "AUC, published", "IoU", "IoP", "IoU, published", "chance IoU / IoP"]
 
 
-def _cells(row: pd.Series, bold: str, plus_minus: str) -> list[str]:
-    def value(mean: float, sd: float, emphasis: bool = False) -> str:
-        if np.isnan(mean):
-            return "–"
-        text = f"{mean:.2f}" if np.isnan(sd) else f"{mean:.2f} {plus_minus} {sd:.2f}"
-        return bold.format(text) if emphasis else text
-
+def _paper_cells(row: pd.Series, write: Format) -> list[str]:
     return [
         row["group"],
         method_card(row["method"]).title,
         str(row["n"]),
-        value(row["auc_mean"], row["auc_sd"], row["auc_bold"]),
-        value(row["published_auc_mean"], row["published_auc_sd"]),
-        value(row["iou_mean"], row["iou_sd"], row["iou_bold"]),
-        value(row["iop_mean"], row["iop_sd"]),
-        value(row["published_iou_mean"], row["published_iou_sd"]),
+        write(row["auc_mean"], row["auc_sd"], row["auc_bold"]),
+        write(row["published_auc_mean"], row["published_auc_sd"], False),
+        write(row["iou_mean"], row["iou_sd"], row["iou_bold"]),
+        write(row["iop_mean"], row["iop_sd"], False),
+        write(row["published_iou_mean"], row["published_iou_sd"], False),
         f"{row['chance_iou']:.2f} / {row['chance_iop']:.2f}",
     ]
 
 
-def _rows(table: pd.DataFrame, bold: str, plus_minus: str) -> list[list[str]]:
+def _shift_headings(groups: Sequence[str]) -> list[str]:
+    return [
+        "",
+        "Method",
+        "AUC, shifted",
+        "in distribution",
+        "balanced",
+        *(f"within {name}" for name in groups),
+        "floor",
+    ]
+
+
+def _shift_cells(row: pd.Series, write: Format) -> list[str]:
+    names = ("auc", "in_distribution_auc", "balanced_auc", "within_0_auc", "within_1_auc")
+    scores = [write(row[f"{name}_mean"], row[f"{name}_sd"], False) for name in names]
+    return [row["group"], method_card(row["method"]).title, *scores, f"{row['floor_auc']:.2f}"]
+
+
+def _writer(bold: str, plus_minus: str, number: str = "{}") -> Format:
+    def write(mean: float, sd: float, emphasis: bool) -> str:
+        if np.isnan(mean):
+            return "–"
+        text = f"{mean:.2f}" if np.isnan(sd) else f"{mean:.2f} {plus_minus} {sd:.2f}"
+        return (bold if emphasis else number).format(text)
+
+    return write
+
+
+def _rows(table: pd.DataFrame, cells: Callable[[pd.Series, Format], list[str]], write: Format) -> list[list[str]]:
     """The cells of all rows; a group is named in its first row only."""
-    rows = [_cells(row, bold, plus_minus) for _, row in table.iterrows()]
+    rows = [cells(row, write) for _, row in table.iterrows()]
     for previous, row in zip(table["group"], rows[1:], strict=False):
         row[0] = "" if row[0] == previous else row[0]
     return rows
@@ -108,29 +140,48 @@ def _notes(seeds: int) -> str:
     )
 
 
-def to_markdown(task: str, table: pd.DataFrame) -> str:
-    rows = [HEADINGS, ["---"] * 2 + ["--:"] * (len(HEADINGS) - 2), *_rows(table, "**{}**", "±")]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return f"**{task}**\n\n" + "\n".join(lines) + f"\n\n{_notes(int(table['n'].max()))}\n"
+SHIFT_NOTES = (
+    "The same classifiers on the shifted test set (the AUC above), on one with the relation of training and on one "
+    "without any; within each nuisance group, over the images of all three; and the floor, what the nuisance alone "
+    "scores on the shifted test set."
+)
 
 
-def to_latex(task: str, table: pd.DataFrame) -> str:
-    """A booktabs table; needs \\usepackage{booktabs}."""
-    rows = _rows(table, r"$\mathbf{{{}}}$", r"\pm")
+def to_markdown(task: str, table: pd.DataFrame, groups: Sequence[str]) -> str:
+    """groups: the names of the two nuisance groups."""
+    write = _writer("**{}**", "±")
+    paper = _markdown(PAPER, _rows(table, _paper_cells, write))
+    shift = _markdown(_shift_headings(groups), _rows(table, _shift_cells, write))
+    return f"**{task}**\n\n{paper}\n\n{_notes(int(table['n'].max()))}\n\n{shift}\n\n{SHIFT_NOTES}\n"
+
+
+def _markdown(headings: list[str], rows: list[list[str]]) -> str:
+    ruler = ["---"] * 2 + ["--:"] * (len(headings) - 2)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [headings, ruler, *rows])
+
+
+def to_latex(task: str, table: pd.DataFrame, groups: Sequence[str]) -> str:
+    """Two booktabs tables; they need \\usepackage{booktabs}."""
+    write = _writer(r"$\mathbf{{{}}}$", r"\pm", "${}$")
+    paper = _latex(PAPER, _rows(table, _paper_cells, write), f"{task}. {_notes(int(table['n'].max()))}")
+    shift = _latex(_shift_headings(groups), _rows(table, _shift_cells, write), f"{task}. {SHIFT_NOTES}")
+    return f"{paper}\n{shift}"
+
+
+def _latex(headings: list[str], rows: list[list[str]], caption: str) -> str:
     body = []
     for number, cells in enumerate(rows):
         if number and cells[0]:
             body.append(r"\midrule")
-        cells = [f"${cell}$" if r"\pm" in cell and not cell.startswith("$") else cell for cell in cells]
         body.append(" & ".join(cells).replace("–", "--") + r" \\")
-    caption = f"{task}. {_notes(int(table['n'].max()))}".replace("_", r"\_").replace("±", r"$\pm$")
+    caption, *headings = (_escaped(text) for text in (caption, *headings))
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            r"\begin{tabular}{llrrrrrrr}",
+            rf"\begin{{tabular}}{{ll{'r' * (len(headings) - 2)}}}",
             r"\toprule",
-            " & ".join(HEADINGS) + r" \\",
+            " & ".join(headings) + r" \\",
             r"\midrule",
             *body,
             r"\bottomrule",
@@ -140,3 +191,7 @@ def to_latex(task: str, table: pd.DataFrame) -> str:
             "",
         ]
     )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("_", r"\_").replace("&", r"\&").replace("%", r"\%").replace("±", r"$\pm$")

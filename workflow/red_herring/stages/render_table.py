@@ -1,4 +1,4 @@
-"""The table of one task as CSV, Markdown and LaTeX."""
+"""The tables of one task as CSV, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def main(given: argparse.Namespace) -> None:
     reference = published(given.task, pd.read_csv(given.published_tables), pd.read_csv(given.published_runs))
     table = summarise(runs, given.settings["methods"], reference)
     write_text(given.csv, table.to_csv(index=False))
-    write_text(given.markdown, to_markdown(given.task, table))
-    write_text(given.latex, to_latex(given.task, table))
+    groups = given.settings["tasks"][given.task]["groups"]
+    write_text(given.markdown, to_markdown(given.task, table, groups))
+    write_text(given.latex, to_latex(given.task, table, groups))
 
 
 if __name__ == "__main__":
