@@ -1,16 +1,19 @@
 # Each target sets up what it needs: a private environment in .venv, made from requirements.lock.
 PYTHON ?= python3.11
 CORES ?= 2
+IMAGES ?= ../shared/data/nih_chestxray14/images
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 
-.PHONY: help env demo test acceptance lint format lock clean
+.PHONY: help env demo counts test acceptance bench lint format lock clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
+	@echo "make counts how many images the splits of the full study have, without any image"
 	@echo "make test   all tests"
+	@echo "make bench  how fast images are prepared and read; IMAGES=folder of image files"
 	@echo "make lint   ruff, snakefmt, snakemake --lint"
 	@echo "make lock   write requirements.lock anew from requirements.in"
 
@@ -27,12 +30,19 @@ demo: env
 	@cat $(DEMO)/tables/synthetic.md
 	@echo "Tables and figures: $(DEMO)/tables $(DEMO)/figures"
 
+counts: env
+	$(SNAKEMAKE) --quiet all -- planned_splits
+	@cat results/tables/planned_splits.md
+
 test: env
 	python -m pytest tests --ignore tests/acceptance --numprocesses $(CORES) --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=85
 
 # Does the demo's result show what the paper found? Reads what `make demo` made.
 acceptance: env
 	python -m pytest tests/acceptance
+
+bench: env
+	PYTHONPATH=workflow python tests/benchmarks/data.py $(IMAGES)
 
 lint: env
 	ruff check workflow tests envs

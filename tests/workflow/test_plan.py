@@ -11,17 +11,31 @@ RULES = "".join(file.read_text() for file in sorted((ROOT / "workflow" / "rules"
 def test_the_full_study(checkout):
     counts = checkout.counted("all")
     assert counts == {
-        "index_source": 4, "prepare_images": 4, "draw_splits": 50, "tune": 30, "train": 300, "attribute": 300,
-        "collect_runs": 1, "render_table": 5, "render_figure": 5,
+        "fetch_source": 3, "index_source": 4, "prepare_images": 4, "render_data_sheet": 4, "draw_splits": 50,
+        "tabulate_splits": 1, "tune": 30, "train": 300, "attribute": 300, "collect_runs": 1, "render_table": 5,
+        "render_figure": 7,
     }  # fmt: skip
     assert counts == checkout.counted(), "all is the default target"
 
 
 def test_one_method_or_one_stage_can_be_asked_for(checkout):
-    assert checkout.counted("data") == {"index_source": 4, "prepare_images": 4, "draw_splits": 50}
-    assert checkout.counted("results/runs/vpc/rrr/seed=451/run.json") == {
-        "index_source": 1, "prepare_images": 1, "draw_splits": 2, "tune": 1, "train": 1,
+    assert checkout.counted("data") == {
+        "fetch_source": 3, "index_source": 4, "prepare_images": 4, "render_data_sheet": 4, "draw_splits": 50,
+        "tabulate_splits": 1, "render_figure": 3,
     }  # fmt: skip
+    assert checkout.counted("results/runs/vpc/rrr/seed=451/run.json") == {
+        "fetch_source": 1, "index_source": 1, "prepare_images": 1, "draw_splits": 2, "tune": 1, "train": 1,
+    }  # fmt: skip
+
+
+def test_nothing_is_fetched_for_a_folder_that_is_given(checkout):
+    here = {"sources": {name: {"imgpath": "here"} for name in ("nih", "padchest", "rsna")}}
+    checkout.study("here", here)
+    assert "fetch_source" not in checkout.counted("all", "--configfile", "here.yaml")
+
+
+def test_the_splits_are_counted_without_any_image(checkout):
+    assert checkout.counted("planned_splits") == {"index_source": 4, "plan_splits": 5, "tabulate_splits": 1}
 
 
 @pytest.mark.parametrize(

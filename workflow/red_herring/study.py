@@ -115,6 +115,14 @@ def _check_references(config: Config) -> None:
         if name not in among:
             raise StudyError(f"config: {key}: is {name!r}; allowed are {', '.join(among)}")
 
+    for name, source in config["sources"].items():
+        origins = [key for key in ORIGIN_KEYS if source.get(key)]
+        if len(origins) > 1:
+            raise StudyError(f"config: sources.{name}.{origins[1]}: is given beside {origins[0]}; give one of the two")
+        if origins and "imgpath" not in source_card(source["kind"]).settings:
+            raise StudyError(f"config: sources.{name}.{origins[0]}: kind {source['kind']} has no images to fetch")
+        if source.get("sha256") and not source.get("archive"):
+            raise StudyError(f"config: sources.{name}.sha256: goes with archive, and only with it")
     for number, task in enumerate(config["study"]["tasks"]):
         known(f"study.tasks.{number}", task, config["tasks"])
     for name, task in config["tasks"].items():
@@ -129,10 +137,16 @@ def _check_references(config: Config) -> None:
             raise StudyError(
                 f"config: tasks.{name}.nuisance.groups: are the same twice; give two groups with two names"
             )
-        if task["finding"] == task["control"]:
-            raise StudyError(f"config: tasks.{name}.control: is {task['control']!r}; it must differ from the finding")
-        if (task["mask"]["kind"] == "ellipse") != ("semi_axis" in task["mask"]):
+        both = set(names_of(task["finding"])) & set(names_of(task["control"]))
+        if both:
+            raise StudyError(f"config: tasks.{name}.control: is {min(both)!r}; it must differ from the finding")
+        mask = task["mask"]
+        if (mask["kind"] == "ellipse") != ("semi_axis" in mask):
             raise StudyError(f"config: tasks.{name}.mask.semi_axis: goes with kind ellipse, and only with it")
+        if mask["kind"] == "ellipse" and "negatives" in mask:
+            raise StudyError(f"config: tasks.{name}.mask.negatives: goes with kind source; all images have the ellipse")
+        if mask["kind"] == "ellipse" and mask.get("control") == "other":
+            raise StudyError(f"config: tasks.{name}.mask.control: is other, but all images have the same ellipse")
 
 
 def _check_ranges(config: Config) -> None:
@@ -202,7 +216,29 @@ def fixed_hyperparameters(config: Config, task: str, method: str) -> dict[str, f
     return values
 
 
-COMMON_SOURCE_KEYS = ("kind", "size", "max_unreadable")
+ORIGIN_KEYS = ("torrent", "archive")
+FETCH_KEYS = (*ORIGIN_KEYS, "sha256")
+COMMON_SOURCE_KEYS = ("kind", "size", "max_unreadable", *FETCH_KEYS)
+
+
+def origin(config: Config, source: str) -> dict[str, str] | None:
+    """Where the images of a source are fetched from; None when there is a folder of them or nothing to fetch."""
+    entry = config["sources"][source]
+    if entry.get("imgpath") is not None or not any(entry.get(key) for key in ORIGIN_KEYS):
+        return None
+    return {key: entry[key] for key in FETCH_KEYS if entry.get(key)}
+
+
+def metadata_are_fetched(config: Config, source: str) -> bool:
+    """Whether a source can be listed only after it has been fetched, as its table comes with the images."""
+    entry = config["sources"][source]
+    shipped = source_card(entry["kind"]).metadata_shipped
+    return not shipped and entry.get("csvpath") is None and origin(config, source) is not None
+
+
+def fetch_settings(config: Config, source: str) -> dict[str, Any]:
+    terms = source_card(config["sources"][source]["kind"]).terms
+    return {"source": source, "origin": origin(config, source), "terms": terms, **config["fetch"]}
 
 
 def index_settings(config: Config, source: str) -> dict[str, Any]:
@@ -218,7 +254,8 @@ def prepare_settings(config: Config, source: str) -> dict[str, Any]:
     """What decoding reads besides: where the images are, their size, how many may be unreadable."""
     entry, listing = config["sources"][source], index_settings(config, source)
     own = {key: entry[key] for key in listing["settings"]}
-    return listing | {"settings": own, "size": entry["size"], "max_unreadable": entry["max_unreadable"]}
+    common = {key: entry[key] for key in ("size", "max_unreadable")}
+    return listing | {"settings": own, "origin": origin(config, source), **common}
 
 
 def task_sources(config: Config, task: str) -> list[str]:
@@ -226,32 +263,61 @@ def task_sources(config: Config, task: str) -> list[str]:
     return list(dict.fromkeys(group["source"] for group in config["tasks"][task]["nuisance"]["groups"]))
 
 
+def names_of(value: str | list[str]) -> list[str]:
+    """The names of a finding or control, which may be one or a list of which an image has any."""
+    return [value] if isinstance(value, str) else value
+
+
 def split_settings(config: Config, task: str) -> dict[str, Any]:
-    wanted = {key: config["tasks"][task].get(key) for key in ("finding", "control", "ratio", "sizes")}
-    groups = [
-        {key: group.get(key) for key in ("source", "group")} for group in config["tasks"][task]["nuisance"]["groups"]
-    ]
-    return {"task": task, **wanted, "groups": groups}
+    """What drawing reads; finding and control are lists of names."""
+    entry = config["tasks"][task]
+    groups = [{key: group.get(key) for key in ("source", "group")} for group in entry["nuisance"]["groups"]]
+    return {
+        "task": task,
+        "finding": names_of(entry["finding"]),
+        "control": names_of(entry["control"]),
+        "ratio": entry["ratio"],
+        "sizes": entry.get("sizes"),
+        "patients": entry.get("patients", "disjoint"),
+        "selection": entry.get("selection", "shifted"),
+        "groups": groups,
+    }
 
 
-def _mask_settings(config: Config, task: str) -> dict[str, Any]:
-    """Which pixels are inside, without the dilation, which only training applies."""
+def plan_settings(config: Config, task: str) -> dict[str, Any]:
+    """What counting the splits before there are images reads: the same, and the seeds."""
+    return split_settings(config, task) | {"seeds": config["study"]["seeds"]}
+
+
+def mask_settings(config: Config, task: str) -> dict[str, Any]:
+    """Which pixels are inside, for evaluation: without what only training does to masks."""
     mask = config["tasks"][task]["mask"]
     return {key: mask[key] for key in ("kind", "semi_axis") if key in mask}
 
 
+def guidance_settings(config: Config, task: str) -> dict[str, Any]:
+    """What training does to the masks besides dilating them; see red_herring.data.masks.guide."""
+    mask = config["tasks"][task]["mask"]
+    defaults = {"negatives": "empty", "control": "none", "budget": 1.0}
+    return {key: mask.get(key, default) for key, default in defaults.items()}
+
+
 def _run_settings(config: Config, task: str, method: str) -> dict[str, Any]:
-    blur = config["tasks"][task]["mask"].get("blur_sigma", 0.0)
-    return {
+    settings = {
         "task": task,
         "method": method,
         "options": config["methods"].get(method, {}).get("options", {}),
-        "mask": _mask_settings(config, task),
-        "blur_sigma": 0.0 if isinstance(blur, list) else blur,
+        "mask": mask_settings(config, task),
+        "guidance": None,
         "width": config["model"]["width"],
         "batch_size": config["training"]["batch_size"],
         "device": config["training"]["device"],
     }
+    if method_card(method).needs_mask:  # others do not train again when only the guidance changes
+        blur = config["tasks"][task]["mask"].get("blur_sigma", 0.0)
+        blur = {"blur_sigma": 0.0 if isinstance(blur, list) else blur}
+        settings["guidance"] = guidance_settings(config, task) | blur
+    return settings
 
 
 def tune_settings(config: Config, task: str, method: str) -> dict[str, Any]:
@@ -280,7 +346,7 @@ def train_settings(config: Config, task: str, method: str) -> dict[str, Any]:
 def attribute_settings(config: Config, task: str) -> dict[str, Any]:
     return {
         "task": task,
-        "mask": _mask_settings(config, task),
+        "mask": mask_settings(config, task),
         "smoothing_sigma": config["saliency"]["smoothing_sigma"],
         "mean_map_images": config["tasks"][task]["mean_map_images"],
         "batch_size": config["training"]["batch_size"],
@@ -293,13 +359,28 @@ def collect_settings(config: Config) -> dict[str, Any]:
 
 
 def results_settings(config: Config) -> dict[str, Any]:
-    """What tables and figures read: the tasks in order with their groups, and the methods in order."""
+    """What tables and figures read: the tasks in order with their groups and masks, and the methods in order.
+
+    A blur of the masks that is searched is given as the middle of its range.
+    """
     tasks = {}
     for name in config["study"]["tasks"]:
         task = config["tasks"][name]
-        groups = [group["name"] for group in task["nuisance"]["groups"]]
-        tasks[name] = {key: task[key] for key in ("finding", "control", "ratio")} | {
+        blur = task["mask"].get("blur_sigma", 0.0)
+        tasks[name] = {
+            "finding": " / ".join(names_of(task["finding"])),
+            "control": " / ".join(names_of(task["control"])),
+            "ratio": task["ratio"],
             "nuisance": task["nuisance"]["name"],
-            "groups": groups,
+            "groups": [group["name"] for group in task["nuisance"]["groups"]],
+            "mask": mask_settings(config, name),
+            "guidance": guidance_settings(config, name)
+            | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},
         }
     return {"tasks": tasks, "methods": config["study"]["methods"]}
+
+
+def sheet_settings(config: Config, source: str) -> dict[str, Any]:
+    """What the data sheet of a source reads."""
+    entry = config["sources"][source]
+    return {"source": source, "kind": entry["kind"], "terms": source_card(entry["kind"]).terms}

@@ -28,6 +28,9 @@ ATTRIBUTIONS = config["saliency"]["attributions"]
 SOURCES = sorted({source for task in TASKS for source in study.task_sources(config, task)})
 
 
+FETCHED = [source for source in SOURCES if study.origin(config, source)]
+
+
 wildcard_constraints:
     task="|".join(TASKS),
     method="|".join(METHODS),
@@ -61,6 +64,16 @@ def prepared(name):
     return lambda wildcards: expand(
         "<results>/data/{source}/{name}", source=study.task_sources(config, wildcards.task), name=name
     )
+
+
+def fetched(wildcards):
+    """An input function: where the images were fetched to, if they are. Fetching again alters nothing."""
+    return ancient("<results>/data/{source}/fetched.json") if study.origin(config, wildcards.source) else []
+
+
+def option(name):
+    """A params function: --name and the input of that name, or nothing when there is no such input."""
+    return lambda wildcards, input: [f"--{name}", input.get(name)] if input.get(name) else []
 
 
 def searched(inputs):

@@ -1,12 +1,42 @@
 """From images to controlled splits.
 
-A source is listed from its metadata, its images are decoded once, and every task draws one split per seed from them.
+Images that are not at hand are fetched, by torrent or over HTTPS. A source is listed from its metadata, its images are
+decoded once, and every task draws one split per seed from them.
 """
+
+
+# Runs where Snakemake runs, the login node of a cluster, as the others seldom see the internet.
+localrules:
+    fetch_source,
+
+
+rule fetch_source:
+    output:
+        fetched="<results>/data/{source}/fetched.json",
+    log:
+        "<results>/logs/fetch_source/{source}.log",
+    benchmark:
+        "<results>/benchmarks/fetch_source/{source}.tsv"
+    wildcard_constraints:
+        source="|".join(FETCHED) or "none",
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.fetch_settings, "source"),
+        code=code("fetch_source"),
+    shell:
+        r"""
+        python -m red_herring.stages.fetch_source \
+            --settings {params.settings:q} \
+            --fetched {output.fetched:q} \
+            --log {log:q}
+        """
 
 
 rule index_source:
     input:
         csv=lambda wildcards: config["sources"][wildcards.source].get("csvpath") or [],
+        fetched=lambda wildcards: fetched(wildcards) if study.metadata_are_fetched(config, wildcards.source) else [],
     output:
         index="<results>/data/{source}/index.csv",
     log:
@@ -18,10 +48,12 @@ rule index_source:
     params:
         settings=settings(study.index_settings, "source"),
         code=code("index_source", "red_herring.data.sources.{kind}"),
+        fetched=option("fetched"),
     shell:
         r"""
         python -m red_herring.stages.index_source \
             --settings {params.settings:q} \
+            {params.fetched:q} \
             --index {output.index:q} \
             --log {log:q}
         """
@@ -30,9 +62,11 @@ rule index_source:
 rule prepare_images:
     input:
         index="<results>/data/{source}/index.csv",
+        fetched=fetched,
     output:
         images="<results>/data/{source}/images.npy",
         masks="<results>/data/{source}/masks.npy",
+        decoded="<results>/data/{source}/decoded.csv",
         quarantine="<results>/data/{source}/quarantine.csv",
         about="<results>/data/{source}/source.json",
     log:
@@ -45,13 +79,16 @@ rule prepare_images:
     params:
         settings=settings(study.prepare_settings, "source"),
         code=code("prepare_images", "red_herring.data.sources.{kind}"),
+        fetched=option("fetched"),
     shell:
         r"""
         python -m red_herring.stages.prepare_images \
             --settings {params.settings:q} \
             --index {input.index:q} \
+            {params.fetched:q} \
             --images {output.images:q} \
             --masks {output.masks:q} \
+            --decoded {output.decoded:q} \
             --quarantine {output.quarantine:q} \
             --about {output.about:q} \
             --threads {threads} \
@@ -82,6 +119,31 @@ rule draw_splits:
             --index {input.index:q} \
             --seed {wildcards.seed} \
             --split {output.split:q} \
+            --counts {output.counts:q} \
+            --log {log:q}
+        """
+
+
+# How many images each split will have, before there is any image.
+rule plan_splits:
+    input:
+        index=prepared("index.csv"),
+    output:
+        counts="<results>/splits/{task}/planned_counts.csv",
+    log:
+        "<results>/logs/plan_splits/{task}.log",
+    benchmark:
+        "<results>/benchmarks/plan_splits/{task}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.plan_settings, "task"),
+        code=code("plan_splits"),
+    shell:
+        r"""
+        python -m red_herring.stages.plan_splits \
+            --settings {params.settings:q} \
+            --index {input.index:q} \
             --counts {output.counts:q} \
             --log {log:q}
         """

@@ -51,7 +51,7 @@ rule render_table:
         published_tables="workflow/reference/published_tables.csv",
         published_runs="workflow/reference/published_runs.csv",
     output:
-        csv="<results>/tables/{task}.csv",
+        csv=report("<results>/tables/{task}.csv", category="Tables", labels={"task": "{task}"}),
         markdown="<results>/tables/{task}.md",
         latex="<results>/tables/{task}.tex",
     log:
@@ -78,10 +78,78 @@ rule render_table:
         """
 
 
+# What the splits hold: as drawn, and as planned from the metadata before there is any image.
+SPLIT_COUNTS = {
+    "splits": expand("<results>/splits/{task}/seed={seed}_counts.csv", task=TASKS, seed=SEEDS),
+    "planned_splits": expand("<results>/splits/{task}/planned_counts.csv", task=TASKS),
+}
+
+
+rule tabulate_splits:
+    input:
+        counts=lambda wildcards: SPLIT_COUNTS[wildcards.splits],
+    output:
+        csv=report("<results>/tables/{splits}.csv", category="Data", labels={"table": "{splits}"}),
+        markdown="<results>/tables/{splits}.md",
+    log:
+        "<results>/logs/tabulate_splits/{splits}.log",
+    benchmark:
+        "<results>/benchmarks/tabulate_splits/{splits}.tsv"
+    wildcard_constraints:
+        splits="|".join(SPLIT_COUNTS),
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.results_settings),
+        code=code("tabulate_splits"),
+    shell:
+        r"""
+        python -m red_herring.stages.tabulate_splits \
+            --settings {params.settings:q} \
+            --counts {input.counts:q} \
+            --csv {output.csv:q} \
+            --markdown {output.markdown:q} \
+            --log {log:q}
+        """
+
+
+rule render_data_sheet:
+    input:
+        index="<results>/data/{source}/index.csv",
+        decoded="<results>/data/{source}/decoded.csv",
+        about="<results>/data/{source}/source.json",
+    output:
+        markdown="<results>/data/{source}/data_sheet.md",
+        pdf="<results>/data/{source}/data_sheet.pdf",
+        png=report("<results>/data/{source}/data_sheet.png", category="Data", labels={"source": "{source}"}),
+    log:
+        "<results>/logs/render_data_sheet/{source}.log",
+    benchmark:
+        "<results>/benchmarks/render_data_sheet/{source}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.sheet_settings, "source"),
+        code=code("render_data_sheet"),
+    shell:
+        r"""
+        python -m red_herring.stages.render_data_sheet \
+            --settings {params.settings:q} \
+            --index {input.index:q} \
+            --decoded {input.decoded:q} \
+            --about {input.about:q} \
+            --markdown {output.markdown:q} \
+            --pdf {output.pdf:q} \
+            --png {output.png:q} \
+            --log {log:q}
+        """
+
+
 # What each figure is drawn from; its module in red_herring/results/figures has the same name.
-FIGURES = {
-    "figure_3": expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=SEEDS[0])
-    + expand("<results>/data/{source}/images.npy", source=SOURCES),
+DRAWN = expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=SEEDS[0])
+DECODED = expand("<results>/data/{source}/{file}", source=SOURCES, file=["images.npy", "masks.npy"])
+DATA_FIGURES = {"figure_1": DRAWN + DECODED, "figure_3": DRAWN + DECODED, "masks": DRAWN + DECODED}
+FIGURES = DATA_FIGURES | {
     "figure_4": ["<results>/histories.csv"],
     "figure_5": expand(
         "<results>/saliency/{task}/{method}/seed={seed}/gradient.npy", task=TASKS, method=METHODS, seed=SEEDS
@@ -96,7 +164,7 @@ rule render_figure:
         files=lambda wildcards: FIGURES[wildcards.figure],
     output:
         pdf="<results>/figures/{figure}.pdf",
-        png="<results>/figures/{figure}.png",
+        png=report("<results>/figures/{figure}.png", category="Figures", labels={"figure": "{figure}"}),
     log:
         "<results>/logs/render_figure/{figure}.log",
     benchmark:

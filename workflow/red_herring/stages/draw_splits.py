@@ -1,22 +1,20 @@
-"""Draw the images of one task and seed for training, validation and test."""
+"""Draw the images of one task and seed for training, validation and the test sets."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from red_herring.data.splits import Sizes, count_cells, draw, pool
+from red_herring.data.splits import draw_task
 from red_herring.files import write_text
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
-    settings = given.settings
-    candidates = pool(settings, {path.parent.name: path.parent for path in given.index})
-    sizes = Sizes(**settings["sizes"]) if settings["sizes"] else None
-    split = draw(candidates, settings["ratio"], given.seed, sizes, settings["task"])
+    folders = {path.parent.name: path.parent for path in given.index}
+    ((split, counts),) = draw_task(given.settings, folders, [given.seed])
     write_text(given.split, split.to_csv(index=False))
-    write_text(given.counts, count_cells(split).to_csv(index=False))
+    write_text(given.counts, counts.to_csv(index=False))
 
 
 if __name__ == "__main__":

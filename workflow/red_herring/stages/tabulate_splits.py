@@ -1,0 +1,28 @@
+"""One table of how many images the splits of all tasks and seeds have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from red_herring.files import write_text
+from red_herring.results.splits import splits_to_markdown
+from red_herring.stages import command
+
+
+def main(given: argparse.Namespace) -> None:
+    counts = pd.concat((pd.read_csv(path) for path in given.counts), ignore_index=True)
+    write_text(given.csv, counts.to_csv(index=False))
+    write_text(given.markdown, splits_to_markdown(counts, given.settings["tasks"]))
+
+
+if __name__ == "__main__":
+    arguments = command.parser(__doc__)
+    arguments.add_argument(
+        "--counts", type=Path, nargs="+", required=True, help="input: CSVs of draw_splits or plan_splits"
+    )
+    arguments.add_argument("--csv", type=Path, required=True, help="output: one row per cell of every split")
+    arguments.add_argument("--markdown", type=Path, required=True, help="output: one row per split")
+    command.run(main, arguments)
