@@ -77,6 +77,21 @@ def test_small_studies_are_valid(config, file):
         ({"sources": {"my-source": {"kind": "nih"}}}, ["sources", "'my-source'", "names like"]),
         ({"tuning": {"mode": "none"}}, ["tuning.mode", '"none"', "search, published, given"]),
         ({"tuning": {"mode": "given"}}, ["tuning.mode", "methods.classification.hyperparameters", "'lr'"]),
+        ({"tasks": {"spc": {"selection": "test"}}}, ["tasks.spc.selection", '"test"', "shifted, in_distribution"]),
+        ({"tasks": {"spc": {"patients": "leaky"}}}, ["tasks.spc.patients", "disjoint, as_published"]),
+        ({"tasks": {"spc": {"control": ["Mass", "Cardiomegaly"]}}}, ["tasks.spc.control", "Cardiomegaly", "differ"]),
+        ({"tasks": {"spc": {"control": []}}}, ["tasks.spc.control", "a name, or a list of names"]),
+        ({"tasks": {"vpc": {"mask": {"budget": 1.5}}}}, ["tasks.vpc.mask.budget", "1.5", "at most 1"]),
+        ({"tasks": {"vpc": {"mask": {"control": "shuffled"}}}}, ["tasks.vpc.mask.control", "random, other, inverted"]),
+        ({"tasks": {"spc": {"mask": {"control": "other"}}}}, ["tasks.spc.mask.control", "same ellipse"]),
+        ({"tasks": {"spc": {"mask": {"negatives": "skip"}}}}, ["tasks.spc.mask.negatives", "kind source"]),
+        ({"sources": {"nih": {"boxes": "Pneumona"}}}, ["sources.nih.boxes", '"Pneumona"', "Pneumonia"]),
+        ({"sources": {"nih": {"torrent": "e615"}}}, ["sources.nih.torrent", '"e615"']),
+        ({"sources": {"nih": {"archive": "https://example.org/a.zip"}}}, ["sources.nih.archive", "beside torrent"]),
+        ({"sources": {"nih": {"sha256": 64 * "0"}}}, ["sources.nih.sha256", "goes with archive"]),
+        ({"sources": {"crosses": {"torrent": 40 * "0"}}}, ["sources.crosses.torrent", "no images to fetch"]),
+        ({"fetch": {"trackers": ["academictorrents"]}}, ["fetch.trackers.0", "academictorrents"]),
+        ({"fetch": {"stall_timeout": 0}}, ["fetch.stall_timeout", "more than 0"]),
         ({"saliency": {"attributions": ["lime"]}}, ["saliency.attributions.0", "lime", "gradient"]),
     ],
     ids=lambda value: str(value)[:50],
@@ -181,3 +196,47 @@ def test_published_hyperparameters(config):
     }
     assert found == expected
     assert study.fixed_hyperparameters(config, "vpc", "rrr") == {"lr": 0.01, "lambda": 0.0001}
+
+
+def test_images_are_fetched_only_where_there_is_no_folder_of_them(config):
+    assert study.origin(config, "nih") == {"torrent": "e615d3aebce373f1dc8bd9d11064da55bdadede0"}
+    assert study.origin(config, "crosses") is None
+    assert study.fetch_settings(config, "padchest")["terms"].startswith("PadChest: only under the data use agreement")
+    config["sources"]["nih"]["imgpath"] = "here"
+    assert study.origin(config, "nih") is None
+    assert study.origin(config, "covid")["archive"].endswith(".zip")
+
+
+def test_only_the_covid_collection_is_listed_after_it_is_fetched(config):
+    waiting = [source for source in config["sources"] if study.metadata_are_fetched(config, source)]
+    assert waiting == ["covid"]
+    config["sources"]["covid"]["csvpath"] = "metadata.csv"
+    assert not study.metadata_are_fetched(config, "covid")
+
+
+def test_another_torrent_prepares_again_and_another_tracker_does_not(config):
+    before = study.prepare_settings(config, "nih")
+    config["fetch"]["trackers"] = ["https://example.org/announce"]
+    assert study.prepare_settings(config, "nih") == before
+    config["sources"]["nih"]["torrent"] = "557481faacd824c83fbf57dcf7b6da9383b3235a"
+    assert study.prepare_settings(config, "nih") != before
+    assert "557481" not in str(study.index_settings(config, "nih"))
+
+
+def test_what_guides_training_reaches_only_methods_that_need_masks(config):
+    changed = merge(copy.deepcopy(config), {"tasks": {"vpc": {"mask": {"budget": 0.5, "negatives": "skip"}}}})
+    for method in config["study"]["methods"]:
+        same = study.train_settings(config, "vpc", method) == study.train_settings(changed, "vpc", method)
+        assert same == (method == "classification")
+    assert study.attribute_settings(config, "vpc") == study.attribute_settings(changed, "vpc")
+    assert study.train_settings(changed, "vpc", "rrr")["guidance"] == {
+        "negatives": "skip", "control": "none", "budget": 0.5, "blur_sigma": 0.0,
+    }  # fmt: skip
+
+
+def test_names_are_lists_for_drawing_and_words_for_reading(config):
+    config["tasks"]["vpc"]["control"] = ["No Finding", "Mass"]
+    drawing = study.split_settings(config, "vpc")
+    assert (drawing["finding"], drawing["control"]) == (["Pneumonia"], ["No Finding", "Mass"])
+    assert (drawing["patients"], drawing["selection"]) == ("disjoint", "shifted")
+    assert study.results_settings(config)["tasks"]["vpc"]["control"] == "No Finding / Mass"

@@ -7,7 +7,7 @@ Classes are balanced in every split, and the number of images does not depend on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from red_herring.data.assignment import Cell, assign, largest_whole
 from red_herring.files import StudyError
 
 SPLITS = ("train", "valid", "test")
@@ -40,8 +41,6 @@ COLUMNS = ["source", "image", "row", "patient", "label", "nuisance", "split"]
 
 SMALLEST = 4
 """Images that validation and test have at least."""
-
-Cell = tuple[str, int, int]  # split, label, nuisance
 
 
 @dataclass(frozen=True)
@@ -172,21 +171,8 @@ def draw(
     that neither train nor validate allow, down to none.
     Raises StudyError when a cell is too small.
     """
-    cells = candidates.groupby(["label", "nuisance"]).size()
-    have = {cell: int(cells.get(cell, 0)) for cell in [(0, 0), (0, 1), (1, 0), (1, 1)]}
-    per_cell = min(have.values())
-    wanted = sizes or largest_sizes(per_cell, selection)
-    if wanted.valid < SMALLEST:
-        smallest = _name(min(have, key=have.get))
-        raise StudyError(f"{task}: its smallest cell, {smallest}, has {per_cell} images; {_TOO_SMALL}")
-    counts = cell_counts(wanted, ratio, selection)
-    for cell, available in have.items():
-        needed = sum(counts[split, *cell] for split in SPLITS)
-        if needed > available:
-            raise StudyError(
-                f"{task}: {_name(cell)} has {available} images but ratio {ratio} needs {needed}; {_TOO_SMALL}"
-            )
-    assigned = _assign(candidates, counts, seed, disjoint)
+    counts = _wanted(candidates, ratio, sizes, selection, task)
+    assigned = assign(candidates, counts, seed, disjoint)
     if not assigned.whole and sizes is not None:
         cell = min(counts, key=lambda cell: assigned.found[cell] - counts[cell])
         raise StudyError(
@@ -194,30 +180,54 @@ def draw(
             f"no patient may straddle splits; {_TOO_SMALL}"
         )
     if not assigned.whole:
-        smaller = [
-            cell_counts(largest_sizes(number, selection), ratio, selection)
-            for number in range(per_cell)
-            if largest_sizes(number, selection).valid >= SMALLEST
-        ]
-        assigned = _largest_whole(smaller, lambda counts: _assign(candidates, counts, seed, disjoint))
+        full = sum(counts["train", 1, nuisance] for nuisance in (0, 1))
+        smaller = [cell_counts(Sizes(2 * n, n, n), ratio, selection) for n in range(SMALLEST, full, 2)]
+        assigned = largest_whole(smaller, lambda counts: assign(candidates, counts, seed, disjoint))
         if assigned is None:
             raise StudyError(f"{task}: too few patients to fill three splits at ratio {ratio}; {_TOO_SMALL}")
-    random = assigned.random
     drawn = [
-        assigned.images[cell].iloc[random.permutation(assigned.found[cell])[:number]]
+        assigned.images[cell].iloc[assigned.random.permutation(assigned.found[cell])[:number]]
         for cell, number in assigned.counts.items()
         if number
     ]
     table = pd.concat(drawn)
-    # What may still test: neither drawn nor, with `disjoint`, of a patient who trains or validates.
-    taken = table["patient"][table["split"] != SHIFTED_TEST]
-    free = candidates.drop(index=table.index)
-    free = free[~free["patient"].isin(taken)] if disjoint else free
-    per_class = sum(assigned.counts[SHIFTED_TEST, 1, nuisance] for nuisance in (0, 1))
-    reserve = pd.concat([table[table["split"] == SHIFTED_TEST], free.iloc[random.permutation(len(free))]])
-    extra = [_extra_test(reserve, share(ratio), per_class).assign(split=name) for name, share in EXTRA_TESTS.items()]
-    table = pd.concat([table, *extra]).astype({"split": pd.CategoricalDtype(ALL_SPLITS, ordered=True)})
+    table = pd.concat([table, *_extra_tests(candidates, table, ratio, disjoint, assigned.random)])
+    table = table.astype({"split": pd.CategoricalDtype(ALL_SPLITS, ordered=True)})
     return table.sort_values(["split", "label", "nuisance", "source", "row"]).reset_index(drop=True)[COLUMNS]
+
+
+def _wanted(candidates: pd.DataFrame, ratio: float, sizes: Sizes | None, selection: str, task: str) -> dict[Cell, int]:
+    """How many images each cell of each split is to have; StudyError when a cell has too few."""
+    cells = candidates.groupby(["label", "nuisance"]).size()
+    have = {cell: int(cells.get(cell, 0)) for cell in [(0, 0), (0, 1), (1, 0), (1, 1)]}
+    per_cell = min(have.values())
+    sizes = sizes or largest_sizes(per_cell, selection)
+    if sizes.valid < SMALLEST:
+        smallest = _name(min(have, key=have.get))
+        raise StudyError(f"{task}: its smallest cell, {smallest}, has {per_cell} images; {_TOO_SMALL}")
+    counts = cell_counts(sizes, ratio, selection)
+    for cell, available in have.items():
+        needed = sum(counts[split, *cell] for split in SPLITS)
+        if needed > available:
+            raise StudyError(
+                f"{task}: {_name(cell)} has {available} images but ratio {ratio} needs {needed}; {_TOO_SMALL}"
+            )
+    return counts
+
+
+def _extra_tests(
+    candidates: pd.DataFrame, drawn: pd.DataFrame, ratio: float, disjoint: bool, random: np.random.Generator
+) -> list[pd.DataFrame]:
+    """The test sets beside the shifted one, from its images and those that may still test: of `candidates` those that
+    are neither drawn nor, with `disjoint`, of a patient who trains or validates.
+    """
+    shifted = drawn[drawn["split"] == SHIFTED_TEST]
+    free = candidates.drop(index=drawn.index)
+    if disjoint:
+        free = free[~free["patient"].isin(drawn["patient"][drawn["split"] != SHIFTED_TEST])]
+    reserve = pd.concat([shifted, free.iloc[random.permutation(len(free))]])
+    per_class = len(shifted) // 2
+    return [_extra_test(reserve, share(ratio), per_class).assign(split=name) for name, share in EXTRA_TESTS.items()]
 
 
 def _extra_test(reserve: pd.DataFrame, share: float, per_class: int) -> pd.DataFrame:
@@ -255,92 +265,3 @@ def _round(value: float) -> int:
 
 def _name(cell: tuple[int, int]) -> str:
     return f"label {cell[0]} in nuisance group {cell[1]}"
-
-
-@dataclass(frozen=True)
-class _Assigned:
-    """Images that each cell of each split may draw from, when `counts` are wanted; `random` goes on from there."""
-
-    counts: dict[Cell, int]
-    images: dict[Cell, pd.DataFrame]
-    random: np.random.Generator
-
-    @property
-    def found(self) -> dict[Cell, int]:
-        return {cell: len(self.images.get(cell, ())) for cell in self.counts}
-
-    @property
-    def whole(self) -> bool:
-        return all(self.found[cell] >= number for cell, number in self.counts.items())
-
-
-def _assign(candidates: pd.DataFrame, counts: dict[Cell, int], seed: int, disjoint: bool) -> _Assigned:
-    random = np.random.default_rng(seed)
-    if disjoint:
-        split_of = candidates["patient"].map(_assign_patients(candidates, counts, random))
-    else:
-        split_of = _assign_images(candidates, counts, random)
-    assigned = candidates.assign(split=split_of).dropna(subset="split")
-    return _Assigned(counts, dict(list(assigned.groupby(["split", "label", "nuisance"]))), random)
-
-
-def _largest_whole(
-    wanted: Sequence[dict[Cell, int]], assign: Callable[[dict[Cell, int]], _Assigned]
-) -> _Assigned | None:
-    """The last of the ascending `wanted` counts that can be filled, by bisection, or None."""
-    best, low, high = None, 0, len(wanted)
-    while low < high:
-        middle = (low + high) // 2
-        assigned = assign(wanted[middle])
-        if assigned.whole:
-            best, low = assigned, middle + 1
-        else:
-            high = middle
-    return best
-
-
-def _assign_images(candidates: pd.DataFrame, counts: dict[Cell, int], random: np.random.Generator) -> pd.Series:
-    """Give as many images of each cell, at random, to each split as it needs; the others get None."""
-    split_of = pd.Series(None, index=candidates.index, dtype=object)
-    for (label, nuisance), rows in candidates.groupby(["label", "nuisance"]):
-        names = np.repeat(SPLITS, [counts[split, label, nuisance] for split in SPLITS])
-        split_of[rows.index[random.permutation(len(rows))[: len(names)]]] = names
-    return split_of
-
-
-def _assign_patients(candidates: pd.DataFrame, counts: dict[Cell, int], random: np.random.Generator) -> dict[str, str]:
-    """Give each patient to one split, at random in proportion to how many of its images each split still lacks.
-
-    Patients are taken in random order until every cell is covered, so each is as likely to be drawn as any other;
-    among these the ones with many images of scarce cells are placed first, so that the small ones fill the gaps, and
-    further patients follow as long as any cell lacks images. Only splits that leave the fewest scarce images over come
-    into question. A patient of whose images no split lacks any stays out.
-    """
-    cell_index = candidates["label"].to_numpy() * 2 + candidates["nuisance"].to_numpy()
-    names, patient_index = np.unique(candidates["patient"].to_numpy(dtype=str), return_inverse=True)
-    images = np.zeros((len(names), 4), int)
-    np.add.at(images, (patient_index, cell_index), 1)
-    shuffled = random.permutation(len(names))
-    lacking = np.array(
-        [[counts[split, label, nuisance] for label in (0, 1) for nuisance in (0, 1)] for split in SPLITS]
-    )
-    needed = lacking.sum(axis=0)
-    before = np.cumsum(images[shuffled], axis=0) - images[shuffled]
-    first = ((before < needed) & (images[shuffled] > 0)).any(axis=1)
-    wave = shuffled[first]
-    scarcity = needed / (images.sum(axis=0) - needed + 1)  # what is needed for each image that may be left over
-    order = np.concatenate([wave[np.argsort(-images[wave] @ scarcity, kind="stable")], shuffled[~first]])
-    # An urn: a split's chance is the number of this patient's images that it lacks, weighted by how much it lacks.
-    draws = random.random(len(names))
-    split_of = {}
-    for patient, chance in zip(order, draws, strict=True):
-        useful = np.minimum(images[patient], lacking)
-        left_over = (images[patient] - useful) @ scarcity
-        weights = (useful * lacking).sum(axis=1)
-        weights[left_over > left_over.min() + 1e-9] = 0
-        if weights.sum() == 0:
-            continue
-        split = int(np.searchsorted(np.cumsum(weights), chance * weights.sum(), side="right"))
-        lacking[split] -= useful[split]
-        split_of[names[patient]] = SPLITS[split]
-    return split_of
