@@ -7,7 +7,6 @@ import pytest
 from red_herring.files import StudyError, write_json
 from red_herring.results.runs import histories_table, of_task, run_of, runs_table, trials_table
 
-
 SHIFT = {
     "test_in_distribution_auc": 0.9,
     "test_balanced_auc": 0.8,

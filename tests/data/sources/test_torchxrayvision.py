@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from red_herring.data.images import UnreadableImage
 from red_herring.data.sources import open_source
-from red_herring.data.sources.base import check_index
 from red_herring.data.sources._torchxrayvision import box_mask
+from red_herring.data.sources.base import check_index
 from red_herring.data.splits import SPLITS, count_cells, draw
 from red_herring.files import StudyError
 

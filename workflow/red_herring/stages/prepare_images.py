@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from red_herring.data.download import locate_images
+from red_herring.data.folders import locate_images
 from red_herring.data.prepare import prepare
 from red_herring.data.sources import open_source
 from red_herring.data.sources.base import Source
@@ -45,7 +45,7 @@ def open_images(settings: dict, fetched: Path | None, images: pd.Series) -> Sour
     """The source with the folder that the user has given, or that was fetched."""
     own = settings["settings"]
     if fetched:
-        folder, _ = locate_images(Path(read_json(fetched)["folder"]), images)
+        folder = locate_images(Path(read_json(fetched)["folder"]), images)
         own = own | {"imgpath": str(folder)}
     return open_source(settings["kind"], own)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from red_herring.data.folders import check_folder
 from red_herring.data.images import read_grey
 from red_herring.data.sources import base
 from red_herring.files import StudyError
@@ -77,7 +78,7 @@ class Source(base.Source):
         """Which rows are free of any finding, bool [n]. labels: 1, 0 or NaN, [n, pathologies of the data set]."""
 
     def check(self, images: Collection[str], max_missing: int) -> None:
-        base.check_folder(self.imgpath, images, max_missing)
+        check_folder(self.imgpath, images, max_missing)
 
     def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
         return read_grey(Path(self.imgpath) / image), None

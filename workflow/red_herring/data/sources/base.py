@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
@@ -62,31 +61,6 @@ def read_table(path: str | Path, columns: Collection[str], key: str, may_be_empt
         if len(blank) and column != may_be_empty:
             raise StudyError(f"{path}: row {blank[0] + 2} has nothing in column {column!r}")
     return table
-
-
-def check_folder(imgpath: str | None, images: Collection[str], max_missing: int = 0) -> None:
-    """StudyError if the folder is not given or not there, or if more than `max_missing` of the images are not in it."""
-    if imgpath is None:
-        raise StudyError(
-            "imgpath: is null, expected the folder that holds the images; set it, or torrent or archive, in config.yaml"
-        )
-    if not Path(imgpath).is_dir():
-        raise StudyError(f"{imgpath}: there is no such folder; mend `imgpath` in config.yaml")
-    there: dict[str, None] = {}
-    for parent in dict.fromkeys(str(Path(image).parent) for image in images):
-        folder = Path(imgpath, parent)
-        if folder.is_dir():
-            with os.scandir(folder) as entries:
-                there |= dict.fromkeys(str(Path(parent, entry.name)) for entry in entries)
-    missing = [image for image in images if str(Path(image)) not in there]
-    if len(missing) > max_missing:
-        named = set(images)
-        others = [name for name in there if name not in named]
-        raise StudyError(
-            f"{imgpath}: holds {len(images) - len(missing)} of the {len(images)} images the metadata name; it lacks "
-            f"{', '.join(missing[:3])} and holds {', '.join(others[:3]) or 'nothing else'}; "
-            f"mend `imgpath`, or `max_unreadable` to go without them, in config.yaml"
-        )
 
 
 def check_index(index: pd.DataFrame, source: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from red_herring.data.folders import check_folder
 from red_herring.data.images import read_grey, read_mask
 from red_herring.data.sources import base
 from red_herring.files import StudyError
@@ -67,7 +68,7 @@ class Source(base.Source):
         )
 
     def check(self, images: Collection[str], max_missing: int) -> None:
-        base.check_folder(self.imgpath, images, max_missing)
+        check_folder(self.imgpath, images, max_missing)
         _ = self._masks
 
     def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from red_herring.data.folders import check_folder
 from red_herring.data.images import UnreadableImage
-from red_herring.data.sources import _torchxrayvision, base
+from red_herring.data.sources import _torchxrayvision
 
 SETTINGS = {
     "dataset": {"type": "string", "description": "class in torchxrayvision.datasets, such as CheX_Dataset"},
@@ -65,7 +66,7 @@ class Source(_torchxrayvision.Source):
         return (labels == 0).all(axis=1)
 
     def check(self, images: Collection[str], max_missing: int) -> None:
-        base.check_folder(self.imgpath, ())  # which files the class reads, it does not tell
+        check_folder(self.imgpath, ())  # which files the class reads, it does not tell
         _ = self._rows
 
     def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:

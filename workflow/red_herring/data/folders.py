@@ -1,0 +1,63 @@
+"""Folders of image files: whether what the metadata name is there, and where."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+
+from red_herring.files import StudyError
+
+
+def check_folder(imgpath: str | None, images: Collection[str], max_missing: int = 0) -> None:
+    """StudyError if the folder is not given or not there, or if more than `max_missing` of the images are not in it."""
+    if imgpath is None:
+        raise StudyError(
+            "imgpath: is null, expected the folder that holds the images; set it, or torrent or archive, in config.yaml"
+        )
+    if not Path(imgpath).is_dir():
+        raise StudyError(f"{imgpath}: there is no such folder; mend `imgpath` in config.yaml")
+    there: dict[str, None] = {}
+    for parent in dict.fromkeys(str(Path(image).parent) for image in images):
+        folder = Path(imgpath, parent)
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                there |= dict.fromkeys(str(Path(parent, entry.name)) for entry in entries)
+    missing = [image for image in images if str(Path(image)) not in there]
+    if len(missing) > max_missing:
+        named = set(images)
+        others = [name for name in there if name not in named]
+        raise StudyError(
+            f"{imgpath}: holds {len(images) - len(missing)} of the {len(images)} images the metadata name; it lacks "
+            f"{', '.join(missing[:3])} and holds {', '.join(others[:3]) or 'nothing else'}; "
+            f"mend `imgpath`, or `max_unreadable` to go without them, in config.yaml"
+        )
+
+
+def locate_images(folder: Path, names: Collection[str]) -> Path:
+    """The folder, `folder` or below it, with the most of the images `names`, which are paths relative to it.
+
+    Raises StudyError when none of them is there.
+    """
+    names = set(names)
+    depths = {name.count("/") + 1 for name in names}
+    found: Counter[str] = Counter()
+    others: list[str] = []
+    for root, _, files in os.walk(folder):
+        parts = Path(root).relative_to(folder).parts
+        for file in files:
+            path = (*parts, file)
+            for depth in depths:
+                if depth <= len(path) and "/".join(path[-depth:]) in names:
+                    found["/".join(path[:-depth])] += 1
+            if len(others) < 3:
+                others.append("/".join(path))
+    if not found:
+        raise StudyError(
+            f"{folder}: has none of the {len(names)} images that the metadata name, expected such as "
+            f"{', '.join(sorted(names)[:3])}, but there are {', '.join(others) or 'no files'}; "
+            "set `imgpath` to their folder"
+        )
+    # The most images; of equals the one that sorts first, so that it is always the same.
+    return folder / min(found, key=lambda place: (-found[place], place))
