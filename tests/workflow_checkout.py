@@ -16,7 +16,7 @@ from conftest import ROOT
 KEPT = ("Snakefile", "all", "config.yaml", "workflow", "envs", "README.md")
 
 
-TARGETS = {"all", "data", "tuning", "training", "saliency"}
+TARGETS = {"all", "data", "planned_splits", "tuning", "training", "saliency"}
 
 
 class Checkout:

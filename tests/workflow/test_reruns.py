@@ -56,7 +56,7 @@ def test_a_comment_in_a_loss_reruns_nothing(after):
 
 
 def test_the_arithmetic_of_a_loss_retrains_that_method(after):
-    after.edit("workflow/red_herring/methods/actdiff.py", "dim=1).mean()", "dim=1).sum()")
+    after.edit("workflow/red_herring/methods/actdiff.py", "distance.mean()", "distance.sum()")
     jobs = after.planned(*TINY)
     assert methods_of(jobs) == {"actdiff"}
     assert rules_of(jobs) == BRANCH

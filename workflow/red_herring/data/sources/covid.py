@@ -6,12 +6,13 @@ which torchxrayvision ships.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import logging
 import zipfile
 from collections.abc import Collection
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -71,10 +72,9 @@ class Source(_torchxrayvision.Source):
             return pixels, None
 
     @cached_property
-    def _lungs(self) -> tuple[str, dict[str, str]]:
+    def _lungs(self) -> tuple[Path, dict[str, str]]:
         """The archive of lung masks, and image -> its member."""
-        dataset = self._dataset(semantic_masks=True)
-        members = dataset.semantic_masks_v7labs_lungs_namelist
-        return dataset.semantic_masks_v7labs_lungs_path, {
-            PurePosixPath(member).name: member for member in members if not member.endswith("/")
-        }
+        package = Path(importlib.util.find_spec("torchxrayvision").origin).parent  # without importing it
+        archive = package / "data" / "semantic_masks_v7labs_lungs.zip"
+        with zipfile.ZipFile(archive) as lungs:
+            return archive, {PurePosixPath(member).name: member for member in lungs.namelist() if member[-1] != "/"}
