@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from red_herring.data.splits import read_split
 from red_herring.results.figures import style
+from red_herring.results.figures._inputs import images_of, splits_of
 
 SPLITS = {"train": "training", "valid": "validation"}
 
@@ -20,9 +19,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
 
     Each panel is the first image of the cell that holds most of its class in that split.
     """
-    tasks = study["tasks"]
-    splits = {path.parent.name: read_split(path) for path in files if path.suffix == ".csv"}
-    images = {path.parent.name: np.load(path, mmap_mode="r") for path in files if path.suffix == ".npy"}
+    tasks, splits, images = study["tasks"], splits_of(files), images_of(files)
     figure = style.Figure(figsize=(style.PAGE * 0.8, 1.75 * len(tasks)))
     grid = figure.subplots(len(tasks), 4, squeeze=False)
     for row, (name, task) in zip(grid, tasks.items(), strict=True):
@@ -35,7 +32,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
                 share = groups.max() / len(cell)
                 example = cell[cell["nuisance"] == groups.idxmax()].iloc[0]
                 style.picture(axes, images[example["source"]][example["row"]], vmin=0, vmax=255)
-                finding = task["finding"] if label else task["control"]
+                finding = style.shortened(task["finding"] if label else task["control"])
                 group = task["groups"][example["nuisance"]]
                 axes.set_title(f"{split_title}: {finding}\n{share:.0%} {group} (n = {len(cell)})", fontsize=7)
                 _mark(axes, example["source"], group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ COLUMN = 3.4
 
 PAGE = 7.0
 """Width of a page of print, inches."""
+
+# It tells of every table of every font that goes into a PDF.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 matplotlib.rcParams.update(
     {
@@ -54,6 +58,9 @@ COLOURS = {
 MARKERS = {"Baseline": "o", "Input masking": "s", "Domain invariance": "^", "Saliency based": "D"}
 SPARE_COLOURS = ("#009E73", "#F0E442", "#999999", "#7F3C8D", "#80561B")
 
+# Tol's bright palette, so that no group looks like a method; grey is for what is left over.
+GROUP_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#BBBBBB")
+
 
 def colours(methods: Sequence[str]) -> dict[str, str]:
     """Method -> colour; methods besides the paper's take the spare ones in order."""
@@ -65,6 +72,11 @@ def colours(methods: Sequence[str]) -> dict[str, str]:
 
 def title(method: str) -> str:
     return method_card(method).title
+
+
+def shortened(text: str, length: int = 16) -> str:
+    """At most `length` characters: a finding may be a list of names."""
+    return text if len(text) <= length else text[: length - 1].rstrip(" /") + "…"
 
 
 def panels(tasks: Sequence[str], height: float = 2.2) -> tuple[Figure, dict[str, Axes]]:
