@@ -19,8 +19,8 @@ REAL_IMAGES = Path(os.environ.get("RED_HERRING_IMAGES", ROOT.parent / "shared" /
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first, so that the other process has something to do beside it."""
-    items.sort(key=lambda item: "test_xray_small" not in item.nodeid)
+    """The longest files first, so that the other process has something to do beside them."""
+    items.sort(key=lambda item: not item.path.stem.endswith("_small"))
 
 
 @pytest.fixture(scope="session")

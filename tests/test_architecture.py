@@ -47,7 +47,20 @@ def test_imports_run_downwards(file):
 
 
 @pytest.mark.parametrize(
-    "stage", ["index_source", "prepare_images", "draw_splits", "tune", "collect_runs", "render_table", "render_figure"]
+    "stage",
+    [
+        "fetch_source",
+        "index_source",
+        "prepare_images",
+        "draw_splits",
+        "plan_splits",
+        "tabulate_splits",
+        "tune",
+        "collect_runs",
+        "render_table",
+        "render_figure",
+        "render_data_sheet",
+    ],
 )
 def test_stages_without_training_do_not_import_torch(stage):
     code = f"import sys, red_herring.stages.{stage}; print('torch' in sys.modules)"

@@ -32,6 +32,22 @@ def finished(tmp_path_factory) -> Checkout:
     return checkout
 
 
+@pytest.fixture(scope="module")
+def real_study(real_images, tmp_path_factory):
+    """A function that runs a study of workflow/studies on the real images to its end and returns its results."""
+
+    def run(name: str):
+        # The study names its folders relative to the checkout, so the copy is laid where they are found.
+        folder = tmp_path_factory.mktemp("studies") / "checkout"
+        folder.mkdir()
+        (folder.parent / "shared").mkdir()
+        (folder.parent / "shared" / "data").symlink_to(real_images)
+        Checkout(folder).snakemake("-c2", "--configfile", f"workflow/studies/{name}.yaml", "all")
+        return folder / "results" / name
+
+    return run
+
+
 @pytest.fixture
 def after(finished, tmp_path) -> Checkout:
     """A copy of the finished tiny study, with its results and Snakemake's records, times of files kept."""

@@ -1,0 +1,53 @@
+"""The study of boxes and lungs on real images, through Snakemake, to its tables and figures."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="module")
+def results(real_study):
+    return real_study("masks_small")
+
+
+def test_boxes_and_lungs_are_the_masks(results):
+    for source, masked in {"nih_boxes": 33, "covid_lungs": 145}.items():
+        masks = np.load(results / "data" / source / "masks.npy", mmap_mode="r")
+        assert masks.any(axis=(1, 2)).sum() == masked
+    lungs = masks.mean(axis=(1, 2))
+    assert 0.15 < lungs[lungs > 0].mean() < 0.5
+
+
+def test_views_are_selected_on_a_balanced_validation_set(results):
+    for file in results.glob("splits/views/seed=*_counts.csv"):
+        counts = pd.read_csv(file)
+        assert counts.query("split == 'valid'")["images"].tolist() == [25] * 4
+        assert counts.query("split == 'train'")["images"].tolist() == [90, 10, 10, 90]
+
+
+def test_sexes_are_drawn_as_published_and_the_straddlers_counted(results):
+    for file in results.glob("splits/sexes/seed=*_counts.csv"):
+        assert pd.read_csv(file)["straddling_patients"].iloc[0] > 0
+    assert "straddling" in (results / "tables" / "splits.md").read_text()
+
+
+def test_runs_are_localised_on_the_masks_that_there_are(results):
+    runs = pd.read_csv(results / "runs.csv")
+    assert runs.groupby("task").size().to_dict() == {"views": 8, "sexes": 8}
+    assert runs["test_auc"].between(0, 1).all()
+    assert (runs.query("task == 'views'")["localised"] < 50).all(), "few positives have a box"
+    assert (runs["localised"] > 0).all()
+    settings = json.loads((results / "runs/sexes/actdiff/seed=1234/run.json").read_text())["settings"]
+    assert settings["guidance"] == {"negatives": "skip", "control": "none", "budget": 1.0, "blur_sigma": 0.0}
+
+
+def test_every_figure_table_and_data_sheet_is_there(results):
+    for figure in ("figure_1", "figure_3", "figure_4", "figure_5", "figure_8", "figure_a1", "masks"):
+        for suffix in ("pdf", "png"):
+            assert (results / "figures" / f"{figure}.{suffix}").stat().st_size > 3000
+    for table in ("views", "sexes", "splits"):
+        assert (results / "tables" / f"{table}.md").stat().st_size > 300
+    for source in ("nih_boxes", "covid_lungs"):
+        assert "images" in (results / "data" / source / "data_sheet.md").read_text()
