@@ -201,7 +201,7 @@ def test_published_hyperparameters(config):
 def test_images_are_fetched_only_where_there_is_no_folder_of_them(config):
     assert study.origin(config, "nih") == {"torrent": "e615d3aebce373f1dc8bd9d11064da55bdadede0"}
     assert study.origin(config, "crosses") is None
-    assert study.fetch_settings(config, "padchest")["terms"].startswith("PadChest: only under the data use agreement")
+    assert study.network_settings(config, "padchest")["terms"].startswith("PadChest: only under the data use agreement")
     config["sources"]["nih"]["imgpath"] = "here"
     assert study.origin(config, "nih") is None
     assert study.origin(config, "covid")["archive"].endswith(".zip")
@@ -221,6 +221,20 @@ def test_another_torrent_prepares_again_and_another_tracker_does_not(config):
     config["sources"]["nih"]["torrent"] = "557481faacd824c83fbf57dcf7b6da9383b3235a"
     assert study.prepare_settings(config, "nih") != before
     assert "557481" not in str(study.index_settings(config, "nih"))
+    commit = study.index_settings(config, "covid")
+    config["sources"]["covid"]["archive"] = "https://example.org/another.zip"
+    assert study.index_settings(config, "covid") != commit, "its table comes with the images"
+
+
+def test_whose_patients_they_are(config):
+    sources = config["sources"]
+    sources["nih_too"] = sources["nih"] | {"views": ["AP"]}
+    sources["google"] = {"kind": "torchxrayvision", "dataset": "NIH_Google_Dataset"}
+    sources["mine"] = {"kind": "folder", "csvpath": "mine.csv"}
+    people = {name: study.people_of(config, name) for name in ("nih", "nih_too", "google", "mine", "crosses")}
+    assert people == {
+        "nih": "nih", "nih_too": "nih", "google": "NIH_Google_Dataset", "mine": "mine.csv", "crosses": "crosses",
+    }  # fmt: skip
 
 
 def test_what_guides_training_reaches_only_methods_that_need_masks(config):

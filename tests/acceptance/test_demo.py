@@ -27,7 +27,7 @@ def test_masking_and_actdiff_repair_it(means, method):
     assert means.loc[method, "iou_gradient"] > means.loc["classification", "iou_gradient"]
 
 
-@pytest.mark.parametrize("figure", ["figure_3", "figure_4", "figure_5", "figure_8", "figure_a1"])
+@pytest.mark.parametrize("figure", ["figure_1", "masks", "figure_3", "figure_4", "figure_5", "figure_8", "figure_a1"])
 def test_every_figure_is_there_in_both_forms(figure):
     assert Image.open(DEMO / "figures" / f"{figure}.png").width >= 600
     assert (DEMO / "figures" / f"{figure}.pdf").read_bytes().startswith(b"%PDF")

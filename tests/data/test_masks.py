@@ -90,6 +90,7 @@ def test_other_masks_are_of_another_image_each():
 def test_inverted_masks_are_the_outside():
     out = guided(control="inverted")
     np.testing.assert_array_equal(out[:3], ~BOXES[:3])
+    assert not out[4:].any(), "the inverse of no mask is not all of the image, which would be no guidance"
 
 
 def test_masks_are_dilated_before_a_control_replaces_them():
@@ -125,6 +126,18 @@ def test_a_budget_keeps_its_share_and_a_larger_one_keeps_those_of_a_smaller(has,
     assert not (some & ~guiding(min(1.0, budget + 0.3))[0]).any()
     assert not guiding(0.0)[0].any()
     np.testing.assert_array_equal(masks, before)
+
+
+def test_what_negatives_get_does_not_change_the_order_in_which_positives_are_kept():
+    has = [True] * 20 + [False] * 20
+    masks, labels = masked(has), np.repeat([1, 0], 20)
+
+    def kept(negatives, budget):
+        out = guide(masks, labels, PLAIN | {"negatives": negatives, "budget": budget}, 0)
+        return set(np.flatnonzero(~out.all(axis=(1, 2)))) & set(range(20))
+
+    few, many = sorted([kept("skip", 0.5), kept("empty", 0.5)], key=len)
+    assert few <= many
 
 
 def test_another_seed_keeps_other_masks():

@@ -113,11 +113,13 @@ def test_properties_of_any_split(numbers, ratio, seed, patients, selection, disj
     counted = count_cells(split).set_index(["split", "label", "nuisance"])
     counts = counted["images"]
     role = split["split"].astype(str).replace(dict.fromkeys(EXTRA_TESTS, "test"))
+    drawn = split[split["split"].isin(SPLITS)]
     assert not split.assign(role=role).drop_duplicates(["role", "image"])["image"].duplicated().any()
     assert not split.duplicated(["split", "image"]).any()
     straddlers = split.assign(role=role).groupby("patient")["role"].agg(lambda roles: len(set(roles)) > 1)
     assert not (disjoint and straddlers.any())
-    assert (counted["straddling_patients"] == straddlers.sum()).all()
+    straddling = drawn.astype({"split": str}).groupby("patient")["split"].agg(lambda names: len(set(names)) > 1).sum()
+    assert (counted["straddling_patients"] == straddling).all()
     per_class = counts.groupby(level=["split", "label"]).sum().unstack()
     assert (per_class[0] == per_class[1]).all()
     n = per_class.loc["train", 0]
@@ -146,11 +148,13 @@ def test_the_extra_test_sets_are_whole_where_images_are_left_and_share_what_they
 
 
 def test_the_extra_test_sets_shrink_to_what_is_left_and_may_be_empty():
-    """With every image used, the shifted test set of 20 a class holds 2 aligned ones: 2 are 90 % of 2, and half of 4."""
-    split = draw(candidates(equal_cells(40)), 0.9, 0)
-    assert split["split"].value_counts()[["test", "test_in_distribution", "test_balanced"]].tolist() == [40, 4, 8]
-    alone = draw(candidates(equal_cells(40)), 1.0, 0)
-    assert set(alone["split"]) == set(SPLITS)
+    """With every image used, the shifted test set of 100 a class holds 10 aligned ones: these are 90 % of 11, half of
+    20. Of 40 a class they are 4, of which no set of ten can be made in distribution.
+    """
+    split = draw(candidates(equal_cells(200)), 0.9, 0)
+    assert split["split"].value_counts()[["test", "test_in_distribution", "test_balanced"]].tolist() == [200, 22, 40]
+    assert set(draw(candidates(equal_cells(80)), 0.9, 0)["split"]) == set(SPLITS)
+    assert set(draw(candidates(equal_cells(200)), 1.0, 0)["split"]) == set(SPLITS)
 
 
 def test_patients_who_straddle_are_counted():
@@ -226,49 +230,71 @@ def test_a_cell_that_is_too_small_is_named(cells, arguments, words):
         assert word in str(caught.value)
 
 
-@pytest.fixture
-def folders(tmp_path):
-    index = pd.DataFrame(
-        {
-            "image": ["a", "b", "c", "d", "e"],
-            "patient": ["1", "1", "2", "3", "4"],
-            "group": ["PA", "AP", "PA", "AP", "PA"],
-            "findings": ["Mass|Pneumonia", "No Finding", "No Finding", "Pneumonia", "Mass"],
-        }
+INDEX = pd.DataFrame(
+    {
+        "image": ["a", "b", "c", "d", "e"],
+        "patient": ["1", "1", "2", "3", "4"],
+        "group": ["PA", "AP", "PA", "AP", "PA"],
+        "findings": ["Mass|Pneumonia", "No Finding", "No Finding", "Pneumonia", "Mass"],
+    }
+)
+
+
+def source(folder, unreadable=(), digests="abcde"):
+    """The files of a prepared source."""
+    folder.mkdir()
+    INDEX.to_csv(folder / "index.csv", index=False)
+    reasons = ["empty" if image in unreadable else "" for image in INDEX["image"]]
+    pd.DataFrame({"image": INDEX["image"], "digest": list(digests), "reason": reasons}).to_csv(
+        folder / "decoded.csv", index=False
     )
-    index.to_csv(tmp_path / "index.csv", index=False)
-    pd.DataFrame({"image": ["c"], "reason": ["empty"]}).to_csv(tmp_path / "quarantine.csv", index=False)
-    return {"site": tmp_path}
+    return folder
 
 
 def task(**changes):
-    groups = [{"source": "site", "group": "AP"}, {"source": "site", "group": "PA"}]
+    groups = [{"source": "site", "group": group, "people": "nih"} for group in ("AP", "PA")]
     return {"task": "t", "finding": ["Pneumonia"], "control": ["No Finding"], "groups": groups} | changes
 
 
-def test_a_task_takes_findings_and_controls_of_its_groups_but_not_the_unreadable(folders):
-    with pytest.raises(StudyError, match="no finding 'No Finding', only Mass, Pneumonia"):
-        pool(task(), folders)  # the only control among the PA images is unreadable
-    pd.DataFrame({"image": [], "reason": []}).to_csv(folders["site"] / "quarantine.csv", index=False)
+def test_a_task_takes_findings_and_controls_of_its_groups(tmp_path):
+    folders = {"site": source(tmp_path / "site")}
     found = pool(task(), folders).set_index("image")
     assert found["label"].to_dict() == {"a": 1, "b": 0, "c": 0, "d": 1}
     assert found["nuisance"].to_dict() == {"a": 1, "b": 0, "c": 1, "d": 0}
     assert found["row"].to_dict() == {"a": 0, "b": 1, "c": 2, "d": 3}
-    assert found["patient"]["a"] == "site/1"
+    assert found["patient"]["a"] == "nih/1"
     several = pool(task(control=["No Finding", "Mass"]), folders).set_index("image")
     assert several["label"].to_dict() == {"a": 1, "b": 0, "c": 0, "d": 1, "e": 0}, "whoever has a finding is no control"
+
+
+def test_what_cannot_be_used_is_not_drawn_but_counted_while_there_are_no_images(tmp_path):
+    folders = {"site": source(tmp_path / "site", unreadable=["a"])}
+    with pytest.raises(StudyError, match="source site, group PA: has no image with Pneumonia"):
+        pool(task(), folders)
+    (folders["site"] / "decoded.csv").unlink()
+    assert len(pool(task(), folders, all_readable=True)) == 4
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"finding": ["Pneumonai"]}, ["no finding 'Pneumonai'", "only No Finding, Pneumonia"]),
-        ({"groups": [{"source": "site", "group": "LL"}] * 2}, ["no group 'LL'", "AP, PA"]),
+        ({"finding": ["Pneumonai"]}, ["no finding 'Pneumonai'", "only Mass, No Finding, Pneumonia"]),
+        ({"finding": ["Pneumonia", "Pneumonai"]}, ["no finding 'Pneumonai'"]),
+        ({"groups": [{"source": "site", "group": "LL", "people": "nih"}] * 2}, ["no group 'LL'", "AP, PA"]),
     ],
 )
-def test_what_does_not_occur_is_named_with_what_does(folders, changes, words):
-    pd.DataFrame({"image": [], "reason": []}).to_csv(folders["site"] / "quarantine.csv", index=False)
+def test_what_does_not_occur_is_named_with_what_does(tmp_path, changes, words):
     with pytest.raises(StudyError) as caught:
-        pool(task(**changes), folders)
+        pool(task(**changes), {"site": source(tmp_path / "site")})
     for word in words:
         assert word in str(caught.value)
+
+
+def test_two_sources_of_one_data_set_have_the_same_patients_and_may_not_share_a_picture(tmp_path):
+    folders = {"pa": source(tmp_path / "pa"), "ap": source(tmp_path / "ap", digests="vwxyz")}
+    groups = [{"source": name, "group": None, "people": "nih"} for name in folders]
+    assert set(pool(task(groups=groups), folders)["patient"]) == {"nih/1", "nih/2", "nih/3"}
+    folders["again"] = source(tmp_path / "again", digests="vwcyz")
+    groups[1]["source"] = "again"
+    with pytest.raises(StudyError, match="t: image c of source again is also in source pa"):
+        pool(task(groups=groups), folders)

@@ -7,6 +7,7 @@ import pytest
 from red_herring.files import StudyError, write_json
 from red_herring.results.runs import histories_table, of_task, run_of, runs_table, trials_table
 
+IMAGES = {"train": 60, "valid": 30, "test": 30, "test_in_distribution": 20, "test_balanced": 24}
 SHIFT = {
     "test_in_distribution_auc": 0.9,
     "test_balanced_auc": 0.8,
@@ -22,7 +23,16 @@ def results(tmp_path):
         run = tmp_path / "runs" / "t" / method / "seed=3"
         write_json(
             run / "run.json",
-            {"task": "t", "method": method, "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": auc, **SHIFT},
+            {
+                "task": "t",
+                "method": method,
+                "seed": 3,
+                "best_epoch": 2,
+                "valid_auc": 0.7,
+                "test_auc": auc,
+                "images": IMAGES,
+                **SHIFT,
+            },
         )
         pd.DataFrame({"epoch": [1, 2], "valid_auc": [0.6, 0.7]}).to_csv(run / "history.csv", index=False)
         saliency = tmp_path / "saliency" / "t" / method / "seed=3"
@@ -50,7 +60,7 @@ def test_one_row_per_run_with_the_means_over_its_images(results):
     assert table.iloc[0].to_dict() == pytest.approx(
         {
             "task": "t", "method": "actdiff", "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": 0.75, **SHIFT,
-            "within_1_auc": float("nan"),
+            "within_1_auc": float("nan"), "test_images": 30, "test_in_distribution_images": 20, "test_balanced_images": 24,
             "iou_gradient": 0.3, "iop_gradient": 0.4, "iot_gradient": 0.4, "chance_iou": 0.1, "chance_iop": 0.3, "localised": 2,
         },
         nan_ok=True,

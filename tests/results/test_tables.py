@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from red_herring import study
-from red_herring.results.runs import SHIFT_SCORES
+from red_herring.results.runs import SHIFT_SCORES, TESTED
 from red_herring.results.tables import published, summarise, to_latex, to_markdown
 
 PRINTED, RELEASED = pd.read_csv(study.PUBLISHED_TABLES), pd.read_csv(study.PUBLISHED_RUNS)
@@ -21,7 +21,7 @@ def runs():
         ("rrr", [0.1, 0.3], [0.31, 0.31]),
     ]:
         for seed, (auc, iou) in enumerate(zip(aucs, ious, strict=True)):
-            shift = (auc + 0.05, auc / 2, auc, 0.5 if method == "rrr" else auc, 0.1)
+            shift = (auc + 0.05, auc / 2, auc, 0.5 if method == "rrr" else auc, 0.1, 100, 20, 40 + 2 * seed)
             rows.append((method, seed, auc, iou, iou + 0.1, iou + 0.1, 0.33, 0.5, *shift))
     columns = [
         "method",
@@ -33,6 +33,7 @@ def runs():
         "chance_iou",
         "chance_iop",
         *SHIFT_SCORES,
+        *(f"{name}_images" for name in TESTED),
     ]
     return pd.DataFrame(rows, columns=columns)
 
@@ -71,7 +72,10 @@ def test_markdown_and_latex_say_the_same():
         "| Domain invariance | ActDiff | 0.80 ± 0.14 | 0.85 ± 0.14 | 0.40 ± 0.07 | 0.80 ± 0.14 | 0.80 ± 0.14 | 0.10 |"
         in markdown
     )
-    assert "| within site A | within site B | floor |" in markdown
+    assert (
+        "| AUC, shifted (n = 100) | in distribution (n = 20) | balanced (n = 41) | within site A | within site B |"
+        in markdown
+    )
     assert r"Domain invariance & ActDiff & $0.80 \pm 0.14$ & $0.85 \pm 0.14$" in latex
     assert latex.count(r"\midrule") == 6
     assert r"my\_task" in latex

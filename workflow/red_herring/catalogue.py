@@ -46,6 +46,7 @@ class SourceCard:
 
     settings: the JSON schema of its own keys in config.yaml; required: those that must be given. terms: licence and
     agreement in a line. metadata_shipped: False when its table comes with the images, so that listing waits for them.
+    one_data_set: whether all sources of this kind are of the same patients.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class SourceCard:
     required: tuple[str, ...]
     terms: str
     metadata_shipped: bool
+    one_data_set: bool
 
 
 def method_names() -> list[str]:
@@ -90,6 +92,7 @@ def source_card(kind: str) -> SourceCard:
         required=tuple(declared["REQUIRED"]),
         terms=declared.get("TERMS", ""),
         metadata_shipped=declared.get("METADATA_SHIPPED", True),
+        one_data_set=declared.get("ONE_DATA_SET", False),
     )
 
 

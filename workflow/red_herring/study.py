@@ -236,9 +236,14 @@ def metadata_are_fetched(config: Config, source: str) -> bool:
     return not shipped and entry.get("csvpath") is None and origin(config, source) is not None
 
 
-def fetch_settings(config: Config, source: str) -> dict[str, Any]:
-    terms = source_card(config["sources"][source]["kind"]).terms
-    return {"source": source, "origin": origin(config, source), "terms": terms, **config["fetch"]}
+def origin_settings(config: Config, source: str) -> dict[str, Any]:
+    """What says which images are fetched."""
+    return {"source": source, "origin": origin(config, source)}
+
+
+def network_settings(config: Config, source: str) -> dict[str, Any]:
+    """What fetching reads besides, which makes no difference to what is fetched."""
+    return {"terms": source_card(config["sources"][source]["kind"]).terms, **config["fetch"]}
 
 
 def index_settings(config: Config, source: str) -> dict[str, Any]:
@@ -247,7 +252,8 @@ def index_settings(config: Config, source: str) -> dict[str, Any]:
     own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS}
     if "imgpath" in own:
         own["imgpath"] = None  # listing reads no image, so moving the folder does not list, draw and train again
-    return {"source": source, "kind": entry["kind"], "settings": own}
+    listing = {"source": source, "kind": entry["kind"], "settings": own}
+    return listing | {"origin": origin(config, source)} if metadata_are_fetched(config, source) else listing
 
 
 def prepare_settings(config: Config, source: str) -> dict[str, Any]:
@@ -268,10 +274,21 @@ def names_of(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
+def people_of(config: Config, source: str) -> str:
+    """Whose patients a source has: those of one data set are the same people, however often it is named."""
+    entry = config["sources"][source]
+    if source_card(entry["kind"]).one_data_set:
+        return entry["kind"]
+    return entry.get("dataset") or entry.get("csvpath") or source
+
+
 def split_settings(config: Config, task: str) -> dict[str, Any]:
     """What drawing reads; finding and control are lists of names."""
     entry = config["tasks"][task]
-    groups = [{key: group.get(key) for key in ("source", "group")} for group in entry["nuisance"]["groups"]]
+    groups = [
+        {"source": group["source"], "group": group.get("group"), "people": people_of(config, group["source"])}
+        for group in entry["nuisance"]["groups"]
+    ]
     return {
         "task": task,
         "finding": names_of(entry["finding"]),

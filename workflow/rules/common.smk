@@ -67,8 +67,13 @@ def prepared(name):
 
 
 def fetched(wildcards):
-    """An input function: where the images were fetched to, if they are. Fetching again alters nothing."""
-    return ancient("<results>/data/{source}/fetched.json") if study.origin(config, wildcards.source) else []
+    """An input function: where the images were fetched to, if they are."""
+    return "<results>/data/{source}/fetched.json" if study.origin(config, wildcards.source) else []
+
+
+def table(wildcards):
+    """An input function: the source's own table, if it has one."""
+    return config["sources"][wildcards.source].get("csvpath") or []
 
 
 def option(name):

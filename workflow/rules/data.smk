@@ -22,12 +22,16 @@ rule fetch_source:
     conda:
         "../../envs/red_herring.yaml"
     params:
-        settings=settings(study.fetch_settings, "source"),
-        code=code("fetch_source"),
+        # No code: the hash or the checksum says what is fetched, and by what code makes no difference.
+        settings=settings(study.origin_settings, "source"),
+    resources:
+        # Nor does it matter how: other than a parameter, a resource may change without all being done again.
+        network=lambda wildcards: json.dumps(study.network_settings(config, wildcards.source)),
     shell:
         r"""
         python -m red_herring.stages.fetch_source \
             --settings {params.settings:q} \
+            --network {resources.network:q} \
             --fetched {output.fetched:q} \
             --log {log:q}
         """
@@ -35,7 +39,7 @@ rule fetch_source:
 
 rule index_source:
     input:
-        csv=lambda wildcards: config["sources"][wildcards.source].get("csvpath") or [],
+        csv=table,
         fetched=lambda wildcards: fetched(wildcards) if study.metadata_are_fetched(config, wildcards.source) else [],
     output:
         index="<results>/data/{source}/index.csv",
@@ -62,6 +66,7 @@ rule index_source:
 rule prepare_images:
     input:
         index="<results>/data/{source}/index.csv",
+        csv=table,
         fetched=fetched,
     output:
         images="<results>/data/{source}/images.npy",
@@ -75,7 +80,7 @@ rule prepare_images:
         "<results>/benchmarks/prepare_images/{source}.tsv"
     conda:
         "../../envs/red_herring.yaml"
-    threads: 4
+    threads: workflow.cores or 8
     params:
         settings=settings(study.prepare_settings, "source"),
         code=code("prepare_images", "red_herring.data.sources.{kind}"),
@@ -99,7 +104,7 @@ rule prepare_images:
 rule draw_splits:
     input:
         index=prepared("index.csv"),
-        quarantine=prepared("quarantine.csv"),
+        decoded=prepared("decoded.csv"),
     output:
         split="<results>/splits/{task}/seed={seed}.csv",
         counts="<results>/splits/{task}/seed={seed}_counts.csv",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from red_herring.files import StudyError
+from red_herring.files import StudyError, read_json
 
 
 def check_folder(imgpath: str | None, images: Collection[str], max_missing: int = 0) -> None:
@@ -33,6 +33,14 @@ def check_folder(imgpath: str | None, images: Collection[str], max_missing: int 
             f"{', '.join(missing[:3])} and holds {', '.join(others[:3]) or 'nothing else'}; "
             f"mend `imgpath`, or `max_unreadable` to go without them, in config.yaml"
         )
+
+
+def fetched_folder(fetched: Path) -> Path:
+    """The folder that fetch_source has made; StudyError if it is gone."""
+    folder = Path(read_json(fetched)["folder"])
+    if not folder.is_dir():
+        raise StudyError(f"{folder}: what was fetched is no longer there; delete {fetched} and run again to fetch it")
+    return folder
 
 
 def locate_images(folder: Path, names: Collection[str]) -> Path:

@@ -15,6 +15,9 @@ from red_herring.files import StudyError
 ASPECT_TOLERANCE = 0.01
 """How much the aspect of a mask may differ from that of its image: what rounding to whole pixels explains."""
 
+HALF = 127
+"""The highest grey level that is outside in a mask of 0 to 255."""
+
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
@@ -35,7 +38,9 @@ def read_grey(path: str | Path) -> np.ndarray:
         return _read_dicom(path) if str(path).lower().endswith(".dcm") else _read_picture(path)
     except FileNotFoundError as error:
         raise UnreadableImage("there is no such file") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnreadableImage:
+        raise
+    except Exception as error:  # broken files bring up errors of every kind in the libraries
         raise UnreadableImage(f"cannot be decoded: {error}") from error
 
 
@@ -53,31 +58,34 @@ def _read_picture(file: str | Path | BinaryIO) -> np.ndarray:
 def _read_dicom(path: str | Path) -> np.ndarray:
     import pydicom  # only where there is DICOM
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            content = pydicom.dcmread(path)
-            pixels, photometric, bits = content.pixel_array, content.PhotometricInterpretation, content.BitsStored
-    except (pydicom.errors.InvalidDicomError, AttributeError, NotImplementedError, RuntimeError, KeyError) as error:
-        raise UnreadableImage(f"cannot be decoded as DICOM: {error}") from error
-    if photometric not in ("MONOCHROME1", "MONOCHROME2") or pixels.ndim != 2:
-        raise UnreadableImage(f"is a DICOM image of shape {pixels.shape}, {photometric}; expected one grey image")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        content = pydicom.dcmread(path)
+        pixels, photometric, bits = content.pixel_array, content.PhotometricInterpretation, content.BitsStored
+    if photometric not in ("MONOCHROME1", "MONOCHROME2") or pixels.ndim != 2 or content.PixelRepresentation != 0:
+        raise UnreadableImage(
+            f"is DICOM of shape {pixels.shape}, {photometric}, {pixels.dtype}; expected one grey image, unsigned"
+        )
     grey = pixels.astype(np.float32) * (255 / (2**bits - 1))
     return 255 - grey if photometric == "MONOCHROME1" else grey
 
 
 def read_mask(file: str | Path | BinaryIO, shape: tuple[int, int]) -> np.ndarray:
-    """A mask file as bool [height, width] of `shape`, that of its image: what is brighter than half is inside.
+    """A mask file as bool [height, width] of `shape`, that of its image: what is brighter than half is inside, or what
+    is 1 in a mask of 0 and 1.
 
     A mask of another size is scaled, by the nearest pixel, if its aspect is the image's.
     Raises UnreadableImage when it cannot be read or its aspect differs.
     """
     try:
-        inside = _read_picture(file) > 127
+        levels = _read_picture(file)
     except FileNotFoundError as error:
         raise UnreadableImage("there is no such mask file") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:
         raise UnreadableImage(f"its mask cannot be decoded: {error}") from error
+    if 1 < levels.max() <= HALF:
+        raise UnreadableImage(f"its mask has levels up to {levels.max():g}, expected 0 and 255, or 0 and 1")
+    inside = levels > (0 if levels.max() <= 1 else HALF)
     (height, width), (wanted_height, wanted_width) = inside.shape, shape
     if abs(height * wanted_width / (width * wanted_height) - 1) > ASPECT_TOLERANCE:
         raise UnreadableImage(

@@ -49,7 +49,7 @@ def guide(masks: np.ndarray, labels: np.ndarray, guidance: dict[str, Any], seed:
         `matched`, the mask of a positive drawn at random; `skip`, no guidance;
       blur_sigma, pixels: dilates the masks, see `dilate`;
       control, what replaces the masks then: `none`; `random`, blobs of the same area; `other`, the mask of another
-        image; `inverted`;
+        image; `inverted`; all of these leave a mask with nothing inside as it is;
       budget in [0, 1], the share of the masks that is kept; a larger one keeps those of a smaller.
     Every choice is drawn with `seed` by itself, so that changing one leaves the others. Raises StudyError when there is
     no mask to match, or no other one.
@@ -62,12 +62,13 @@ def guide(masks: np.ndarray, labels: np.ndarray, guidance: dict[str, Any], seed:
         guided = guided | negatives
     masks = dilate(masks, guidance["blur_sigma"])
     if guidance["control"] == "inverted":
-        masks = ~masks
+        masks = ~masks & masks.any(axis=(1, 2), keepdims=True)
     elif guidance["control"] == "random":
         masks = _random_masks(masks, _random(seed, "random"))
     elif guidance["control"] == "other":
         masks = _others(masks, _random(seed, "other"))
-    order = _random(seed, "budget").permutation(np.flatnonzero(guided))
+    order = _random(seed, "budget").permutation(len(masks))  # of all, so that it does not depend on who is guided
+    order = order[guided[order]]
     kept = np.zeros(len(masks), bool)
     kept[order[: int(np.floor(guidance["budget"] * len(order) + 0.5))]] = True
     if kept.all():

@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """table: one row per image, image, height, width (before cropping; 0 where unreadable) and reason, empty where it
-    was read. histogram: int64 [256], the pixels of each level over all stored images.
+    """table: one row per image: image, height and width before cropping (0 where unreadable), digest of the stored
+    picture in hexadecimal (empty where the same picture may come twice), reason (empty where it can be used).
+    histogram: int64 [256], the pixels of each level over all stored images.
     """
 
     table: pd.DataFrame
@@ -105,7 +106,9 @@ def prepare(
                 set_aside(row, f"the same picture as {images[first]}, of another patient")
                 histogram -= _erase(row, images_file, masks_file)
         heights, widths = zip(*shapes, strict=True)
-        table = pd.DataFrame({"image": images, "height": heights, "width": widths, "reason": reasons})
+        shown = [digest.hex() if digest and source.one_picture_one_patient else "" for digest in digests]
+        columns = {"image": images, "height": heights, "width": widths, "digest": shown, "reason": reasons}
+        table = pd.DataFrame(columns)
         prepared = Prepared(table, histogram)
         _check_share(prepared.quarantine, count, max_unreadable)
     return prepared
@@ -137,10 +140,13 @@ def _start(job: _Job) -> None:
 
 def _decode(row: int) -> _Decoded | tuple[int, str]:
     """Store the image of a row, and its mask; why, where it cannot be."""
+    image = _job.images[row]
     try:
-        pixels, mask = _job.source.read(_job.images[row])
+        pixels, mask = _job.source.read(image)
     except UnreadableImage as error:
         return row, str(error)
+    except Exception as error:
+        raise StudyError(f"{image}: reading it failed: {type(error).__name__}: {error}") from error
     levels = np.rint(to_square(pixels, _job.size)).clip(0, 255).astype(np.uint8)
     _stored[row] = levels
     if _masks is not None and mask is not None:

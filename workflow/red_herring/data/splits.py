@@ -2,11 +2,13 @@
 
 A task has two nuisance groups. In training a share `ratio` of the positives comes from group 1 and of the negatives
 from group 0; in the test it is 1 - ratio (Viviano et al. 2021, section 4; torchxrayvision's CovariateDataset).
-Classes are balanced in every split, and the number of images does not depend on `ratio`.
+Classes are balanced in every split, and the number of images does not depend on `ratio`, unless patients who must stay
+together cannot be packed into them.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,6 @@ EXTRA_TESTS = {"test_in_distribution": lambda ratio: ratio, "test_balanced": lam
 """Test sets beside the shifted one -> the share of positives from group 1, given the ratio in training."""
 
 ALL_SPLITS = (*SPLITS, *EXTRA_TESTS)
-ROLES = {"train": "train", "valid": "valid"} | dict.fromkeys((SHIFTED_TEST, *EXTRA_TESTS), "test")
 
 SELECTIONS: dict[str, Callable[[float], float]] = {
     "shifted": lambda ratio: 1 - ratio,
@@ -37,10 +38,15 @@ IMAGES_PER_CELL = {"shifted": 1.0, "in_distribution": 1.5, "balanced": 1.25}
 """How many images the fullest cell gives, at the worst ratio, when training takes one per class and validation and test
 half of that each."""
 
+log = logging.getLogger(__name__)
+
 COLUMNS = ["source", "image", "row", "patient", "label", "nuisance", "split"]
 
 SMALLEST = 4
 """Images that validation and test have at least."""
+
+SMALLEST_EXTRA = 10
+"""Images of a class below which a test set beside the shifted one is not drawn: its AUC would say nothing."""
 
 
 @dataclass(frozen=True)
@@ -73,39 +79,62 @@ def draw_task(
 def pool(settings: dict[str, Any], folders: dict[str, Path], all_readable: bool = False) -> pd.DataFrame:
     """The images that a task may draw from: those of its two groups with the finding (label 1) or the control (0).
 
-    settings: task; finding and control, lists of names of which an image has one or more; groups, each with source and
-    group, which may be None. folders: source -> the folder with its index.csv and, unless the images are taken to be
-    `all_readable`, quarantine.csv. Returns source, image, row, patient, label, nuisance.
-    Raises StudyError for a finding, control or group that does not occur.
+    settings: task; finding and control, lists of names of which an image has one or more; groups, each with source,
+    group, which may be None, and people, which names whose patients they are. folders: source -> the folder with its
+    index.csv and, unless the images are taken to be `all_readable`, decoded.csv.
+    Returns source, image, row, patient, label, nuisance. Raises StudyError for a finding, control or group that does
+    not occur, and for a picture that is in both sources.
     """
+    task, groups = settings["task"], settings["groups"]
+    indexes = {group["source"]: _index(folders[group["source"]], all_readable) for group in groups}
+    _refuse_shared_pictures(task, indexes)
+    named = {source: set(index["findings"].str.split("|").explode()) for source, index in indexes.items()}
+    for name in (*settings["finding"], *settings["control"]):
+        _require(name, set().union(*named.values()), f"{task}: sources {', '.join(indexes)} have no finding")
     parts = []
-    for nuisance, group in enumerate(settings["groups"]):
-        folder = folders[group["source"]]
-        index = pd.read_csv(folder / "index.csv", dtype=str, keep_default_na=False)
-        index["row"] = index.index
-        if not all_readable:
-            unreadable = pd.read_csv(folder / "quarantine.csv", dtype=str, keep_default_na=False)["image"]
-            index = index[~index["image"].isin(unreadable)]
+    for nuisance, group in enumerate(groups):
+        index, where = indexes[group["source"]], f"{task}: source {group['source']}"
         if group["group"] is not None:
-            _require([group["group"]], index["group"], f"{settings['task']}: source {group['source']} has no group")
+            _require(group["group"], set(index["group"]), f"{where} has no group")
             index = index[index["group"] == group["group"]]
         findings = index["findings"].str.split("|")
-        has = {}
+        has = {key: findings.map(set(settings[key]).intersection).astype(bool) for key in ("finding", "control")}
         for key in ("finding", "control"):
-            _require(settings[key], findings.explode(), f"{settings['task']}: source {group['source']} has no finding")
-            has[key] = findings.map(set(settings[key]).intersection).astype(bool)
+            if not has[key].any():
+                raise StudyError(f"{where}, group {group['group']}: has no image with {' or '.join(settings[key])}")
         positive, negative = has["finding"], has["control"] & ~has["finding"]
         part = index.assign(label=positive.astype(int), nuisance=nuisance, source=group["source"])[positive | negative]
-        parts.append(part.assign(patient=group["source"] + "/" + part["patient"]))
+        parts.append(part.assign(patient=group["people"] + "/" + part["patient"]))
     return pd.concat(parts, ignore_index=True)[[column for column in COLUMNS if column != "split"]]
 
 
-def _require(wanted: list[str], present: pd.Series, sentence: str) -> None:
-    names = sorted(set(present.dropna()) - {""})
-    if not set(wanted) & set(names):
-        raise StudyError(
-            f"{sentence} {' or '.join(map(repr, wanted))}, only {', '.join(names)}; mend the task in config.yaml"
-        )
+def _index(folder: Path, all_readable: bool) -> pd.DataFrame:
+    """index.csv with the row of each image and, of those that can be used, the digest of its picture."""
+    index = pd.read_csv(folder / "index.csv", dtype=str, keep_default_na=False)
+    index["row"] = index.index
+    if all_readable:
+        return index.assign(digest="")
+    decoded = pd.read_csv(folder / "decoded.csv", dtype=str, keep_default_na=False)
+    return index.assign(digest=decoded["digest"])[decoded["reason"] == ""]
+
+
+def _refuse_shared_pictures(task: str, indexes: dict[str, pd.DataFrame]) -> None:
+    known: dict[str, str] = {}
+    for source, index in indexes.items():
+        own = index[index["digest"] != ""]
+        for digest, image in zip(own["digest"], own["image"], strict=True):
+            if known.get(digest, source) != source:
+                raise StudyError(
+                    f"{task}: image {image} of source {source} is also in source {known[digest]}, so that one picture "
+                    "could train and test; leave it out of one of them"
+                )
+        known |= dict.fromkeys(own["digest"], source)
+
+
+def _require(name: str, present: set[str], sentence: str) -> None:
+    if name not in present:
+        there = ", ".join(sorted(present - {""}))
+        raise StudyError(f"{sentence} {name!r}, only {there}; mend the task in config.yaml")
 
 
 def read_split(path: Path) -> pd.DataFrame:
@@ -185,6 +214,11 @@ def draw(
         assigned = largest_whole(smaller, lambda counts: assign(candidates, counts, seed, disjoint))
         if assigned is None:
             raise StudyError(f"{task}: too few patients to fill three splits at ratio {ratio}; {_TOO_SMALL}")
+        log.warning(
+            "%s, seed %d: %d instead of %d images train, as patients could not be packed; give `sizes` to have the "
+            "same at every ratio and seed",
+            task, seed, *(2 * sum(of["train", 1, group] for group in (0, 1)) for of in (assigned.counts, counts)),
+        )  # fmt: skip
     drawn = [
         assigned.images[cell].iloc[assigned.random.permutation(assigned.found[cell])[:number]]
         for cell, number in assigned.counts.items()
@@ -232,11 +266,11 @@ def _extra_tests(
 
 def _extra_test(reserve: pd.DataFrame, share: float, per_class: int) -> pd.DataFrame:
     """The first images of each cell of `reserve`, at most `per_class` of a class, a `share` of each class aligned; none
-    when there are fewer than two of a class.
+    when there are fewer than SMALLEST_EXTRA.
     """
     cells = dict(list(reserve.groupby(["label", "nuisance"])))
     available = {(label, group): len(cells.get((label, group), ())) for label in (0, 1) for group in (0, 1)}
-    for size in range(per_class, 1, -1):
+    for size in range(per_class, SMALLEST_EXTRA - 1, -1):
         aligned = _round(share * size)
         wanted = {cell: aligned if cell[0] == cell[1] else size - aligned for cell in available}
         if all(wanted[cell] <= available[cell] for cell in available):
@@ -247,12 +281,14 @@ def _extra_test(reserve: pd.DataFrame, share: float, per_class: int) -> pd.DataF
 def count_cells(split: pd.DataFrame) -> pd.DataFrame:
     """One row per split, label and nuisance group of a drawn split, empty cells too: images, patients.
 
-    straddling_patients, the same in every row, counts those who are in more than one of training, validation and tests.
+    straddling_patients, the same in every row, counts those who are in more than one of training, validation and the
+    shifted test.
     """
     cells = pd.MultiIndex.from_product([ALL_SPLITS, (0, 1), (0, 1)], names=["split", "label", "nuisance"])
     grouped = split.astype({"split": str}).groupby(["split", "label", "nuisance"])
     counts = grouped.agg(images=("image", "size"), patients=("patient", "nunique"))
-    roles = split["split"].astype(str).map(ROLES).groupby(split["patient"]).nunique()
+    drawn = split[split["split"].isin(SPLITS)]
+    roles = drawn["split"].astype(str).groupby(drawn["patient"]).nunique()
     return counts.reindex(cells, fill_value=0).reset_index().assign(straddling_patients=int((roles > 1).sum()))
 
 

@@ -88,10 +88,12 @@ class Method(base.Method):
         return loss.detach()
 
     def _tell_apart(self, ones: Tensor, zeros: Tensor, guided: Tensor) -> Tensor:
-        """-E log D(ones) - E log(1 - D(zeros)) over the guided of two batches of features, D in one pass for both."""
+        """-E log D(ones) - E log(1 - D(zeros)) of two batches of features, D in one pass for both. The means are over
+        the batch, to which only the guided contribute, as in the penalties of the other methods.
+        """
         logits = self.discriminator(torch.cat([ones, zeros]))
         both = F.logsigmoid(logits[: len(ones)]) + F.logsigmoid(-logits[len(ones) :])
-        return -(both * guided).sum() / guided.sum().clamp(min=1)
+        return -(both * guided).mean()
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {

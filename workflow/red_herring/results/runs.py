@@ -13,6 +13,7 @@ Run = tuple[str, str, int]
 """Task, method, seed."""
 
 KEYS = ["task", "method", "seed"]
+TESTED = ["test", "test_in_distribution", "test_balanced"]
 SHIFT_SCORES = ["test_in_distribution_auc", "test_balanced_auc", "within_0_auc", "within_1_auc", "floor_auc"]
 """What run.json holds beside test_auc: the other test sets, each nuisance group, and the nuisance alone."""
 
@@ -33,13 +34,15 @@ def runs_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) 
     """One row per run, in the given order, from run.json and the saliency scores below `results`.
 
     Columns: task, method, seed, best_epoch, valid_auc, test_auc, those of SHIFT_SCORES, empty where a class is missing;
-    for each attribution the means over the images iou_*, iop_* and iot_*; chance_iou, chance_iop, the means of what a
-    random map would score; localised, the number of images behind them.
+    the number of images of each test set as {set}_images; for each attribution the means over the images iou_*, iop_*
+    and iot_*; chance_iou, chance_iop, the means of what a random map would score; localised, the number of images
+    behind them.
     """
     rows = []
     for run in runs:
         record = read_json(run_folder(results / "runs", run) / "run.json")
         row = {key: record[key] for key in (*KEYS, "best_epoch", "valid_auc", "test_auc", *SHIFT_SCORES)}
+        row |= {f"{name}_images": record["images"][name] for name in TESTED}
         for attribution in attributions:
             scores = pd.read_csv(run_folder(results / "saliency", run) / f"{attribution}.csv")
             row |= {f"{measure}_{attribution}": scores[measure].mean() for measure in ("iou", "iop", "iot")}

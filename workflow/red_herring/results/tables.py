@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.catalogue import method_card
+from red_herring.results.runs import TESTED
 
 TABLE_GROUP = {"Input masking": "Baseline"}
 """The paper's tables count Masked among the baselines, its Figure 8 does not."""
@@ -47,8 +48,8 @@ def summarise(runs: pd.DataFrame, methods: Sequence[str], reference: pd.DataFram
     """One row per method of one task, in the order of `methods` within the paper's groups.
 
     Columns: group, method, n (seeds), those of SCORES as mean and sd (sample standard deviation, missing for one seed),
-    the means chance_iou, chance_iop and floor_auc, published_*, and auc_bold, iou_bold: beats Classification and is
-    better than chance.
+    the means chance_iou, chance_iop, floor_auc and the images of each test set, published_*, and auc_bold, iou_bold:
+    beats Classification and is better than chance.
     """
     cards = {method: method_card(method) for method in methods}
     rows = []
@@ -62,6 +63,7 @@ def summarise(runs: pd.DataFrame, methods: Sequence[str], reference: pd.DataFram
         for name, column in SCORES.items():
             row |= {f"{name}_mean": own[column].mean(), f"{name}_sd": own[column].std()}
         row |= {name: own[name].mean() for name in ("chance_iou", "chance_iop", "floor_auc")}
+        row |= {f"{name}_images": own[f"{name}_images"].mean() for name in TESTED}
         for name in ("auc_mean", "auc_sd", "iou_mean", "iou_sd"):
             row[f"published_{name}"] = reference[name].get(method, np.nan) if len(reference) else np.nan
         rows.append(row)
@@ -95,16 +97,11 @@ def _paper_cells(row: pd.Series, write: Format) -> list[str]:
     ]
 
 
-def _shift_headings(groups: Sequence[str]) -> list[str]:
-    return [
-        "",
-        "Method",
-        "AUC, shifted",
-        "in distribution",
-        "balanced",
-        *(f"within {name}" for name in groups),
-        "floor",
-    ]
+def _shift_headings(groups: Sequence[str], table: pd.DataFrame) -> list[str]:
+    """With the images of each test set, averaged over seeds, as these may be few."""
+    sets = {"test": "AUC, shifted", "test_in_distribution": "in distribution", "test_balanced": "balanced"}
+    counted = [f"{title} (n = {table[f'{name}_images'].mean():.0f})" for name, title in sets.items()]
+    return ["", "Method", *counted, *(f"within {name}" for name in groups), "floor"]
 
 
 def _shift_cells(row: pd.Series, write: Format) -> list[str]:
@@ -151,12 +148,13 @@ def to_markdown(task: str, table: pd.DataFrame, groups: Sequence[str]) -> str:
     """groups: the names of the two nuisance groups."""
     write = _writer("**{}**", "±")
     paper = _markdown(PAPER, _rows(table, _paper_cells, write))
-    shift = _markdown(_shift_headings(groups), _rows(table, _shift_cells, write))
+    shift = _markdown(_shift_headings(groups, table), _rows(table, _shift_cells, write))
     return f"**{task}**\n\n{paper}\n\n{_notes(int(table['n'].max()))}\n\n{shift}\n\n{SHIFT_NOTES}\n"
 
 
 def _markdown(headings: list[str], rows: list[list[str]]) -> str:
     ruler = ["---"] * 2 + ["--:"] * (len(headings) - 2)
+    headings = [heading.replace("|", r"\|") for heading in headings]
     return "\n".join("| " + " | ".join(row) + " |" for row in [headings, ruler, *rows])
 
 
@@ -164,7 +162,7 @@ def to_latex(task: str, table: pd.DataFrame, groups: Sequence[str]) -> str:
     """Two booktabs tables; they need \\usepackage{booktabs}."""
     write = _writer(r"$\mathbf{{{}}}$", r"\pm", "${}$")
     paper = _latex(PAPER, _rows(table, _paper_cells, write), f"{task}. {_notes(int(table['n'].max()))}")
-    shift = _latex(_shift_headings(groups), _rows(table, _shift_cells, write), f"{task}. {SHIFT_NOTES}")
+    shift = _latex(_shift_headings(groups, table), _rows(table, _shift_cells, write), f"{task}. {SHIFT_NOTES}")
     return f"{paper}\n{shift}"
 
 
@@ -194,4 +192,6 @@ def _latex(headings: list[str], rows: list[list[str]], caption: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("_", r"\_").replace("&", r"\&").replace("%", r"\%").replace("±", r"$\pm$")
+    for character in "_&%#$":
+        text = text.replace(character, rf"\{character}")
+    return text.replace("±", r"$\pm$")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from pathlib import Path
 
@@ -14,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 def main(given: argparse.Namespace) -> None:
-    settings = given.settings
+    settings, network = given.settings, given.network
     # A warning, so that it is on a terminal too.
-    log.warning("%s: %s", settings["source"], settings["terms"])
-    fetched = fetch(settings["origin"], Path(settings["downloads"]), settings["trackers"], settings["stall_timeout"])
+    log.warning("%s: %s", settings["source"], network["terms"])
+    fetched = fetch(settings["origin"], Path(network["downloads"]), network["trackers"], network["stall_timeout"])
     about = {
         "origin": settings["origin"],
         "folder": str(fetched.folder),
@@ -29,5 +30,8 @@ def main(given: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.parser(__doc__)
+    arguments.add_argument(
+        "--network", type=json.loads, required=True, help="JSON: trackers, stall_timeout, downloads, terms"
+    )
     arguments.add_argument("--fetched", type=Path, required=True, help="output: JSON, where the images are")
     command.run(main, arguments)

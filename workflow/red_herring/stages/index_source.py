@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from red_herring.data.folders import locate_images
+from red_herring.data.folders import fetched_folder, locate_images
 from red_herring.data.sources import open_source
 from red_herring.data.sources.base import check_index
-from red_herring.files import read_json, write_text
+from red_herring.files import write_text
 from red_herring.stages import command
 
 METADATA = "metadata.csv"
@@ -17,7 +17,7 @@ METADATA = "metadata.csv"
 def main(given: argparse.Namespace) -> None:
     settings = given.settings["settings"]
     if given.fetched:
-        folder = locate_images(Path(read_json(given.fetched)["folder"]), [METADATA])
+        folder = locate_images(fetched_folder(given.fetched), [METADATA])
         settings = settings | {"csvpath": str(folder / METADATA)}
     index = open_source(given.settings["kind"], settings).index()
     check_index(index, given.settings["source"])

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from red_herring.data.folders import locate_images
+from red_herring.data.folders import fetched_folder, locate_images
 from red_herring.data.prepare import prepare
 from red_herring.data.sources import open_source
 from red_herring.data.sources.base import Source
-from red_herring.files import StudyError, read_json, sha256, write_json, write_text
+from red_herring.files import StudyError, sha256, write_json, write_text
 from red_herring.stages import command
 
 
@@ -45,8 +45,7 @@ def open_images(settings: dict, fetched: Path | None, images: pd.Series) -> Sour
     """The source with the folder that the user has given, or that was fetched."""
     own = settings["settings"]
     if fetched:
-        folder = locate_images(Path(read_json(fetched)["folder"]), images)
-        own = own | {"imgpath": str(folder)}
+        own = own | {"imgpath": str(locate_images(fetched_folder(fetched), images))}
     return open_source(settings["kind"], own)
 
 

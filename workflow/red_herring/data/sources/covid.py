@@ -33,6 +33,7 @@ SETTINGS = {
     "group_column": {"type": "string", "description": "column that tells the groups apart; without it the view"},
 }
 REQUIRED = ["imgpath", "views"]
+ONE_DATA_SET = True
 METADATA_SHIPPED = False
 TERMS = (
     "COVID-19 image data collection: a licence per image, most CC BY-NC-SA; tables CC BY-NC-SA; cite arXiv:2006.11988"

@@ -19,6 +19,7 @@ SETTINGS = {
     "group_column": {"type": "string", "description": "column that tells the groups apart; without it the view"},
 }
 REQUIRED = ["imgpath", "views"]
+ONE_DATA_SET = True
 TERMS = (
     "PadChest: only under the data use agreement of BIMCV, which forbids handing the images on; cite Bustos et al. 2020"
 )

@@ -21,6 +21,7 @@ SETTINGS = {
     "extension": {"enum": [".jpg", ".dcm"], "description": ".dcm as Kaggle has them; without it .jpg"},
 }
 REQUIRED = ["imgpath", "views"]
+ONE_DATA_SET = True
 TERMS = "RSNA Pneumonia Detection Challenge: academic and commercial use with attribution; cite Shih et al. 2019"
 
 
