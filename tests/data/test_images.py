@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from red_herring.data.images import UnreadableImage, read_grey, to_square
+from red_herring.data.images import UnreadableImage, read_grey, read_mask, to_square
 
 GREY = np.array([[0, 50, 100], [150, 200, 255]], np.uint8)
 
@@ -102,3 +102,34 @@ def test_real_originals_of_odd_kinds(real_images):
         assert grey.ndim == 2
         assert 0 <= grey.min() < grey.max() <= 255, file
         assert to_square(grey, 64).shape == (64, 64)
+
+
+@pytest.mark.parametrize("levels", [(0, 255), (0, 1)])
+def test_a_mask_is_bright_inside_or_one(tmp_path, levels):
+    inside = np.array([[0, 1, 1], [0, 0, 1]], bool)
+    path = saved(tmp_path, Image.fromarray(np.where(inside, levels[1], levels[0]).astype(np.uint8)))
+    np.testing.assert_array_equal(read_mask(path, (2, 3)), inside)
+    np.testing.assert_array_equal(read_mask(path, (4, 6)), np.kron(inside, np.ones((2, 2), bool)))
+
+
+def test_a_mask_of_neither_range_is_refused_and_an_empty_one_is_empty(tmp_path):
+    with pytest.raises(UnreadableImage, match="levels up to 90, expected 0 and 255, or 0 and 1"):
+        read_mask(saved(tmp_path, Image.new("L", (3, 2), 90)), (2, 3))
+    assert not read_mask(saved(tmp_path, Image.new("L", (3, 2), 0)), (2, 3)).any()
+
+
+def test_no_broken_dicom_file_ends_more_than_its_own_reading(real_images, tmp_path):
+    """Headers with bytes changed at random bring up errors of many kinds in pydicom."""
+    whole = next((real_images / "raw_samples" / "rsna_dicom").glob("*.dcm")).read_bytes()
+    random, path = np.random.default_rng(0), tmp_path / "broken.dcm"
+    unreadable = 0
+    for _ in range(60):
+        content = bytearray(whole)
+        for place in random.integers(128, 1500, 20):
+            content[place] = random.integers(256)
+        path.write_bytes(content)
+        try:
+            assert read_grey(path).ndim == 2
+        except UnreadableImage:
+            unreadable += 1
+    assert unreadable > 10

@@ -56,15 +56,22 @@ def test_a_torrent_from_fetch_to_split_and_never_again(checkout, real_images, tm
     assert (results / "downloads" / info_hash(torrent) / "complete.json").is_file()
     assert "Pneumonia" in (results / "data/small/data_sheet.md").read_text()
 
-    # The peers are gone. Nothing is to do; fetching by other code finds all there, and nothing is prepared again.
+    # The peers are gone. Nothing is to do, nor after a change of how to fetch.
     assert checkout.planned("data", *SMALL) == []
     checkout.edit("workflow/red_herring/data/torrent.py", "REPORT_EVERY = 30.0", "REPORT_EVERY = 20.0")
-    assert checkout.planned("data", *SMALL) == [("fetch_source", "source=small")]
-    checkout.snakemake("-c2", "data", *SMALL)
+    checkout.edit("small.yaml", "stall_timeout: 60", "stall_timeout: 50")
     assert checkout.planned("data", *SMALL) == []
+    # What is missing is made all the same.
+    (results / "data/small/images.npy").unlink()
+    assert checkout.counted("results/data/small/images.npy", *SMALL) == {"prepare_images": 1}
     # A study of its own root shares what was fetched.
     checkout.study("elsewhere", {"pathvars": {"results": "elsewhere"}})
     checkout.snakemake("-c2", "elsewhere/data/small/images.npy", *SMALL, "elsewhere.yaml")
+    # Another torrent is fetched, prepared and drawn from in one go; the table is our own, so it is not listed again.
+    checkout.edit("small.yaml", info_hash(torrent), 40 * "f")
+    again = checkout.counted("data", *SMALL)
+    assert {"fetch_source", "prepare_images", "draw_splits"} <= set(again)
+    assert "index_source" not in again
 
 
 def test_a_table_that_comes_with_the_images(checkout, real_images):
@@ -91,6 +98,14 @@ def test_a_table_that_comes_with_the_images(checkout, real_images):
     assert sorted(index["image"]) == sorted(few["filename"])
     assert set(index["group"]) == {"F", "M"}
     assert (checkout.folder / "results/downloads/checksums.json").is_file()
+    # Another commit has another table.
+    checkout.edit("small.yaml", COMMIT, COMMIT[::-1])
+    assert {"fetch_source", "index_source", "prepare_images", "draw_splits"} <= set(checkout.counted("data", *SMALL))
+
+
+def test_the_collection_that_anyone_may_fetch_has_a_study(checkout):
+    counts = checkout.counted("all", "--configfile", "workflow/studies/covid.yaml")
+    assert (counts["fetch_source"], counts["index_source"], counts["train"]) == (1, 1, 6)
 
 
 @pytest.mark.parametrize(
