@@ -1,5 +1,7 @@
 """What runs again after a change, by what the dry run lists."""
 
+import zipfile
+
 import pandas as pd
 
 ACTDIFF = "method=actdiff"
@@ -93,3 +95,10 @@ def test_a_failing_job_shows_its_one_sentence(after):
     done = after.snakemake("-c1", "data", *TINY, check=False)
     assert done.returncode == 1
     assert "error: synthetic: label 0 in nuisance group 0 has 40 images but ratio 1.0 needs 160" in done.stderr
+
+
+def test_the_report_holds_the_splits_tables_figures_and_data_sheets(after):
+    after.snakemake("all", "--report", "report.zip", *TINY)
+    with zipfile.ZipFile(after.folder / "report.zip") as report:
+        held = {name.rsplit("/", 1)[-1] for name in report.namelist()}
+    assert {"report.html", "splits.csv", "synthetic.csv", "figure_1.png", "masks.png", "data_sheet.png"} <= held

@@ -28,6 +28,7 @@ ATTRIBUTIONS = config["saliency"]["attributions"]
 SOURCES = sorted({source for task in TASKS for source in study.task_sources(config, task)})
 
 
+CORES = workflow.resource_settings.cores or 8  # all that are given; a plan or a report may be made without
 FETCHED = [source for source in SOURCES if study.origin(config, source)]
 
 

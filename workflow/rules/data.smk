@@ -80,7 +80,7 @@ rule prepare_images:
         "<results>/benchmarks/prepare_images/{source}.tsv"
     conda:
         "../../envs/red_herring.yaml"
-    threads: workflow.cores or 8
+    threads: CORES
     params:
         settings=settings(study.prepare_settings, "source"),
         code=code("prepare_images", "red_herring.data.sources.{kind}"),
