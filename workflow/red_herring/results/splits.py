@@ -43,6 +43,6 @@ def _span(values: pd.Series) -> str:
 def _notes(counts: pd.DataFrame) -> str:
     return (
         f"{counts['seed'].nunique()} seeds. Ratio: the share of positives from the second group. A patient with images "
-        "of both classes or groups counts in each. Test sets may share images with each other; straddling patients are "
-        "in more than one of training, validation and tests."
+        "of both classes or groups counts in each. Test sets may share images with each other. Straddling patients are "
+        "in more than one of train, valid and test."
     )
