@@ -46,6 +46,24 @@ def stage(tmp_path):
 
 
 @pytest.fixture
+def small_disk():
+    """A function that mounts a file system of a size such as `64k` on a new folder, for the time of the test."""
+    mounted = []
+
+    def mount(folder: Path, size: str) -> Path:
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("mounting a small file system needs root")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
 def tiny_data():
     """A function that makes a Dataset of `n` noisy images whose label shows inside the mask and, as a shortcut, outside."""
     from red_herring.data.dataset import Dataset

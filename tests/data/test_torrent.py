@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -139,31 +138,23 @@ def test_no_space_is_said_before_anything_is_written(tmp_path):
     assert os.listdir(tmp_path / "got") == [f"{digest}.torrent"]
 
 
-def test_a_disk_that_fills_up_gets_a_sentence(tmp_path, payload, announced):
+def test_a_disk_that_fills_up_gets_a_sentence(tmp_path, payload, announced, small_disk):
     """A real file system of 4 MiB, which somebody else fills during the download; it continues when there is space."""
     torrent = make_torrent(payload)
-    got = tmp_path / "got"
-    got.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(got)], capture_output=True, check=False
-    ).returncode:
-        pytest.skip("mounting a small file system needs root")
-    try:
-        seeding = peer(torrent, payload.parent, announced.url, lt.torrent_flags.seed_mode, rate=500_000)
-        with seeding as seeder, ThreadPoolExecutor(1) as pool:
-            until(lambda: announced.seeders)
-            download = pool.submit(fetch_torrent, info_hash(torrent), got, [announced.url], PATIENCE)
-            until(lambda: seeder.status().total_payload_upload)
-            with suppress(OSError), open(got / "of_somebody_else", "wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(2**16))
-            with pytest.raises(StudyError, match=r"No space left on device in .*got after .* put that right"):
-                download.result()
-            (got / "of_somebody_else").unlink()
-            seeder.set_upload_limit(0)
-            assert fetch_torrent(info_hash(torrent), got, [announced.url], PATIENCE)
-    finally:
-        subprocess.run(["umount", str(got)], check=True)
+    got = small_disk(tmp_path / "got", "4m")
+    seeding = peer(torrent, payload.parent, announced.url, lt.torrent_flags.seed_mode, rate=500_000)
+    with seeding as seeder, ThreadPoolExecutor(1) as pool:
+        until(lambda: announced.seeders)
+        download = pool.submit(fetch_torrent, info_hash(torrent), got, [announced.url], PATIENCE)
+        until(lambda: seeder.status().total_payload_upload)
+        with suppress(OSError), open(got / "of_somebody_else", "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(2**16))
+        with pytest.raises(StudyError, match=r"No space left on device in .*got after .* put that right"):
+            download.result()
+        (got / "of_somebody_else").unlink()
+        seeder.set_upload_limit(0)
+        assert fetch_torrent(info_hash(torrent), got, [announced.url], PATIENCE)
 
 
 def test_files_outside_of_the_folder_are_never_written(tmp_path):
