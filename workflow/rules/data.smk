@@ -21,12 +21,12 @@ rule fetch_source:
         source="|".join(FETCHED) or "none",
     conda:
         "../../envs/red_herring.yaml"
-    params:
-        # No code: the hash or the checksum says what is fetched, and by what code makes no difference.
-        settings=settings(study.origin_settings, "source"),
     resources:
         # Nor does it matter how: other than a parameter, a resource may change without all being done again.
         network=lambda wildcards: json.dumps(study.network_settings(config, wildcards.source)),
+    params:
+        # No code: the hash or the checksum says what is fetched, and by what code makes no difference.
+        settings=settings(study.origin_settings, "source"),
     shell:
         r"""
         python -m red_herring.stages.fetch_source \
