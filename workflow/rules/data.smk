@@ -22,10 +22,10 @@ rule fetch_source:
     conda:
         "../../envs/red_herring.yaml"
     resources:
-        # Nor does it matter how: other than a parameter, a resource may change without all being done again.
+        # How the images are fetched makes no difference, and a changed resource, other than a parameter, reruns nothing.
         network=lambda wildcards: json.dumps(study.network_settings(config, wildcards.source)),
     params:
-        # No code: the hash or the checksum says what is fetched, and by what code makes no difference.
+        # Nor does it matter by what code: the hash or the checksum says what is fetched.
         settings=settings(study.origin_settings, "source"),
     shell:
         r"""
