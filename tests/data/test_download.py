@@ -52,11 +52,10 @@ def seeding(folder: Path, url: str, **options):
 
 
 def command(origin: dict, *trackers: str, stall_timeout: float = PATIENCE) -> list[str]:
-    settings = {
-        "source": "nih", "origin": origin, "downloads": "results/downloads", "trackers": trackers,
-        "stall_timeout": stall_timeout, "terms": "free to use",
-    }  # fmt: skip
-    return ["--settings", json.dumps(settings), "--fetched", "fetched.json", "--log", "fetch.log"]
+    settings = {"source": "nih", "origin": origin}
+    network = {"downloads": "results/downloads", "trackers": trackers, "stall_timeout": stall_timeout, "terms": "free"}
+    stated = ["--settings", json.dumps(settings), "--network", json.dumps(network)]
+    return [*stated, "--fetched", "fetched.json", "--log", "fetch.log"]
 
 
 def start(code: list[str], arguments: list[str], folder: Path) -> subprocess.Popen:
@@ -88,7 +87,7 @@ def test_a_torrent_is_fetched_once(stage, tmp_path, images, served, announced):
     home = tmp_path / "results/downloads" / digest
     assert_fetched(tmp_path, images, home)
     assert (home / "files/xrays/table.csv").exists()
-    assert (tmp_path / "fetch.log").read_text().splitlines()[0] == "nih: free to use"
+    assert (tmp_path / "fetch.log").read_text().splitlines()[0] == "nih: free"
     # Seeder and tracker are gone, and the stage does not ask for them.
     (tmp_path / "fetched.json").unlink()
     done = stage("fetch_source", *command({"torrent": digest.upper()}, "http://127.0.0.1:1/announce"))

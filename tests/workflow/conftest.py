@@ -16,7 +16,7 @@ def checkout(tmp_path) -> Checkout:
 TINY = {
     "study": {"tasks": ["synthetic"], "methods": ["classification", "actdiff"], "seeds": [1, 2]},
     "sources": {"crosses": {"images_per_cell": 40}},
-    "tasks": {"synthetic": {"sizes": {"train": 32, "valid": 16, "test": 16}}},
+    "tasks": {"synthetic": {"sizes": {"train": 32, "valid": 16, "test": 24}}},
     "model": {"width": 1},
     "training": {"epochs": 2, "burn_in": 0},
     "tuning": {"seed": 1, "initial_points": 1, "iterations": 1, "epochs": 1, "burn_in": 0},
