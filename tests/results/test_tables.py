@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from red_herring import study
-from red_herring.results.runs import SHIFT_SCORES, TESTED
+from red_herring.data.splits import TESTS
+from red_herring.results.runs import SHIFT_SCORES
 from red_herring.results.tables import published, summarise, to_latex, to_markdown
 
 PRINTED, RELEASED = pd.read_csv(study.PUBLISHED_TABLES), pd.read_csv(study.PUBLISHED_RUNS)
@@ -33,7 +34,7 @@ def runs():
         "chance_iou",
         "chance_iop",
         *SHIFT_SCORES,
-        *(f"{name}_images" for name in TESTED),
+        *(f"{name}_images" for name in TESTS),
     ]
     return pd.DataFrame(rows, columns=columns)
 

@@ -20,25 +20,27 @@ import pandas as pd
 from red_herring.data.assignment import Cell, assign, largest_whole
 from red_herring.files import StudyError
 
-SPLITS = ("train", "valid", "test")
-SHIFTED_TEST = "test"
-EXTRA_TESTS = {"test_in_distribution": lambda ratio: ratio, "test_balanced": lambda ratio: 0.5}
-"""Test sets beside the shifted one -> the share of positives from group 1, given the ratio in training."""
-
-ALL_SPLITS = (*SPLITS, *EXTRA_TESTS)
+log = logging.getLogger(__name__)
 
 SELECTIONS: dict[str, Callable[[float], float]] = {
     "shifted": lambda ratio: 1 - ratio,
     "in_distribution": lambda ratio: ratio,
     "balanced": lambda ratio: 0.5,
 }
-"""The relation in the validation set, by which epochs and hyperparameters are selected: as in EXTRA_TESTS."""
+"""Relation in the validation set, by which epochs and hyperparameters are selected -> the share of positives from group
+1, given the ratio in training."""
+
+SPLITS = ("train", "valid", "test")
+SHIFTED_TEST = "test"
+EXTRA_TESTS = {f"test_{relation}": SELECTIONS[relation] for relation in ("in_distribution", "balanced")}
+"""Test sets beside the shifted one, with their shares."""
+
+TESTS = (SHIFTED_TEST, *EXTRA_TESTS)
+ALL_SPLITS = (*SPLITS, *EXTRA_TESTS)
 
 IMAGES_PER_CELL = {"shifted": 1.0, "in_distribution": 1.5, "balanced": 1.25}
 """How many images the fullest cell gives, at the worst ratio, when training takes one per class and validation and test
 half of that each."""
-
-log = logging.getLogger(__name__)
 
 COLUMNS = ["source", "image", "row", "patient", "label", "nuisance", "split"]
 

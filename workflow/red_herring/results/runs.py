@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from red_herring.data.splits import TESTS
 from red_herring.files import StudyError, read_json
 
 Run = tuple[str, str, int]
 """Task, method, seed."""
 
 KEYS = ["task", "method", "seed"]
-TESTED = ["test", "test_in_distribution", "test_balanced"]
 SHIFT_SCORES = ["test_in_distribution_auc", "test_balanced_auc", "within_0_auc", "within_1_auc", "floor_auc"]
 """What run.json holds beside test_auc: the other test sets, each nuisance group, and the nuisance alone."""
 
@@ -42,7 +42,7 @@ def runs_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) 
     for run in runs:
         record = read_json(run_folder(results / "runs", run) / "run.json")
         row = {key: record[key] for key in (*KEYS, "best_epoch", "valid_auc", "test_auc", *SHIFT_SCORES)}
-        row |= {f"{name}_images": record["images"][name] for name in TESTED}
+        row |= {f"{name}_images": record["images"][name] for name in TESTS}
         for attribution in attributions:
             scores = pd.read_csv(run_folder(results / "saliency", run) / f"{attribution}.csv")
             row |= {f"{measure}_{attribution}": scores[measure].mean() for measure in ("iou", "iop", "iot")}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.catalogue import method_card
-from red_herring.results.runs import TESTED
+from red_herring.data.splits import TESTS
 
 TABLE_GROUP = {"Input masking": "Baseline"}
 """The paper's tables count Masked among the baselines, its Figure 8 does not."""
@@ -63,7 +63,7 @@ def summarise(runs: pd.DataFrame, methods: Sequence[str], reference: pd.DataFram
         for name, column in SCORES.items():
             row |= {f"{name}_mean": own[column].mean(), f"{name}_sd": own[column].std()}
         row |= {name: own[name].mean() for name in ("chance_iou", "chance_iop", "floor_auc")}
-        row |= {f"{name}_images": own[f"{name}_images"].mean() for name in TESTED}
+        row |= {f"{name}_images": own[f"{name}_images"].mean() for name in TESTS}
         for name in ("auc_mean", "auc_sd", "iou_mean", "iou_sd"):
             row[f"published_{name}"] = reference[name].get(method, np.nan) if len(reference) else np.nan
         rows.append(row)

@@ -15,7 +15,7 @@ import torch
 
 from red_herring.catalogue import BLUR
 from red_herring.data.dataset import Dataset, check_masks, load
-from red_herring.data.splits import EXTRA_TESTS, SHIFTED_TEST, read_split
+from red_herring.data.splits import TESTS, read_split
 from red_herring.files import read_json, sha256, write_bytes, write_json, write_text
 from red_herring.provenance import code_digest, environment
 from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
@@ -83,9 +83,8 @@ class Run:
         start = time.monotonic()
         hyperparameters = read_json(hyperparameters_file)["hyperparameters"]
         fitted = self._fit(hyperparameters, resume, "train")
-        names = (SHIFTED_TEST, *EXTRA_TESTS)
         batch_size, device = self.settings["batch_size"], self._device
-        evaluated = {"valid": self.valid} | dict(zip(names, self._load(*names), strict=True))
+        evaluated = {"valid": self.valid} | dict(zip(TESTS, self._load(*TESTS), strict=True))
         logits = {name: predict(fitted.model, data, batch_size, device) for name, data in evaluated.items()}
         tables = {name: prediction_table(logits[name], data) for name, data in evaluated.items()}
         write_bytes(
@@ -101,7 +100,7 @@ class Run:
                 "seed": self.seed,
                 "best_epoch": fitted.best_epoch,
                 "valid_auc": auc(logits["valid"], self.valid.labels),
-                **score_tests({name: tables[name] for name in names}),
+                **score_tests({name: tables[name] for name in TESTS}),
                 "hyperparameters": hyperparameters,
                 "settings": self.settings,
                 "images": {"train": len(self.train)} | {name: len(data) for name, data in evaluated.items()},
