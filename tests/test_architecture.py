@@ -10,7 +10,7 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "workflow" / "red_herring"
 LAYERS = [
-    {"files"},
+    {"files", "interrupt", "locks"},
     {"provenance", "catalogue", "model"},
     {"study"},
     {"data", "methods"},

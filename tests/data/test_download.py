@@ -1,12 +1,12 @@
 """Data sets from a real tracker and seeder, and from a real web server, on this machine."""
 
-import fcntl
 import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import libtorrent as lt
@@ -15,6 +15,7 @@ from conftest import ROOT
 from loopback import Answer, info_hash, make_images, make_torrent, peer, tracker, until, web, zipped
 from red_herring.data.download import fetch
 from red_herring.files import StudyError
+from red_herring.locks import sole
 
 PATIENCE = 60.0
 """Seconds: a stall time-out that no download here should reach."""
@@ -69,7 +70,7 @@ def below(folder: Path) -> set[str]:
 
 def assert_fetched(tmp_path: Path, images: list[Path], home: Path) -> None:
     """All images are in `home`, and nothing that was on the way there."""
-    assert {path.name for path in home.iterdir()} == {"files", "complete.json", "lock"}
+    assert {path.name for path in home.iterdir()} == {"files", "complete.json"}
     for image in images:
         assert (home / "files" / "images" / image.name).read_bytes() == image.read_bytes()
     fetched = json.loads((tmp_path / "fetched.json").read_text())
@@ -153,7 +154,7 @@ def test_corrupted_pieces_are_refused(tmp_path, served, announced):
         with pytest.raises(StudyError, match=r"in pieces that failed their check; what is there is kept.* `imgpath`"):
             fetch({"torrent": digest}, tmp_path / "downloads", [announced.url], 3)
     home = tmp_path / "downloads" / digest
-    assert {path.name for path in home.iterdir()} == {"partial", "lock"}
+    assert {path.name for path in home.iterdir()} == {"partial"}
 
 
 def test_no_peers_end_the_stage_with_a_sentence(stage, tmp_path, announced):
@@ -244,7 +245,7 @@ def test_what_cannot_be_had_leaves_nothing(tmp_path, answer, sentence, attempts)
             from_server(site, tmp_path / "downloads")
         assert len(site.asked) == attempts
     assert str(error.value).startswith(site.url)
-    assert below(tmp_path / "downloads") == {f"{COMMIT}/lock"}
+    assert below(tmp_path / "downloads") == set()
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path):
@@ -269,7 +270,7 @@ def test_a_wrong_checksum_is_refused(tmp_path, images):
     sentence = f"expected {'a' * 64}; .*packed it anew.*`sha256`.*checksums.json"
     with web(Answer(zipped(images))) as site, pytest.raises(StudyError, match=sentence):
         from_server(site, tmp_path / "downloads", sha256="a" * 64)
-    assert below(tmp_path / "downloads") == {f"{COMMIT}/lock"}
+    assert below(tmp_path / "downloads") == set()
 
 
 def test_an_archive_that_changed_since_it_was_recorded_is_refused(tmp_path, images):
@@ -280,7 +281,7 @@ def test_an_archive_that_changed_since_it_was_recorded_is_refused(tmp_path, imag
         (downloads / COMMIT / "files").rename(tmp_path / "deleted")
         with pytest.raises(StudyError, match=f"SHA-256 is [0-9a-f]{{64}}, expected {recorded}"):
             from_server(site, downloads)
-        assert below(downloads / COMMIT) == {"lock"}
+        assert below(downloads / COMMIT) == set()
         # The user trusts the new one.
         (downloads / "checksums.json").unlink()
         assert (from_server(site, downloads).folder / "others").is_dir()
@@ -297,7 +298,7 @@ def test_a_fetch_killed_before_its_last_step_needs_that_step_only(tmp_path, imag
             (home / "files").rename(home / "partial" / "unpacked")
         assert from_server(site, tmp_path / "downloads") == fetched
         assert len(site.asked) == 1
-    assert {path.name for path in home.iterdir()} == {"files", "complete.json", "lock"}
+    assert {path.name for path in home.iterdir()} == {"files", "complete.json"}
 
 
 def test_files_of_which_nothing_is_known_are_not_used(tmp_path, images):
@@ -326,16 +327,27 @@ def test_a_data_set_that_was_altered_is_not_used(tmp_path, images, what):
         assert len(site.asked) == 1
 
 
-def test_one_process_at_a_time(tmp_path, images):
-    home = tmp_path / "downloads" / COMMIT
-    home.mkdir(parents=True)
+def test_a_second_process_waits_for_the_first(tmp_path, images):
+    home = tmp_path / "results/downloads" / COMMIT
     with web(Answer(zipped(images))) as site:
-        with open(home / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            with pytest.raises(StudyError, match="another process is fetching this data set"):
-                from_server(site, tmp_path / "downloads")
+        with sole(home / "complete.json"):
+            second = start(
+                ["-m", "red_herring.stages.fetch_source"],
+                command({"archive": f"{site.url}/archive/{COMMIT}.zip"}),
+                tmp_path,
+            )
+            wait_until((home / ".complete.json.waiting").exists)
             assert site.asked == []
-        fetched = from_server(site, tmp_path / "downloads")
-        with open(home / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            assert from_server(site, tmp_path / "downloads") == fetched, "what is complete needs no lock"
+        assert second.wait(60) == 0
+        assert len(site.asked) == 1
+        with sole(home / "complete.json"):
+            fetched = from_server(site, tmp_path / "results/downloads")
+        assert fetched.files == len(images), "what is complete needs no lock"
+
+
+def wait_until(there) -> None:
+    for _ in range(600):
+        if there():
+            return
+        time.sleep(0.1)
+    raise AssertionError("waited for a minute in vain")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +160,7 @@ def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(stage, prepared):
     assert killed.returncode == -9
     assert any((run / "resume").glob("epoch=*.json"))
     assert train(stage).returncode == 0
-    assert "continuing after epoch 1 of 3" in (prepared / "logs/train.log").read_text()
+    assert "continuing after epoch 1 of 3 and 0 batches" in (prepared / "logs/train.log").read_text()
     assert {name: (run / name).read_bytes() for name in first} == first
 
 
@@ -178,9 +180,9 @@ runpy.run_module("red_herring.stages.{stage}", run_name="__main__")
 """
 
 
-def train_arguments():
+def train_arguments(**changes):
     captured = []
-    train(lambda name, *arguments: captured.extend(map(str, arguments)))
+    train(lambda name, *arguments: captured.extend(map(str, arguments)), **changes)
     return captured
 
 
@@ -351,3 +353,96 @@ def test_a_bug_shows_its_traceback_in_the_log(stage, prepared):
     done = train(stage)
     assert_one_sentence(done, "KeyError", "the log has the details")
     assert "Traceback" in (prepared / "logs/train.log").read_text()
+
+
+def started(prepared, stage, arguments):
+    """A stage under way, in a process group of its own."""
+    command = [sys.executable, "-m", f"red_herring.stages.{stage}", *arguments]
+    return subprocess.Popen(command, cwd=prepared, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(word: str, log: Path, process: subprocess.Popen, times: int = 1) -> None:
+    while not (log.exists() and log.read_text().count(word) >= times):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+
+
+def test_told_to_stop_a_run_saves_within_ten_seconds_and_goes_on_from_there(stage, prepared):
+    run = prepared / "run/seed=1"
+    long = {"epochs": 40, "width": 4}
+    process = started(prepared, "train", train_arguments(**long))
+    wait_for("epoch 3/40", prepared / "logs/train.log", process)
+    told = time.monotonic()
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - told < 10
+    assert process.returncode == 143
+    assert err.strip() == "error: stopped by SIGTERM; what was done is kept; run again to go on"
+    saved = (prepared / "logs/train.log").read_text()
+    epochs, batches = re.search(r"stopped after (\d+) epochs and (\d+) batches, which are saved", saved).groups()
+    assert not (run / "run.json").exists()
+    assert train(stage, **long).returncode == 0
+    went_on = (prepared / "logs/train.log").read_text()
+    assert f"continuing after epoch {epochs} of 40 and {batches} batches" in went_on
+    interrupted = {name: (run / name).read_bytes() for name in ("history.csv", "predictions.csv", "model.safetensors")}
+    assert files(run) == {*interrupted, "run.json"}
+    assert train(stage, **long).returncode == 0
+    assert {name: (run / name).read_bytes() for name in interrupted} == interrupted
+
+
+def test_told_to_stop_a_search_saves_the_batch_of_its_trial(stage, prepared):
+    space = {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]}
+    tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "epochs": 20, "space": space}
+
+    def arguments(folder):
+        return (
+            "--settings", json.dumps(tuning), "--split", "splits/1.csv", "--images", "data/mine/images.npy",
+            "--trials", f"{folder}/trials.csv", "--best", f"{folder}/best.json", "--log", f"{folder}.log",
+        )  # fmt: skip
+
+    process = started(prepared, "tune", arguments("cut"))
+    wait_for("epoch 2/20", prepared / "cut.log", process, times=2)  # in the second trial
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert stage("tune", *arguments("cut")).returncode == 0
+    assert "continuing after epoch" in (prepared / "cut.log").read_text()
+    assert stage("tune", *arguments("whole")).returncode == 0
+    for name in ("trials.csv", "best.json"):
+        assert (prepared / "cut" / name).read_bytes() == (prepared / "whole" / name).read_bytes()
+
+
+def test_of_two_processes_at_one_run_the_second_waits_and_trains_nothing_again(stage, prepared):
+    run, long = prepared / "run/seed=1", {"epochs": 30}
+    first = started(prepared, "train", train_arguments(**long))
+    wait_for("epoch 2/30", prepared / "logs/train.log", first)
+    second = started(prepared, "train", [*train_arguments(**long)[:-1], "logs/second.log"])
+    while not (run / ".model.safetensors.waiting").exists():
+        assert second.poll() is None
+        time.sleep(0.02)
+    assert not (prepared / "logs/second.log").exists(), "it touches nothing before it is its turn"
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 0, err
+    _, err = second.communicate(timeout=60)
+    assert second.returncode == 0, err
+    assert "model.safetensors: another process is at work on this" in err
+    assert "continuing after epoch 30 of 30" in (prepared / "logs/second.log").read_text()
+    assert files(run) == {"model.safetensors", "history.csv", "predictions.csv", "run.json"}
+
+
+def test_what_a_kill_left_half_written_is_removed_at_the_next_start(stage, prepared):
+    run = prepared / "run/seed=1"
+    run.mkdir(parents=True)
+    (run / ".model.0123abcd.safetensors").write_bytes(b"half")
+    (run / ".model.mine.safetensors").write_bytes(b"somebody's own")
+    assert train(stage).returncode == 0
+    assert ".model.0123abcd.safetensors" not in files(run)
+    assert ".model.mine.safetensors" in files(run)
+
+
+def test_read_only_results_get_a_sentence(stage, prepared, small_disk):
+    run = small_disk(prepared / "run", "16m")
+    subprocess.run(["mount", "-o", "remount,ro", str(run)], check=True)
+    assert_one_sentence(train(stage), "Read-only file system", "put that right and run again")
+    subprocess.run(["mount", "-o", "remount,rw", str(run)], check=True)
+    assert train(stage).returncode == 0

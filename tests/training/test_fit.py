@@ -1,9 +1,15 @@
 """The training loop: deterministic, resumable, with the best epoch by validation loss."""
 
+import importlib
+import itertools
 import math
+import os
+import signal
 
 import pytest
 import torch
+from red_herring import interrupt
+from red_herring.data.dataset import Dataset
 from red_herring.files import StudyError
 from red_herring.methods import base
 from red_herring.training import checkpoint
@@ -45,24 +51,78 @@ def test_the_same_seed_twice_is_the_same_to_the_bit(tiny_data, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(tiny_data, method, tmp_path, monkeypatch):
+    """Killed before its third and its seventh batch of 3 a epoch; the second kill loses a batch, not what was saved."""
     data = tiny_data(20), tiny_data(10, seed=1)
     whole = fit(method, METHODS[method], {}, *data, recipe(), 7)
-    original = module._train_epoch
+    batches = Dataset.batches
 
-    def stop_before(epoch):
-        def train(*arguments):
-            if arguments[-1] == epoch:
-                raise KeyboardInterrupt
-            return original(*arguments)
+    def killed_before(number):
+        seen = itertools.count(1)
 
-        return train
+        def some(self, *arguments):
+            for batch in batches(self, *arguments):
+                if self is data[0] and next(seen) == number:
+                    raise KeyboardInterrupt
+                yield batch
 
-    for epoch in (2, 3):
-        monkeypatch.setattr(module, "_train_epoch", stop_before(epoch))
+        return some
+
+    for number in (3, 7):
+        monkeypatch.setattr(Dataset, "batches", killed_before(number))
         with pytest.raises(KeyboardInterrupt):
             fit(method, METHODS[method], {}, *data, recipe(), 7, tmp_path, "same")
-    monkeypatch.setattr(module, "_train_epoch", original)
+    monkeypatch.setattr(Dataset, "batches", batches)
     assert same(whole, fit(method, METHODS[method], {}, *data, recipe(), 7, tmp_path, "same"))
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+@pytest.fixture
+def listening():
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    interrupt.listen()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.usefixtures("listening")
+def test_told_to_stop_it_keeps_every_batch(tiny_data, method, tmp_path, monkeypatch):
+    """SIGTERM in the middle of the second batch of each epoch: that batch is done whole, saved and not done again."""
+    data = tiny_data(20), tiny_data(10, seed=1)
+    whole = fit(method, METHODS[method], {}, *data, recipe(), 7)
+    method_class = importlib.import_module(f"red_herring.methods.{method}").Method
+    update, done = method_class.update, []
+
+    def stopped_midway(self, *arguments):
+        done.append(1)
+        if len(done) % 3 == 2:
+            send(signal.SIGTERM)
+        return update(self, *arguments)
+
+    monkeypatch.setattr(method_class, "update", stopped_midway)
+    for epoch in range(3):
+        with pytest.raises(interrupt.Interrupted, match="SIGTERM"):
+            fit(method, METHODS[method], {}, *data, recipe(), 7, tmp_path, "same")
+        assert checkpoint.load_latest(tmp_path, "same")[0] == (epoch, 2)
+    assert same(whole, fit(method, METHODS[method], {}, *data, recipe(), 7, tmp_path, "same"))
+    assert len(done) == 9, "three batches an epoch, none of them twice"
+
+
+@pytest.mark.usefixtures("listening")
+def test_told_to_stop_while_validating_it_trains_no_batch_again(tiny_data, tmp_path, monkeypatch):
+    data = tiny_data(20), tiny_data(10, seed=1)
+    whole = fit("rrr", METHODS["rrr"], {}, *data, recipe(), 7)
+    predict = module.predict
+    monkeypatch.setattr(module, "predict", lambda *_: send(signal.SIGTERM))
+    with pytest.raises(interrupt.Interrupted):
+        fit("rrr", METHODS["rrr"], {}, *data, recipe(), 7, tmp_path, "same")
+    assert checkpoint.load_latest(tmp_path, "same")[0] == (0, 3)
+    monkeypatch.setattr(module, "predict", predict)
+    assert same(whole, fit("rrr", METHODS["rrr"], {}, *data, recipe(), 7, tmp_path, "same"))
 
 
 @pytest.fixture
@@ -108,22 +168,23 @@ def test_checkpoints_of_other_settings_give_way(interrupted, monkeypatch):
     """A run with new settings, interrupted in turn, continues from its own state, not from the start."""
     data, folder, _ = interrupted
     fit("actdiff", METHODS["actdiff"], {}, *data, recipe(epochs=1), 7, folder, "other")
-    assert checkpoint.load_latest(folder, "other")[0] == 1
+    assert checkpoint.load_latest(folder, "other")[0] == (1, 0)
     assert checkpoint.load_latest(folder, "same") is None
 
 
 def test_only_two_checkpoints_are_kept(tiny_data, tmp_path):
     fit("classification", {"lr": 1e-3}, {}, tiny_data(16), tiny_data(8), recipe(epochs=4), 7, tmp_path, "same")
     assert sorted(file.name for file in tmp_path.iterdir()) == [
-        "epoch=00003.json", "epoch=00003.safetensors", "epoch=00004.json", "epoch=00004.safetensors",
+        "epoch=00003,batch=0000000.json", "epoch=00003,batch=0000000.safetensors",
+        "epoch=00004,batch=0000000.json", "epoch=00004,batch=0000000.safetensors",
     ]  # fmt: skip
 
 
 def test_checkpoints_keep_nested_state(tmp_path):
     state = {"a": [{"b": torch.arange(3)}, 1.5, None], 7: {"c": torch.ones(())}, "flags": [True, "x"]}
-    checkpoint.save(tmp_path, 3, state, "f")
-    epoch, found = checkpoint.load_latest(tmp_path, "f")
-    assert epoch == 3
+    checkpoint.save(tmp_path, (3, 5), state, "f")
+    position, found = checkpoint.load_latest(tmp_path, "f")
+    assert position == (3, 5)
     assert torch.equal(found["a"][0]["b"], torch.arange(3))
     assert found["a"][1:] == [1.5, None]
     assert found[7]["c"].shape == ()

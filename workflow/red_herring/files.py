@@ -6,6 +6,8 @@ import csv
 import hashlib
 import json
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +22,12 @@ class StudyError(Exception):
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends, and vanishes when it fails.
 
-    The temporary name keeps the suffix, as some writers choose their format by it.
+    The temporary name keeps the suffix, as some writers choose their format by it. It is random, as processes on two
+    machines may have the same number.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
         with open(temporary, "rb+") as written:
@@ -32,6 +35,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove the temporary files that processes killed while they were `replacing` this path have left."""
+    path = Path(path)
+    name = re.compile(rf"\.{re.escape(path.stem)}\.[0-9a-f]{{8}}{re.escape(path.suffix)}")
+    for file in path.parent.iterdir() if path.parent.is_dir() else ():
+        if name.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

@@ -29,7 +29,7 @@ rule fetch_source:
         settings=settings(study.origin_settings, "source"),
     shell:
         r"""
-        python -m red_herring.stages.fetch_source \
+        exec python -m red_herring.stages.fetch_source \
             --settings {params.settings:q} \
             --network {resources.network:q} \
             --fetched {output.fetched:q} \
@@ -55,7 +55,7 @@ rule index_source:
         fetched=option("fetched"),
     shell:
         r"""
-        python -m red_herring.stages.index_source \
+        exec python -m red_herring.stages.index_source \
             --settings {params.settings:q} \
             {params.fetched:q} \
             --index {output.index:q} \
@@ -87,7 +87,7 @@ rule prepare_images:
         fetched=option("fetched"),
     shell:
         r"""
-        python -m red_herring.stages.prepare_images \
+        exec python -m red_herring.stages.prepare_images \
             --settings {params.settings:q} \
             --index {input.index:q} \
             {params.fetched:q} \
@@ -119,7 +119,7 @@ rule draw_splits:
         code=code("draw_splits"),
     shell:
         r"""
-        python -m red_herring.stages.draw_splits \
+        exec python -m red_herring.stages.draw_splits \
             --settings {params.settings:q} \
             --index {input.index:q} \
             --seed {wildcards.seed} \
@@ -146,7 +146,7 @@ rule plan_splits:
         code=code("plan_splits"),
     shell:
         r"""
-        python -m red_herring.stages.plan_splits \
+        exec python -m red_herring.stages.plan_splits \
             --settings {params.settings:q} \
             --index {input.index:q} \
             --counts {output.counts:q} \

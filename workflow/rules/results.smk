@@ -35,7 +35,7 @@ rule collect_runs:
         results=lambda wildcards, output: os.path.dirname(output.runs),
     shell:
         r"""
-        python -m red_herring.stages.collect_runs \
+        exec python -m red_herring.stages.collect_runs \
             --settings {params.settings:q} \
             --results {params.results:q} \
             --runs {output.runs:q} \
@@ -65,7 +65,7 @@ rule render_table:
         code=code("render_table"),
     shell:
         r"""
-        python -m red_herring.stages.render_table \
+        exec python -m red_herring.stages.render_table \
             --settings {params.settings:q} \
             --task {wildcards.task} \
             --runs {input.runs:q} \
@@ -104,7 +104,7 @@ rule tabulate_splits:
         code=code("tabulate_splits"),
     shell:
         r"""
-        python -m red_herring.stages.tabulate_splits \
+        exec python -m red_herring.stages.tabulate_splits \
             --settings {params.settings:q} \
             --counts {input.counts:q} \
             --csv {output.csv:q} \
@@ -133,7 +133,7 @@ rule render_data_sheet:
         code=code("render_data_sheet"),
     shell:
         r"""
-        python -m red_herring.stages.render_data_sheet \
+        exec python -m red_herring.stages.render_data_sheet \
             --settings {params.settings:q} \
             --index {input.index:q} \
             --decoded {input.decoded:q} \
@@ -178,7 +178,7 @@ rule render_figure:
         code=code("render_figure", "red_herring.results.figures.{figure}"),
     shell:
         r"""
-        python -m red_herring.stages.render_figure \
+        exec python -m red_herring.stages.render_figure \
             --settings {params.settings:q} \
             --figure {wildcards.figure} \
             --files {input.files:q} \

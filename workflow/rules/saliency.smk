@@ -23,7 +23,7 @@ rule attribute:
         code=code("attribute"),
     shell:
         r"""
-        python -m red_herring.stages.attribute \
+        exec python -m red_herring.stages.attribute \
             --settings {params.settings:q} \
             --attribution {wildcards.attribution} \
             --split {input.split:q} \

@@ -25,7 +25,7 @@ rule train:
         code=code("train", "red_herring.methods.{method}", "red_herring.methods.classification"),
     shell:
         r"""
-        python -m red_herring.stages.train \
+        exec python -m red_herring.stages.train \
             --settings {params.settings:q} \
             --split {input.split:q} \
             --images {input.images:q} \

@@ -23,7 +23,7 @@ rule tune:
         data=lambda wildcards, input: (["--split", input.split, "--images", *input.images] if input.split else []),
     shell:
         r"""
-        python -m red_herring.stages.tune \
+        exec python -m red_herring.stages.tune \
             --settings {params.settings:q} \
             {params.data:q} \
             --trials {output.trials:q} \

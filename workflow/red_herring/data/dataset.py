@@ -54,8 +54,8 @@ class Dataset:
     def batches(
         self, size: int, device: torch.device | str = "cpu", order: torch.Tensor | None = None
     ) -> Iterator[Batch]:
-        """All images in batches of `size`, in the given order of rows or as stored; the last batch may be smaller."""
-        for start in range(0, len(self), size):
+        """The images of these rows in this order, or all as stored, in batches of `size`; the last may be smaller."""
+        for start in range(0, len(self) if order is None else len(order), size):
             rows = slice(start, start + size) if order is None else order[start : start + size]
             yield self.batch(rows, device)
 

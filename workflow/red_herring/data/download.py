@@ -9,7 +9,6 @@ downloads/{key}/partial/   what is there so far
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import ipaddress
 import logging
@@ -17,8 +16,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -28,6 +26,7 @@ import requests
 from red_herring.data.torrent import Progress, fetch_torrent, valid_info_hash
 from red_herring.data.unpack import BadArchive, is_archive, unpack
 from red_herring.files import StudyError, read_json, sha256, write_json
+from red_herring.locks import sole
 
 log = logging.getLogger(__name__)
 
@@ -67,15 +66,15 @@ def fetch(
 
     `origin` is {"torrent": info hash} or {"archive": URL, "sha256": of the archive, if known}; `stall_timeout` is in
     seconds, `waits` are the seconds before each new attempt at a web server. A process that was killed continues with
-    what is missing. Raises StudyError when the data set cannot be had, has not the checksum that it should have, is
-    being fetched by another process, or has been altered since it was fetched.
+    what is missing; one that comes while another fetches waits for it. Raises StudyError when the data set cannot be
+    had, has not the checksum that it should have, or has been altered since it was fetched.
     """
     home = downloads / _key(origin)
     if fetched := _complete(origin, home):
         return fetched
     home.mkdir(parents=True, exist_ok=True)
-    with _locked(home / "lock"):
-        # Another process may have finished it in between.
+    with sole(home / "complete.json"):
+        # Another process may have finished it while this one waited.
         return _complete(origin, home) or _fetch(origin, home, trackers, stall_timeout, waits)
 
 
@@ -99,23 +98,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-@contextmanager
-def _locked(path: Path, wait: bool = False) -> Iterator[None]:
-    """Nobody else holds this lock, which also ends with the process; StudyError if somebody does and not to `wait`."""
-    with open(path, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StudyError(
-                f"{path.parent}: another process is fetching this data set, expected to be the only one; run again "
-                "when it has ended"
-            ) from error
-        except OSError as error:
-            # Some cluster file systems are mounted so.
-            log.warning("%s: files cannot be locked here (%s); fetch with one process at a time", path, error)
-        yield
 
 
 def _complete(origin: Mapping[str, str], home: Path) -> Fetched | None:
@@ -225,7 +207,7 @@ def _known_checksum(origin: Mapping[str, str], downloads: Path) -> str | None:
 def _record_checksum(url: str, checksum: str, downloads: Path) -> None:
     record = downloads / "checksums.json"
     # Another data set may be recorded at the same time.
-    with _locked(downloads / "checksums.lock", wait=True):
+    with sole(record):
         write_json(record, (read_json(record) if record.exists() else {}) | {url: checksum})
     log.info("%s: SHA-256 is %s, recorded in %s", url, checksum, record)
 

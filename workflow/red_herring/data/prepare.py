@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,12 +19,16 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from red_herring import interrupt
 from red_herring.data.images import UnreadableImage, to_square
 from red_herring.data.sources.base import Source
 from red_herring.files import StudyError, replacing
 
 CHUNK = 16
 """Images that a process takes at a time: enough that handing them out costs nothing, few enough to share the end."""
+
+PR_SET_PDEATHSIG = 1
+"""Of Linux: the signal that a process gets when its parent has died."""
 
 log = logging.getLogger(__name__)
 
@@ -121,13 +127,20 @@ def _decode_all(job: _Job, processes: int) -> Iterator[_Decoded | tuple[int, str
         yield from map(_decode, rows)
         return
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, context, initializer=_start, initargs=(job,)) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=_start_process, initargs=(job,)) as pool:
         try:
             yield from pool.map(_decode, rows, chunksize=CHUNK)
         except BrokenProcessPool as error:
             raise StudyError(
                 "a process that decodes images was killed, perhaps for want of memory; run again with fewer threads"
             ) from error
+
+
+def _start_process(job: _Job) -> None:
+    """End with the process that gives the work, also when that is killed, and end without a word when told to stop."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    interrupt.stop_listening()
+    _start(job)
 
 
 def _start(job: _Job) -> None:

@@ -49,7 +49,7 @@ def load_model(path: Path) -> ResNet18:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument("--attribution", required=True)
     arguments.add_argument("--split", type=Path, required=True, help="input: CSV of draw_splits")
     arguments.add_argument(
@@ -57,9 +57,7 @@ if __name__ == "__main__":
     )
     arguments.add_argument("--model", type=Path, required=True, help="input: safetensors of train")
     arguments.add_argument("--seed", type=int, required=True)
-    arguments.add_argument("--scores", type=Path, required=True, help="output: CSV, one row per image")
-    arguments.add_argument(
-        "--means", type=Path, required=True, help="output: NPY [3, height, width], mean map, image, mask"
-    )
+    arguments.add_output("--scores", "CSV, one row per image")
+    arguments.add_output("--means", "NPY [3, height, width], mean map, image, mask")
     arguments.add_argument("--threads", type=int, default=1)
     command.run(main, arguments)

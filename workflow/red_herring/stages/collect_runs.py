@@ -21,11 +21,11 @@ def main(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument(
         "--results", type=Path, required=True, help="input: the folder of runs/, saliency/ and tuning/"
     )
-    arguments.add_argument("--runs", type=Path, required=True, help="output: CSV, one row per run")
-    arguments.add_argument("--histories", type=Path, required=True, help="output: CSV, one row per epoch of every run")
-    arguments.add_argument("--trials", type=Path, required=True, help="output: CSV, one row per trial of every search")
+    arguments.add_output("--runs", "CSV, one row per run")
+    arguments.add_output("--histories", "CSV, one row per epoch of every run")
+    arguments.add_output("--trials", "CSV, one row per trial of every search")
     command.run(main, arguments)

@@ -3,59 +3,100 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
-from red_herring.files import StudyError
+from red_herring import interrupt
+from red_herring.files import StudyError, remove_leftovers
+from red_herring.locks import sole
 
-
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """Arguments of every stage: --settings, a JSON object, and --log."""
-    arguments = argparse.ArgumentParser(description=description)
-    arguments.add_argument(
-        "--settings", type=json.loads, required=True, help="what the stage reads of the study, as JSON"
-    )
-    arguments.add_argument(
-        "--log", type=Path, help="file for the progress and for library messages; without it the terminal"
-    )
-    return arguments
+SPACE_AND_RIGHTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Errors that say all in one sentence."""
 
 
-def run(stage: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser) -> None:
-    """Run a stage; what the user can put right ends it with one sentence on the terminal and in the log, status 1."""
+class Arguments(argparse.ArgumentParser):
+    """Arguments of every stage: --settings, a JSON object, --log, and its outputs.
+
+    resumes: the stage keeps the state of unfinished work in the folder `resume` beside its first output, and finds it
+    there when it is started again; it is removed at success.
+    """
+
+    def __init__(self, description: str | None, resumes: bool = False):
+        super().__init__(description=description)
+        self.outputs: list[str] = []
+        self.resumes = resumes
+        self.add_argument(
+            "--settings", type=json.loads, required=True, help="what the stage reads of the study, as JSON"
+        )
+        self.add_argument(
+            "--log", type=Path, help="file for the progress and for library messages; without it the terminal"
+        )
+
+    def add_output(self, flag: str, content: str = "") -> None:
+        described = f"output: {content}" if content else "output"
+        action = self.add_argument(flag, type=Path, required=True, help=described)
+        self.outputs.append(action.dest)
+
+
+def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> None:
+    """Run a stage, the only process at its outputs; another that is at them is waited for.
+
+    What the user can put right ends it with one sentence on the terminal and in the log, status 1. SIGTERM and Ctrl-C
+    end it with the state saved, status 143 and 130.
+    """
     given = arguments.parse_args()
+    outputs = [getattr(given, name) for name in arguments.outputs]
+    resume = outputs[0].parent / "resume"
+    if arguments.resumes:
+        given.resume = resume
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w")
-    if given.log:
-        given.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(given.log, "w") as log:
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=terminal)
+    interrupt.listen()
+    try:
+        with sole(outputs[0]) as lock:
+            for output in outputs:
+                remove_leftovers(output)
+            _log_to(given.log)
+            stage(given)
+            # Who waited did so for this very work, and then finds all of it done.
+            if arguments.resumes and not lock.awaited():
+                shutil.rmtree(resume, ignore_errors=True)
+    except interrupt.Interrupted as stop:
+        kept = "what was done is kept; " if arguments.resumes else ""
+        _fail(f"stopped by {stop}; {kept}run again to go on", terminal, stop.status)
+    except StudyError as error:
+        _fail(str(error), terminal)
+    except OSError as error:
+        if error.errno not in SPACE_AND_RIGHTS:
+            traceback.print_exc()
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}; put that right and run again", terminal)
+    except Exception as error:
+        traceback.print_exc()
+        _fail(f"{type(error).__name__}: {error} (the log has the details)", terminal)
+
+
+def _log_to(path: Path | None) -> None:
+    """From now on all that is printed goes to this file."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w") as log:
             os.dup2(log.fileno(), sys.stdout.fileno())
             os.dup2(log.fileno(), sys.stderr.fileno())
     # A terminal gets a progress bar, a log gets lines.
     level = logging.WARNING if sys.stderr.isatty() else logging.INFO
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr, force=True)
-    try:
-        stage(given)
-    except StudyError as error:
-        _fail(str(error), terminal, given.log)
-    except OSError as error:
-        traceback.print_exc()
-        _fail(
-            f"{error.filename or 'output'}: {error.strerror or error}; put that right and run again",
-            terminal,
-            given.log,
-        )
-    except Exception as error:
-        traceback.print_exc()
-        _fail(f"{type(error).__name__}: {error} (the log has the details)", terminal, given.log)
 
 
-def _fail(sentence: str, terminal, log: Path | None) -> None:
+def _fail(sentence: str, terminal: TextIO, status: int = 1) -> None:
     print(f"error: {sentence}", file=terminal, flush=True)
-    if log:
+    if not os.path.sameopenfile(terminal.fileno(), sys.stderr.fileno()):
         print(f"error: {sentence}", file=sys.stderr, flush=True)
-    sys.exit(1)
+    sys.exit(status)

@@ -29,9 +29,9 @@ def main(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument(
         "--network", type=json.loads, required=True, help="JSON: trackers, stall_timeout, downloads, terms"
     )
-    arguments.add_argument("--fetched", type=Path, required=True, help="output: JSON, where the images are")
+    arguments.add_output("--fetched", "JSON, where the images are")
     command.run(main, arguments)

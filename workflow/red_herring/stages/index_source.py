@@ -25,9 +25,9 @@ def main(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument(
         "--fetched", type=Path, help="input: JSON of fetch_source, if the metadata came with the images"
     )
-    arguments.add_argument("--index", type=Path, required=True, help="output: CSV")
+    arguments.add_output("--index", "CSV")
     command.run(main, arguments)

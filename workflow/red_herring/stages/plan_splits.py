@@ -19,7 +19,7 @@ def main(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument("--index", type=Path, nargs="+", required=True, help="input: index.csv of each source")
-    arguments.add_argument("--counts", type=Path, required=True, help="output: CSV")
+    arguments.add_output("--counts", "CSV")
     command.run(main, arguments)

@@ -50,13 +50,13 @@ def open_images(settings: dict, fetched: Path | None, images: pd.Series) -> Sour
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument("--index", type=Path, required=True, help="input: CSV of index_source")
     arguments.add_argument("--fetched", type=Path, help="input: JSON of fetch_source, if the images were fetched")
-    arguments.add_argument("--images", type=Path, required=True, help="output: uint8 NPY")
-    arguments.add_argument("--masks", type=Path, required=True, help="output: uint8 NPY")
-    arguments.add_argument("--decoded", type=Path, required=True, help="output: CSV, one row per image")
-    arguments.add_argument("--quarantine", type=Path, required=True, help="output: CSV")
-    arguments.add_argument("--about", type=Path, required=True, help="output: JSON")
+    arguments.add_output("--images", "uint8 NPY")
+    arguments.add_output("--masks", "uint8 NPY")
+    arguments.add_output("--decoded", "CSV, one row per image")
+    arguments.add_output("--quarantine", "CSV")
+    arguments.add_output("--about", "JSON")
     arguments.add_argument("--threads", type=int, default=1, help="processes")
     command.run(main, arguments)

@@ -22,11 +22,11 @@ def main(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument("--index", type=Path, required=True, help="input: CSV of index_source")
     arguments.add_argument("--decoded", type=Path, required=True, help="input: CSV of prepare_images")
     arguments.add_argument("--about", type=Path, required=True, help="input: JSON of prepare_images")
-    arguments.add_argument("--markdown", type=Path, required=True, help="output")
-    arguments.add_argument("--pdf", type=Path, required=True, help="output")
-    arguments.add_argument("--png", type=Path, required=True, help="output")
+    arguments.add_output("--markdown")
+    arguments.add_output("--pdf")
+    arguments.add_output("--png")
     command.run(main, arguments)

@@ -16,9 +16,9 @@ def main(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument("--figure", required=True, help="a module of red_herring.results.figures")
     arguments.add_argument("--files", type=Path, nargs="+", required=True, help="input: what the figure shows")
-    arguments.add_argument("--pdf", type=Path, required=True, help="output")
-    arguments.add_argument("--png", type=Path, required=True, help="output")
+    arguments.add_output("--pdf")
+    arguments.add_output("--png")
     command.run(main, arguments)

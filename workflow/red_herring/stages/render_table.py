@@ -24,12 +24,12 @@ def main(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument("--task", required=True)
     arguments.add_argument("--runs", type=Path, required=True, help="input: runs.csv")
     arguments.add_argument("--published-tables", type=Path, required=True, help="input: CSV, the paper's tables")
     arguments.add_argument("--published-runs", type=Path, required=True, help="input: CSV, the authors' released runs")
-    arguments.add_argument("--csv", type=Path, required=True, help="output")
-    arguments.add_argument("--markdown", type=Path, required=True, help="output")
-    arguments.add_argument("--latex", type=Path, required=True, help="output")
+    arguments.add_output("--csv")
+    arguments.add_output("--markdown")
+    arguments.add_output("--latex")
     command.run(main, arguments)

@@ -19,10 +19,10 @@ def main(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__)
     arguments.add_argument(
         "--counts", type=Path, nargs="+", required=True, help="input: CSVs of draw_splits or plan_splits"
     )
-    arguments.add_argument("--csv", type=Path, required=True, help="output: one row per cell of every split")
-    arguments.add_argument("--markdown", type=Path, required=True, help="output: one row per split")
+    arguments.add_output("--csv", "one row per cell of every split")
+    arguments.add_output("--markdown", "one row per split")
     command.run(main, arguments)

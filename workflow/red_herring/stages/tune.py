@@ -27,18 +27,13 @@ def main(given: argparse.Namespace) -> None:
         trials, chosen = _search(given)
     write_text(given.trials, trials.to_csv(index=False))
     write_json(given.best, {"mode": settings["mode"], **chosen})
-    shutil.rmtree(_resume_folder(given), ignore_errors=True)
-
-
-def _resume_folder(given: argparse.Namespace) -> Path:
-    return given.best.parent / "resume"
 
 
 def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
     from red_herring import tuning  # needs PyTorch by way of training, which given hyperparameters do not
     from red_herring.training.run import Run
 
-    settings, resume = given.settings, _resume_folder(given)
+    settings, resume = given.settings, given.resume
     run = Run(settings, given.split, given.images, settings["seed"], given.threads)
 
     def objective(hyperparameters: dict[str, float], number: int) -> tuning.Trial:
@@ -60,12 +55,12 @@ def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    arguments = command.parser(__doc__)
+    arguments = command.Arguments(__doc__, resumes=True)
     arguments.add_argument("--split", type=Path, help="input: CSV of draw_splits for the search's seed")
     arguments.add_argument(
         "--images", type=Path, nargs="+", help="input: images.npy of each source, the rest beside it"
     )
-    arguments.add_argument("--trials", type=Path, required=True, help="output: CSV, one row per trial")
-    arguments.add_argument("--best", type=Path, required=True, help="output: JSON, the hyperparameters to use")
+    arguments.add_output("--trials", "CSV, one row per trial")
+    arguments.add_output("--best", "JSON, the hyperparameters to use")
     arguments.add_argument("--threads", type=int, default=1)
     command.run(main, arguments)

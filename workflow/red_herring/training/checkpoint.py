@@ -1,4 +1,4 @@
-"""The state of an unfinished run on disk: written after every epoch, good copies kept, broken ones recognised."""
+"""The state of an unfinished run on disk: good copies are kept, broken ones recognised."""
 
 from __future__ import annotations
 
@@ -17,25 +17,30 @@ KEPT = 2
 log = logging.getLogger(__name__)
 
 
-def save(folder: Path, epoch: int, state: Any, fingerprint: str) -> None:
-    """Write `state`, nested dicts and lists of tensors and plain values, as that of `epoch`; keep the one before.
+Position = tuple[int, int]
+"""Whole epochs, and batches of the next one, that are done."""
+
+
+def save(folder: Path, position: Position, state: Any, fingerprint: str) -> None:
+    """Write `state`, nested dicts and lists of tensors and plain values, as that of `position`; keep the one before.
 
     The tensors go first, then a small JSON with their checksum, so a checkpoint without its JSON was never finished.
     """
     tensors: dict[str, torch.Tensor] = {}
     plain = _pack(state, "state", tensors)
-    file = folder / f"epoch={epoch:05d}.safetensors"
+    file = folder / "epoch={:05d},batch={:07d}.safetensors".format(*position)
     write_bytes(file, safetensors.torch.save(tensors))
     write_json(file.with_suffix(".json"), {"fingerprint": fingerprint, "sha256": sha256(file), "state": plain})
-    kept = {f"epoch={number:05d}" for number in range(epoch, epoch - KEPT, -1)}
+    names = sorted({old.stem for old in folder.glob("epoch=*")})
+    kept = names[: names.index(file.stem) + 1][-KEPT:]
     for old in folder.glob("epoch=*"):
         if old.stem not in kept:  # older, or left by other settings
             old.unlink(missing_ok=True)
 
 
-def load_latest(folder: Path, fingerprint: str) -> tuple[int, Any] | None:
-    """The newest whole checkpoint as (epoch, state), or None. Broken ones and those of other settings are passed over,
-    and the log says so.
+def load_latest(folder: Path, fingerprint: str) -> tuple[Position, Any] | None:
+    """The newest whole checkpoint as (position, state), or None. Broken ones and those of other settings are passed
+    over, and the log says so.
     """
     for description in sorted(folder.glob("epoch=*.json"), reverse=True):
         file = description.with_suffix(".safetensors")
@@ -50,7 +55,8 @@ def load_latest(folder: Path, fingerprint: str) -> tuple[int, Any] | None:
         except (StudyError, OSError, KeyError, TypeError, SafetensorError) as error:
             log.warning("%s: corrupt checkpoint, falling back to an earlier one or to the start (%s)", file, error)
             continue
-        return int(file.stem.removeprefix("epoch=")), state
+        epochs, batches = (int(part.split("=")[1]) for part in file.stem.split(","))
+        return (epochs, batches), state
     return None
 
 

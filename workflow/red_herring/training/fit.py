@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from red_herring import interrupt
 from red_herring.data.dataset import Dataset
 from red_herring.files import StudyError
 from red_herring.methods import make_method
-from red_herring.methods.base import Method
 from red_herring.model import ResNet18
 from red_herring.training import checkpoint
 from red_herring.training.evaluate import auc, cross_entropy, predict
@@ -75,78 +74,133 @@ def fit(
 ) -> Fitted:
     """Train a classifier by a method; the same arguments give the same weights to the bit on the same machine.
 
-    resume: a folder for the state after every epoch. If it holds one with this `fingerprint`, training goes on from
-    there and ends as if it had never stopped.
-    Raises Diverged when a loss is not finite.
+    resume: a folder for the state, saved after every epoch and, when the process is told to stop, after the batch at
+    hand. If it holds one with this `fingerprint`, training goes on from there and ends as if it had never stopped.
+    Raises Diverged when a loss is not finite, Interrupted when the process was told to stop.
     """
-    device = pick_device(recipe.device)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
     torch.manual_seed(seed)
-    model = ResNet18(recipe.width).to(device)
-    trainer = make_method(method, model, hyperparameters, options)
-    history: list[dict[str, float]] = []
-    best_epoch, best_weights = 0, model.state_dict()
+    training = _Training(method, hyperparameters, options, recipe, seed)
+    if resume:
+        training.resume(resume, fingerprint)
+    progress = tqdm(total=recipe.epochs, initial=training.epochs_done, unit="epoch", disable=not sys.stderr.isatty())
+    try:
+        while not training.is_over():
+            training.finish_batches(train)
+            logits = predict(training.model, valid, recipe.batch_size, training.device)
+            with interrupt.whole():
+                training.end_epoch(cross_entropy(logits, valid.labels), auc(logits, valid.labels))
+                if resume:
+                    training.save(resume, fingerprint)
+            progress.set_postfix(valid_auc=f"{training.history[-1]['valid_auc']:.3f}")
+            progress.update()
+    except interrupt.Interrupted:
+        if resume:
+            training.save(resume, fingerprint)
+            log.info("stopped after %d epochs and %d batches, which are saved", *training.position)
+        raise
+    finally:
+        progress.close()
+    training.model.load_state_dict(training.best_weights)
+    return Fitted(training.model, training.history, training.best_epoch)
 
-    found = checkpoint.load_latest(resume, fingerprint) if resume else None
-    if found:
-        epoch, state = found
-        model.load_state_dict(state["model"])
-        trainer.load_state_dict(state["method"])
-        history, best_epoch, best_weights = state["history"], state["best_epoch"], state["best_weights"]
-        log.info("continuing after epoch %d of %d", epoch, recipe.epochs)
 
-    progress = tqdm(total=recipe.epochs, initial=len(history), unit="epoch", disable=not sys.stderr.isatty())
-    for epoch in range(len(history) + 1, recipe.epochs + 1):
-        if _out_of_patience(epoch - 1, best_epoch, recipe):
-            break
-        losses = _train_epoch(trainer, train, recipe.batch_size, device, seed, epoch)
-        logits = predict(model, valid, recipe.batch_size, device)
-        valid_loss = cross_entropy(logits, valid.labels)
-        for name, value in {**losses, "valid_loss": valid_loss}.items():
+class _Training:
+    """The state of a training, which can be saved after any batch."""
+
+    def __init__(
+        self, method: str, hyperparameters: dict[str, float], options: dict[str, Any], recipe: Recipe, seed: int
+    ):
+        self.method, self.hyperparameters, self.recipe, self.seed = method, hyperparameters, recipe, seed
+        self.device = pick_device(recipe.device)
+        self.model = ResNet18(recipe.width).to(self.device)
+        self.trainer = make_method(method, self.model, hyperparameters, options)
+        self.history: list[dict[str, float]] = []
+        self.best_epoch, self.best_weights = 0, self.model.state_dict()
+        self._start_epoch()
+
+    def _start_epoch(self) -> None:
+        self.batches_done = 0
+        self.sums: dict[str, torch.Tensor] = {}  # of each term of the loss, over the images of this epoch
+        self.images: dict[str, int] = {}
+        self.shuffling = _generator(self.seed, self.epochs_done + 1, "shuffling", self.device)
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.history)
+
+    @property
+    def position(self) -> checkpoint.Position:
+        return self.epochs_done, self.batches_done
+
+    def is_over(self) -> bool:
+        """After all epochs, or when patience has run out; never within an epoch."""
+        if self.epochs_done >= self.recipe.epochs:
+            return True
+        patience = self.recipe.patience
+        return patience is not None and self.best_epoch > 0 and self.epochs_done - self.best_epoch >= patience
+
+    def finish_batches(self, data: Dataset) -> None:
+        """The rest of one pass over the data in this epoch's order."""
+        self.model.train()
+        size = self.recipe.batch_size
+        order = torch.randperm(len(data), generator=_generator(self.seed, self.epochs_done + 1, "order"))
+        for batch in data.batches(size, self.device, order[self.batches_done * size :]):
+            with interrupt.whole():
+                for name, value in self.trainer.update(batch, self.shuffling).items():
+                    self.sums[name] = self.sums.get(name, 0) + value.double() * len(batch.labels)
+                    self.images[name] = self.images.get(name, 0) + len(batch.labels)
+                self.batches_done += 1
+
+    def end_epoch(self, valid_loss: float, valid_auc: float) -> None:
+        """Record the epoch, and its weights if they are the best so far; Diverged if a loss is not finite."""
+        epoch = self.epochs_done + 1
+        losses = {f"train_{name}": self.sums[name].item() / self.images[name] for name in self.sums}
+        losses["valid_loss"] = valid_loss
+        for name, value in losses.items():
             if not math.isfinite(value):
                 raise Diverged(
-                    f"{method}: {name} is {value} in epoch {epoch} with {hyperparameters}; try a smaller lr or lambda"
+                    f"{self.method}: {name} is {value} in epoch {epoch} with {self.hyperparameters}; try a smaller lr "
+                    "or lambda"
                 )
-        history.append({"epoch": epoch, **losses, "valid_loss": valid_loss, "valid_auc": auc(logits, valid.labels)})
-        if epoch > recipe.burn_in and (best_epoch == 0 or valid_loss < history[best_epoch - 1]["valid_loss"]):
-            best_epoch = epoch
-            best_weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        if resume:
-            state = {"model": model.state_dict(), "method": trainer.state_dict(), "history": history}
-            state |= {"best_epoch": best_epoch, "best_weights": best_weights}
-            checkpoint.save(resume, epoch, state, fingerprint)
-        log.info(
-            "epoch %d/%d  %s",
-            epoch,
-            recipe.epochs,
-            "  ".join(f"{k} {v:.4f}" for k, v in history[-1].items() if k != "epoch"),
-        )
-        progress.set_postfix(valid_auc=f"{history[-1]['valid_auc']:.3f}")
-        progress.update()
-    progress.close()
-    model.load_state_dict(best_weights)
-    return Fitted(model, history, best_epoch)
+        self.history.append({"epoch": epoch, **losses, "valid_auc": valid_auc})
+        better = self.best_epoch == 0 or valid_loss < self.history[self.best_epoch - 1]["valid_loss"]
+        if epoch > self.recipe.burn_in and better:
+            self.best_epoch = epoch
+            self.best_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in self.history[-1].items() if name != "epoch")
+        log.info("epoch %d/%d  %s", epoch, self.recipe.epochs, shown)
+        self._start_epoch()
 
+    def save(self, folder: Path, fingerprint: str) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "method": self.trainer.state_dict(),
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
+            "sums": self.sums,
+            "images": self.images,
+            "shuffling": self.shuffling.get_state(),
+        }
+        checkpoint.save(folder, self.position, state, fingerprint)
 
-def _out_of_patience(epochs_done: int, best_epoch: int, recipe: Recipe) -> bool:
-    return recipe.patience is not None and best_epoch > 0 and epochs_done - best_epoch >= recipe.patience
-
-
-def _train_epoch(
-    trainer: Method, data: Dataset, batch_size: int, device: torch.device, seed: int, epoch: int
-) -> dict[str, float]:
-    """One pass over the data in a fresh order; the mean of each term of the loss, as train_{term}."""
-    trainer.model.train()
-    order = torch.randperm(len(data), generator=_generator(seed, epoch, "order"))
-    shuffling = _generator(seed, epoch, "shuffling", device)
-    sums: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.float64, device=device))
-    images: dict[str, int] = defaultdict(int)
-    for batch in data.batches(batch_size, device, order):
-        for name, value in trainer.update(batch, shuffling).items():
-            sums[name] += value.double() * len(batch.labels)
-            images[name] += len(batch.labels)
-    return {f"train_{name}": sums[name].item() / images[name] for name in sums}
+    def resume(self, folder: Path, fingerprint: str) -> None:
+        """Go on from the newest state in the folder, if there is one."""
+        found = checkpoint.load_latest(folder, fingerprint)
+        if found is None:
+            return
+        (epochs, batches), state = found
+        self.model.load_state_dict(state["model"])
+        self.trainer.load_state_dict(state["method"])
+        self.history, self.best_epoch = state["history"], state["best_epoch"]
+        self.best_weights = state["best_weights"]
+        self._start_epoch()
+        self.batches_done, self.images = batches, state["images"]
+        self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
+        self.shuffling.set_state(state["shuffling"])
+        log.info("continuing after epoch %d of %d and %d batches", epochs, self.recipe.epochs, batches)
 
 
 def _generator(seed: int, epoch: int, stream: str, device: torch.device | str = "cpu") -> torch.Generator:

@@ -1,0 +1,54 @@
+"""SIGTERM, a cluster's warning before it kills, and Ctrl-C stop a process where nothing is half done."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Interrupted(BaseException):
+    """This process was told to stop. Not an Exception, so that nobody takes it for a failure and goes on."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.status = 128 + number
+        """The exit status that shells give to such an end."""
+
+
+_whole = 0
+_waiting: int | None = None
+
+
+def listen() -> None:
+    """From now on SIGTERM and SIGINT raise Interrupted in the main thread."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _receive)
+
+
+def stop_listening() -> None:
+    """From now on these signals end this process at once and without a word."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """What is in the block is done to its end; a signal that comes meanwhile stops the process after it."""
+    global _whole, _waiting
+    _whole += 1
+    try:
+        yield
+    finally:
+        _whole -= 1
+    if _waiting is not None and not _whole:
+        number, _waiting = _waiting, None
+        raise Interrupted(number)
+
+
+def _receive(number: int, frame: object) -> None:
+    global _waiting
+    if _whole:
+        _waiting = number
+    else:
+        raise Interrupted(number)
