@@ -60,6 +60,7 @@ def test_imports_run_downwards(file):
         "render_table",
         "render_figure",
         "render_data_sheet",
+        "report_missing",
     ],
 )
 def test_stages_without_training_do_not_import_torch(stage):

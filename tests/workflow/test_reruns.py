@@ -1,6 +1,8 @@
 """What runs again after a change, by what the dry run lists."""
 
+import shutil
 import zipfile
+from collections import Counter
 
 import pandas as pd
 
@@ -83,6 +85,37 @@ def test_a_new_method_adds_its_branch(after):
     assert methods_of(after.planned(*TINY)) == {"rrr"}
 
 
+METHOD_AGAIN = ("--forcerun", "results/tuning/synthetic/actdiff/best.json")
+
+
+def test_one_command_reruns_the_branch_of_a_method(after):
+    jobs = after.planned("all", *TINY, *METHOD_AGAIN)
+    assert methods_of(jobs) == {"actdiff"}
+    assert rules_of(jobs) == BRANCH
+    assert Counter(rule for rule, _ in jobs) == {
+        "tune": 1, "train": 2, "attribute": 2, "collect_runs": 1, "render_table": 1, "render_figure": 4,
+    }  # fmt: skip
+
+
+def test_another_continues_what_is_missing(after):
+    for lost in ("runs/synthetic/actdiff/seed=2", "saliency/synthetic/classification/seed=1"):
+        shutil.rmtree(after.folder / "results" / lost)
+    jobs = after.planned("all", *TINY)
+    ran = {(rule, wildcards) for rule, wildcards in jobs if rule in ("tune", "train", "attribute")}
+    assert ran == {
+        ("train", "task=synthetic, method=actdiff, seed=2"),
+        ("attribute", "task=synthetic, method=actdiff, seed=2, attribution=gradient"),
+        ("attribute", "task=synthetic, method=classification, seed=1, attribution=gradient"),
+    }
+
+
+def test_a_forced_branch_gives_the_same_tables(after):
+    tables = {name: (after.folder / "results" / name).read_bytes() for name in ("runs.csv", "tables/synthetic.md")}
+    after.snakemake("-c2", "all", *TINY, *METHOD_AGAIN)
+    assert {name: (after.folder / "results" / name).read_bytes() for name in tables} == tables
+    assert after.planned("all", *TINY) == []
+
+
 def test_forced_again_a_run_gives_the_same_bytes(after):
     run = after.folder / "results/runs/synthetic/actdiff/seed=2"
     before = {name: (run / name).read_bytes() for name in ("history.csv", "predictions.csv", "model.safetensors")}
@@ -95,6 +128,27 @@ def test_a_failing_job_shows_its_one_sentence(after):
     done = after.snakemake("-c1", "data", *TINY, check=False)
     assert done.returncode == 1
     assert "error: synthetic: label 0 in nuisance group 0 has 40 images but ratio 1.0 needs 160" in done.stderr
+
+
+UNLUCKY = "        if torch.initial_seed() == 2:\n            raise RuntimeError('unlucky')\n        features = "
+
+
+def test_a_failing_seed_stops_no_other_and_is_named_at_the_end_and_in_the_table(after):
+    """Then, mended, only what is missing is made, and the study is as if nothing had been."""
+    tables = {name: (after.folder / "results" / name).read_bytes() for name in ("runs.csv", "tables/synthetic.md")}
+    shutil.rmtree(after.folder / "results/runs")
+    loss = "workflow/red_herring/methods/actdiff.py"
+    after.edit(loss, "        features = ", UNLUCKY)
+    done = after.snakemake("-c2", "all", "--keep-going", *TINY, check=False)
+    assert done.returncode == 1
+    assert "Missing runs, 1 of 4:\n  synthetic, actdiff, seed 2: RuntimeError: unlucky" in done.stdout
+    incomplete = after.folder / "results/incomplete.md"
+    assert "ActDiff | 1 |" in incomplete.read_text()
+    assert "* ActDiff, seed 2: RuntimeError: unlucky" in incomplete.read_text()
+    after.edit(loss, UNLUCKY, "        features = ")
+    after.snakemake("-c2", "all", *TINY)
+    assert not incomplete.exists()
+    assert {name: (after.folder / "results" / name).read_bytes() for name in tables} == tables
 
 
 def test_the_report_holds_the_splits_tables_figures_and_data_sheets(after):

@@ -375,6 +375,11 @@ def collect_settings(config: Config) -> dict[str, Any]:
     return {**config["study"], "attributions": config["saliency"]["attributions"]}
 
 
+def missing_settings(config: Config) -> dict[str, Any]:
+    """What naming the missing runs reads."""
+    return collect_settings(config) | results_settings(config)
+
+
 def results_settings(config: Config) -> dict[str, Any]:
     """What tables and figures read: the tasks in order with their groups and masks, and the methods in order.
 

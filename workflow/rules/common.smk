@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -30,6 +31,17 @@ SOURCES = sorted({source for task in TASKS for source in study.task_sources(conf
 
 CORES = workflow.resource_settings.cores or 8  # all that are given; a plan or a report may be made without
 FETCHED = [source for source in SOURCES if study.origin(config, source)]
+
+
+SEARCHES = expand("<results>/tuning/{task}/{method}/best.json", task=TASKS, method=METHODS)
+RUNS = expand("<results>/runs/{task}/{method}/seed={seed}/run.json", task=TASKS, method=METHODS, seed=SEEDS)
+MAPS = expand(
+    "<results>/saliency/{task}/{method}/seed={seed}/{attribution}.csv",
+    task=TASKS,
+    method=METHODS,
+    seed=SEEDS,
+    attribution=ATTRIBUTIONS,
+)
 
 
 wildcard_constraints:
@@ -85,3 +97,16 @@ def option(name):
 def searched(inputs):
     """What only a search reads: nothing when the hyperparameters are given."""
     return inputs if config["tuning"]["mode"] == "search" else []
+
+
+# The command that names the missing runs; no rule, as it is for when the jobs of rules have failed.
+MISSING_RUNS = shlex.join(
+    [
+        *("python", "-m", "red_herring.stages.report_missing"),
+        *("--settings", json.dumps(study.missing_settings(config))),
+        *("--results", config["pathvars"]["results"]),
+        *("--published-tables", "workflow/reference/published_tables.csv"),
+        *("--published-runs", "workflow/reference/published_runs.csv"),
+        *("--report", os.path.join(config["pathvars"]["results"], "incomplete.md")),
+    ]
+)

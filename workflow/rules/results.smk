@@ -3,20 +3,9 @@
 
 rule collect_runs:
     input:
-        expand(
-            "<results>/runs/{task}/{method}/seed={seed}/{file}",
-            task=TASKS,
-            method=METHODS,
-            seed=SEEDS,
-            file=["run.json", "history.csv"],
-        ),
-        expand(
-            "<results>/saliency/{task}/{method}/seed={seed}/{attribution}.csv",
-            task=TASKS,
-            method=METHODS,
-            seed=SEEDS,
-            attribution=ATTRIBUTIONS,
-        ),
+        RUNS,
+        expand("<results>/runs/{task}/{method}/seed={seed}/history.csv", task=TASKS, method=METHODS, seed=SEEDS),
+        MAPS,
         expand("<results>/tuning/{task}/{method}/trials.csv", task=TASKS, method=METHODS),
     output:
         runs="<results>/runs.csv",

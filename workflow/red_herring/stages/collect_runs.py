@@ -10,6 +10,9 @@ from red_herring.files import write_text
 from red_herring.results.runs import histories_table, runs_table, trials_table
 from red_herring.stages import command
 
+INCOMPLETE = "incomplete.md"
+"""What report_missing has left of an earlier start."""
+
 
 def main(given: argparse.Namespace) -> None:
     study, results = given.settings, given.results
@@ -17,6 +20,7 @@ def main(given: argparse.Namespace) -> None:
     searches = list(product(study["tasks"], study["methods"]))
     write_text(given.runs, runs_table(results, runs, study["attributions"]).to_csv(index=False))
     write_text(given.histories, histories_table(results, runs).to_csv(index=False))
+    (results / INCOMPLETE).unlink(missing_ok=True)
     write_text(given.trials, trials_table(results, searches).to_csv(index=False))
 
 

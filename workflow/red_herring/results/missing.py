@@ -1,0 +1,65 @@
+"""Which runs of a study are not there after all jobs have ended, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from red_herring.catalogue import method_card
+from red_herring.results.runs import Run, run_folder
+
+ERROR = "error: "
+"""What the last line of a stage's log begins with when it failed."""
+
+
+def missing_runs(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> dict[Run, str]:
+    """Run -> why its results are not there, in the order of `runs`; the whole ones are left out."""
+    reasons = {}
+    for run in runs:
+        task, method, seed = run
+        of_run = f"{task}/{method}/seed={seed}"
+        logs = {
+            results / "tuning" / task / method / "best.json": f"tune/{task}/{method}.log",
+            run_folder(results / "runs", run) / "run.json": f"train/{of_run}.log",
+        }
+        for attribution in attributions:
+            scores = run_folder(results / "saliency", run) / f"{attribution}.csv"
+            logs[scores] = f"attribute/{of_run}/{attribution}.log"
+        # A run does not need its search any more once it is there.
+        steps = list(logs.items())[1:] if (run_folder(results / "runs", run) / "run.json").exists() else logs.items()
+        first = next((log for output, log in steps if not output.exists()), None)
+        if first:
+            reasons[run] = _why(results / "logs" / first)
+    return reasons
+
+
+def _why(log: Path) -> str:
+    if not log.exists():
+        return "not started"
+    lines = log.read_text(errors="replace").splitlines()
+    if lines and lines[-1].startswith(ERROR):
+        return f"{lines[-1].removeprefix(ERROR)} ({log})"
+    return f"killed, or lost with its machine: the log {log} ends without an error"
+
+
+def failures(missing: Mapping[Run, str]) -> list[str]:
+    """One sentence for each run that was started and is not there, and one for all that were not."""
+    started = {run: why for run, why in missing.items() if why != "not started"}
+    lines = []
+    # The seeds of one search share its failure.
+    for (task, method, why), group in groupby(started, key=lambda run: (*run[:2], started[run])):
+        seeds = [str(seed) for _, _, seed in group]
+        lines.append(f"{task}, {method}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}: {why}")
+    waiting = len(missing) - len(started)
+    return lines + ([f"{waiting} more were not started"] if waiting else [])
+
+
+def to_markdown(missing: Mapping[Run, str], task: str) -> str:
+    """What the table of a task lacks."""
+    lines = [
+        f"* {method_card(method).title}, seed {seed}: {why}"
+        for (of_task, method, seed), why in missing.items()
+        if of_task == task
+    ]
+    return "\n".join(["Missing in this table:", "", *lines]) + "\n" if lines else "All runs are in this table.\n"

@@ -1,0 +1,46 @@
+"""Name the runs that are not there when Snakemake has given up on some jobs, and table those that are."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+from red_herring.files import write_text
+from red_herring.results.missing import failures, missing_runs, to_markdown
+from red_herring.results.runs import runs_table
+from red_herring.results.tables import published, summarise
+from red_herring.results.tables import to_markdown as table_to_markdown
+from red_herring.stages import command
+
+
+def main(given: argparse.Namespace) -> None:
+    settings = given.settings
+    runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
+    missing = missing_runs(given.results, runs, settings["attributions"])
+    there = [run for run in runs if run not in missing]
+    if all(why == "not started" for why in missing.values()):
+        return  # it was about something else
+    print(f"\nMissing runs, {len(missing)} of {len(runs)}:", *failures(missing), sep="\n  ")
+    if not there:
+        return
+    collected = runs_table(given.results, there, settings["attributions"])
+    tables, released = pd.read_csv(given.published_tables), pd.read_csv(given.published_runs)
+    parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
+    for task in dict.fromkeys(run[0] for run in there):
+        own = collected[collected["task"] == task]
+        table = summarise(own, settings["methods"], published(task, tables, released))
+        parts += [table_to_markdown(task, table, settings["tasks"][task]["groups"]), to_markdown(missing, task)]
+    write_text(given.report, "\n".join(parts))
+    print(f"Tables of the others: {given.report}. Start Snakemake again to make what is missing.")
+
+
+if __name__ == "__main__":
+    arguments = command.Arguments(__doc__)
+    arguments.add_argument("--results", type=Path, required=True, help="input: the folder of the study")
+    arguments.add_argument("--published-tables", type=Path, required=True, help="input: CSV, the paper's tables")
+    arguments.add_argument("--published-runs", type=Path, required=True, help="input: CSV, the authors' released runs")
+    arguments.add_output("--report", "Markdown, the tables of what is there")
+    command.run(main, arguments)
