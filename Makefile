@@ -1,19 +1,21 @@
 # Each target sets up what it needs: a private environment in .venv, made from requirements.lock.
 PYTHON ?= python3.11
 CORES ?= 2
+KILLS ?= 50
 IMAGES ?= ../shared/data/nih_chestxray14/images
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 
-.PHONY: help env demo counts test acceptance bench lint format lock clean
+.PHONY: help env demo counts test acceptance chaos bench lint format lock clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
 	@echo "make counts how many images the splits of the full study have, without any image"
 	@echo "make test   all tests"
-	@echo "make bench  how fast images are prepared and read; IMAGES=folder of image files"
+	@echo "make chaos  a study of seconds under random kills; KILLS=50"
+	@echo "make bench  how fast images are prepared and read (IMAGES=folder), and what Snakemake costs"
 	@echo "make lint   ruff, snakefmt, snakemake --lint"
 	@echo "make lock   write requirements.lock anew from requirements.in"
 
@@ -41,8 +43,13 @@ test: env
 acceptance: env
 	python -m pytest tests/acceptance
 
+# Is anything lost, double or different after random kills?
+chaos: env
+	python tests/chaos/chaos.py --kills $(KILLS)
+
 bench: env
 	PYTHONPATH=workflow python tests/benchmarks/data.py $(IMAGES)
+	python tests/benchmarks/snakemake_share.py --cores $(CORES)
 
 lint: env
 	ruff check workflow tests envs

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-from red_herring.files import StudyError, read_json, replacing, write_json, write_text
+from red_herring.files import StudyError, check_writable, read_json, remove_leftovers, replacing, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -51,3 +51,29 @@ def test_an_unusable_json_is_named(tmp_path, content):
         path.write_text(content)
     with pytest.raises(StudyError, match=r"run\.json"):
         read_json(path)
+
+
+def test_leftovers_of_a_killed_writer_go_and_nothing_else(tmp_path):
+    for name in (".a.0123abcd.csv", ".a.0123abcd.json", ".b.0123abcd.csv", ".a.mine.csv", "a.csv", ".a.csv.lock"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path / "a.csv")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".a.0123abcd.json", ".b.0123abcd.csv", ".a.mine.csv", "a.csv", ".a.csv.lock"}
+    remove_leftovers(tmp_path / "nowhere" / "a.csv")
+
+
+def test_what_replacing_leaves_when_killed_is_a_leftover(tmp_path):
+    with replacing(tmp_path / "seed=1.csv") as temporary:
+        temporary.touch()
+        remove_leftovers(tmp_path / "seed=1.csv")
+        assert not temporary.exists()
+        temporary.touch()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, small_disk):
+    check_writable(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+    full = small_disk(tmp_path / "full", "4k")
+    (full / "filler").write_bytes(bytes(4096))
+    with pytest.raises(StudyError, match=f"{full}: No space left on device; put that right and run again"):
+        check_writable(full)

@@ -16,6 +16,9 @@ from conftest import ROOT
 KEPT = ("Snakefile", "all", "config.yaml", "workflow", "envs", "README.md")
 
 
+TINY = ("--configfile", "tiny.yaml")
+"""Lays the study of the fixture `finished` over config.yaml."""
+
 TARGETS = {"all", "data", "planned_splits", "tuning", "training", "saliency"}
 
 
@@ -61,3 +64,8 @@ class Checkout:
 
     def counted(self, *arguments: str) -> Counter:
         return Counter(rule for rule, _ in self.planned(*arguments))
+
+
+def methods_of(jobs: list[tuple[str, str]]) -> set[str]:
+    """The methods whose search, training or attribution is planned."""
+    return {wildcards.split("method=")[1].split(",")[0] for _, wildcards in jobs if "method=" in wildcards}

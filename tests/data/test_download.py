@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import libtorrent as lt
@@ -336,18 +335,10 @@ def test_a_second_process_waits_for_the_first(tmp_path, images):
                 command({"archive": f"{site.url}/archive/{COMMIT}.zip"}),
                 tmp_path,
             )
-            wait_until((home / ".complete.json.waiting").exists)
+            until((home / ".complete.json.waiting").exists)
             assert site.asked == []
         assert second.wait(60) == 0
         assert len(site.asked) == 1
         with sole(home / "complete.json"):
             fetched = from_server(site, tmp_path / "results/downloads")
         assert fetched.files == len(images), "what is complete needs no lock"
-
-
-def wait_until(there) -> None:
-    for _ in range(600):
-        if there():
-            return
-        time.sleep(0.1)
-    raise AssertionError("waited for a minute in vain")

@@ -5,20 +5,15 @@ import zipfile
 from collections import Counter
 
 import pandas as pd
+from workflow_checkout import TINY, methods_of
 
 ACTDIFF = "method=actdiff"
-
-
-def methods_of(jobs):
-    """The methods whose search, training or attribution is planned."""
-    return {wildcards.split("method=")[1].split(",")[0] for _, wildcards in jobs if "method=" in wildcards}
 
 
 def rules_of(jobs):
     return {rule for rule, _ in jobs}
 
 
-TINY = ("--configfile", "tiny.yaml")
 BRANCH = {"tune", "train", "attribute", "collect_runs", "render_table", "render_figure"}
 
 

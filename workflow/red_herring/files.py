@@ -46,6 +46,16 @@ def remove_leftovers(path: str | Path) -> None:
             file.unlink(missing_ok=True)
 
 
+def check_writable(folder: str | Path) -> None:
+    """StudyError if no file can be written in the folder, which is made if it is not there."""
+    try:
+        with replacing(Path(folder) / ".writable") as temporary:
+            temporary.write_bytes(bytes(4096))
+        (Path(folder) / ".writable").unlink()
+    except OSError as error:
+        raise StudyError(f"{folder}: {error.strerror}; put that right and run again") from error
+
+
 def write_bytes(path: str | Path, content: bytes) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(content)

@@ -11,16 +11,22 @@ PACKAGES = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=
 sys.path.insert(0, PACKAGES)
 
 from red_herring import study
-from red_herring.files import StudyError
+from red_herring.files import StudyError, check_writable
 from red_herring.provenance import code_digest
 from red_herring.stages import make_runnable
 
 make_runnable()
 
-try:
-    study.check(config)
-except StudyError as error:
-    raise WorkflowError(str(error)) from None
+
+def checked(check, what):
+    """A check of the package, whose sentence Snakemake then shows without a traceback."""
+    try:
+        check(what)
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
+
+
+checked(study.check, config)
 
 TASKS = config["study"]["tasks"]
 METHODS = config["study"]["methods"]

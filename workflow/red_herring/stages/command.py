@@ -77,7 +77,9 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> No
     except OSError as error:
         if error.errno not in SPACE_AND_RIGHTS:
             traceback.print_exc()
-        _fail(f"{error.filename or 'output'}: {error.strerror or error}; put that right and run again", terminal)
+        _fail(
+            f"{error.filename or outputs[0].parent}: {error.strerror or error}; put that right and run again", terminal
+        )
     except Exception as error:
         traceback.print_exc()
         _fail(f"{type(error).__name__}: {error} (the log has the details)", terminal)

@@ -1,0 +1,49 @@
+"""A disk that is full or read-only stops a study with a sentence; with space again it ends as if nothing had been."""
+
+import subprocess
+
+import pytest
+from workflow_checkout import TINY, Checkout
+
+TABLES = ("runs.csv", "histories.csv", "trials.csv", "tables/synthetic.md", "tables/splits.md")
+
+
+def tables(checkout):
+    return {name: (checkout.folder / "results" / name).read_bytes() for name in TABLES}
+
+
+def remount(folder, option):
+    subprocess.run(["mount", "-o", f"remount,{option}", str(folder)], check=True)
+
+
+def test_results_on_a_full_and_a_read_only_disk(finished, checkout, small_disk):
+    (checkout.folder / "tiny.yaml").write_text((finished.folder / "tiny.yaml").read_text())
+    results = small_disk(checkout.folder / "results", "200k")
+    for size in ("300k", "700k"):
+        done = checkout.snakemake("-c2", "all", *TINY, check=False)
+        assert done.returncode == 1
+        assert "No space left on device; put that right and run again" in done.stderr
+        remount(results, f"size={size}")
+    remount(results, "ro")
+    done = checkout.snakemake("-c2", "all", *TINY, check=False)
+    assert done.returncode == 1
+    assert "results: Read-only file system; put that right and run again" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    remount(results, "rw,size=64m")
+    checkout.snakemake("-c2", "all", *TINY)
+    assert tables(checkout) == tables(finished)
+
+
+@pytest.mark.parametrize("size", ["900k"])
+def test_a_whole_checkout_on_a_full_disk(finished, tmp_path, small_disk, size):
+    """Snakemake's own records do not fit either."""
+    folder = small_disk(tmp_path / "small", "64m")
+    checkout = Checkout(folder)
+    (folder / "tiny.yaml").write_text((finished.folder / "tiny.yaml").read_text())
+    remount(folder, f"size={size}")
+    done = checkout.snakemake("-c2", "all", *TINY, check=False)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stdout + done.stderr
+    remount(folder, "size=64m")
+    checkout.snakemake("-c2", "all", "--rerun-incomplete", *TINY)
+    assert tables(checkout) == tables(finished)
