@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from conftest import ROOT
+from loopback import until
 from PIL import Image
 
 INDEX = {"source": "mine", "kind": "folder"}
@@ -446,3 +449,46 @@ def test_read_only_results_get_a_sentence(stage, prepared, small_disk):
     assert_one_sentence(train(stage), "Read-only file system", "put that right and run again")
     subprocess.run(["mount", "-o", "remount,rw", str(run)], check=True)
     assert train(stage).returncode == 0
+
+
+@pytest.fixture
+def preparing(stage, tmp_path):
+    """A stage that prepares 80,000 drawn images in two processes, which are at work, and those processes."""
+    drawn = {"source": "drawn", "kind": "crosses", "settings": {"images_per_cell": 20000, "seed": 1}}
+    assert stage("index_source", "--settings", json.dumps(drawn), "--index", "drawn/index.csv").returncode == 0
+    outputs = {
+        "images": "images.npy",
+        "masks": "masks.npy",
+        "decoded": "decoded.csv",
+        "quarantine": "quarantine.csv",
+        "about": "source.json",
+    }
+    arguments = [word for name, file in outputs.items() for word in (f"--{name}", f"drawn/{file}")]
+    given = json.dumps(drawn | {"size": 28, "max_unreadable": 0})
+    process = started(
+        tmp_path, "prepare_images", ["--settings", given, "--index", "drawn/index.csv", *arguments, "--threads", "2"]
+    )
+    until(lambda: len(psutil.Process(process.pid).children()) == 2)
+    workers = psutil.Process(process.pid).children()
+    yield process, workers
+    process.kill()
+    process.communicate()
+
+
+def test_no_process_outlives_a_stage_that_was_killed(preparing):
+    """Those that decode images would wait for work for ever."""
+    process, workers = preparing
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
+
+
+def test_told_to_stop_preparing_leaves_nothing_behind(preparing, tmp_path):
+    process, workers = preparing
+    for one in (process, *workers):  # as Slurm does it, to all processes of a step
+        one.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (143, "error: stopped by SIGTERM; run again to go on\n")
+    assert files(tmp_path / "drawn") == {"index.csv"}
+    assert not any(worker.is_running() for worker in workers)

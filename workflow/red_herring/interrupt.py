@@ -26,10 +26,10 @@ def listen() -> None:
         signal.signal(number, _receive)
 
 
-def stop_listening() -> None:
-    """From now on these signals end this process at once and without a word."""
+def leave_to_parent() -> None:
+    """From now on these signals do nothing here: they reach the process that has started this one, which ends it."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -137,9 +137,9 @@ def _decode_all(job: _Job, processes: int) -> Iterator[_Decoded | tuple[int, str
 
 
 def _start_process(job: _Job) -> None:
-    """End with the process that gives the work, also when that is killed, and end without a word when told to stop."""
+    """End with the process that gives the work, also when that is killed, and not before it."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    interrupt.stop_listening()
+    interrupt.leave_to_parent()
     _start(job)
 
 
