@@ -8,6 +8,7 @@ import time
 
 import pytest
 from conftest import ROOT
+from loopback import until
 from red_herring import locks
 from red_herring.locks import sole
 
@@ -54,9 +55,7 @@ def test_the_second_waits_until_the_first_has_ended(holder, tmp_path):
     first = holder()
     has_it(first)
     second = holder()
-    while not (tmp_path / ".out.csv.waiting").exists():
-        assert second.poll() is None
-        time.sleep(0.05)
+    until((tmp_path / ".out.csv.waiting").exists)
     assert end(first) == (["awaited"], "")
     has_it(second)
     said, warned = end(second)
@@ -74,6 +73,17 @@ def test_a_holder_that_was_killed_is_not_waited_for(holder, tmp_path):
     second = holder()
     has_it(second)
     assert end(second) == (["alone"], "")
+
+
+def test_a_waiting_process_that_was_killed_does_not_count(holder, tmp_path):
+    first = holder()
+    has_it(first)
+    second = holder()
+    until((tmp_path / ".out.csv.waiting").exists)
+    second.send_signal(signal.SIGKILL)
+    second.wait()
+    assert end(first) == (["alone"], "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def on_another_machine(lock):

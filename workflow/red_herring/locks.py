@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,17 +21,19 @@ log = logging.getLogger(__name__)
 
 
 class Lock:
-    """A lock that is held."""
+    """A lock that is held, and the turn to be the next."""
 
-    def __init__(self, waiting: Path):
-        self._waiting = waiting
+    def __init__(self, turn: SoftFileLease):
+        self._turn = turn
 
     def awaited(self) -> bool:
-        """Whether another process waits for it, which has then shown a sign of life within the last minute."""
+        """Whether another process, which is alive, waits for it."""
         try:
-            return time.time() - self._waiting.stat().st_mtime < LEASE
-        except FileNotFoundError:
-            return False
+            self._turn.acquire(timeout=0)
+        except Timeout:
+            return True
+        self._turn.release()
+        return False
 
 
 @contextmanager
@@ -45,26 +46,25 @@ def sole(path: Path) -> Iterator[Lock]:
     lock, as it was suspended for longer than that, gets a SIGTERM.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lease = SoftFileLease(path.with_name(f".{path.name}.lock"), lease_duration=LEASE, on_compromise=_stop)
-    waiting = path.with_name(f".{path.name}.waiting")
-
-    def wait_on() -> bool:
-        waiting.touch()
-        return False
-
+    lock, turn = _lease(path, "lock"), _lease(path, "waiting")
     try:
-        lease.acquire(timeout=0)
+        lock.acquire(timeout=0)
     except Timeout:
         log.warning("%s: another process is at work on this; waiting until it has ended", path)
+        turn.acquire(poll_interval=POLL)
         try:
-            lease.acquire(timeout=-1, poll_interval=POLL, cancel_check=wait_on)
+            lock.acquire(poll_interval=POLL)
         finally:
-            waiting.unlink(missing_ok=True)
+            turn.release()
         log.warning("%s: the other process has ended", path)
     try:
-        yield Lock(waiting)
+        yield Lock(turn)
     finally:
-        lease.release()
+        lock.release()
+
+
+def _lease(path: Path, purpose: str) -> SoftFileLease:
+    return SoftFileLease(path.with_name(f".{path.name}.{purpose}"), lease_duration=LEASE, on_compromise=_stop)
 
 
 def _stop(loss: LeaseCompromise) -> None:

@@ -25,7 +25,7 @@ import requests
 
 from red_herring.data.torrent import Progress, fetch_torrent, valid_info_hash
 from red_herring.data.unpack import BadArchive, is_archive, unpack
-from red_herring.files import StudyError, read_json, sha256, write_json
+from red_herring.files import StudyError, read_json, remove_leftovers, sha256, write_json
 from red_herring.locks import sole
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,9 @@ TIMEOUT = 60
 """Seconds without a byte after which a transfer has failed."""
 
 CHUNK = 2**20
+
+MARKER = ".complete.json"
+"""What becomes complete.json."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def fetch(
         return fetched
     home.mkdir(parents=True, exist_ok=True)
     with sole(home / "complete.json"):
+        remove_leftovers(home / MARKER)
         # Another process may have finished it while this one waited.
         return _complete(origin, home) or _fetch(origin, home, trackers, stall_timeout, waits)
 
@@ -129,7 +133,7 @@ def _measure(folder: Path) -> tuple[int, int]:
 def _fetch(
     origin: Mapping[str, str], home: Path, trackers: Sequence[str], stall_timeout: float, waits: Sequence[float]
 ) -> Fetched:
-    partial, files, marker = home / "partial", home / "files", home / ".complete.json"
+    partial, files, marker = home / "partial", home / "files", home / MARKER
     # What was counted before the files moved to their place; if it is there, only the moves were missing.
     if not marker.exists():
         if files.exists():
@@ -208,6 +212,7 @@ def _record_checksum(url: str, checksum: str, downloads: Path) -> None:
     record = downloads / "checksums.json"
     # Another data set may be recorded at the same time.
     with sole(record):
+        remove_leftovers(record)
         write_json(record, (read_json(record) if record.exists() else {}) | {url: checksum})
     log.info("%s: SHA-256 is %s, recorded in %s", url, checksum, record)
 
