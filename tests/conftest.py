@@ -20,7 +20,7 @@ REAL_IMAGES = Path(os.environ.get("RED_HERRING_IMAGES", ROOT.parent / "shared" /
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that the other process has something to do beside them."""
-    items.sort(key=lambda item: not item.path.stem.endswith("_small"))
+    items.sort(key=lambda item: not (item.path.stem.endswith("_small") or item.path.parent.name == "slurm"))
 
 
 @pytest.fixture(scope="session")

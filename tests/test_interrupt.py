@@ -38,6 +38,18 @@ def test_what_must_be_whole_is_ended_first():
         pass  # the signal has been dealt with
 
 
+def test_a_second_signal_does_not_end_the_saving_that_the_first_began():
+    saved = []
+    with pytest.raises(interrupt.Interrupted):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except interrupt.Interrupted:
+            os.kill(os.getpid(), signal.SIGTERM)
+            saved.append(True)
+            raise
+    assert saved
+
+
 def test_a_failure_in_the_block_is_not_hidden():
     with pytest.raises(ValueError, match="failed"), interrupt.whole():
         raise ValueError("failed")

@@ -13,8 +13,7 @@ from pathlib import Path
 import yaml
 from conftest import ROOT
 
-KEPT = ("Snakefile", "all", "config.yaml", "workflow", "envs", "README.md")
-
+KEPT = ("Snakefile", "all", "config.yaml", "workflow", "envs", "slurm", "README.md")
 
 TINY = ("--configfile", "tiny.yaml")
 """Lays the study of the fixture `finished` over config.yaml."""
@@ -30,7 +29,7 @@ class Checkout:
         for name in KEPT:
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "site.yaml"))
             else:
                 shutil.copy(source, folder / name)
 

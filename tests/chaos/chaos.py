@@ -44,9 +44,10 @@ from loopback import Quiet, serving
 from workflow_checkout import Checkout
 
 KINDS = ("stage", "snakemake", "machine")
-KILLS_A_ROUND = 10
+KILLS_A_ROUND = 8
 LONGEST_WAIT = 8.0
-"""Seconds after the first job of a start within which the kill comes, sooner rather than later; a job takes about four."""
+"""Seconds after the first job of a start within which the kill comes; a job takes about four. In every other round it
+comes sooner rather than later, or the first jobs of the study, which are short, would hardly be hit."""
 
 VOLATILE = {"seconds", "commit", "uncommitted_changes"}
 """What run.json says of its making."""
@@ -144,7 +145,8 @@ class Chaos:
     def _strike(self, checkout: Path, snakemake: subprocess.Popen, kind: str) -> str | None:
         """Kill at a random moment and return the stage that was at work; None if Snakemake has ended before."""
         running(snakemake, lambda: stages(checkout))
-        moment = time.monotonic() + LONGEST_WAIT * self.moments.random() ** 2
+        wait = LONGEST_WAIT * self.moments.random() ** (1 + self.rounds % 2)
+        moment = time.monotonic() + wait
         running(snakemake, lambda: time.monotonic() > moment)
         if self.moments.random() < 0.5:
             hidden = (checkout / "results").rglob

@@ -105,6 +105,7 @@ def test_told_to_stop_it_keeps_every_batch(tiny_data, method, tmp_path, monkeypa
 
     monkeypatch.setattr(method_class, "update", stopped_midway)
     for epoch in range(3):
+        interrupt.listen()
         with pytest.raises(interrupt.Interrupted, match="SIGTERM"):
             fit(method, METHODS[method], {}, *data, recipe(), 7, tmp_path, "same")
         assert checkpoint.load_latest(tmp_path, "same")[0] == (epoch, 2)

@@ -5,6 +5,7 @@ import zipfile
 from collections import Counter
 
 import pandas as pd
+import pytest
 from workflow_checkout import TINY, methods_of
 
 ACTDIFF = "method=actdiff"
@@ -83,8 +84,9 @@ def test_a_new_method_adds_its_branch(after):
 METHOD_AGAIN = ("--forcerun", "results/tuning/synthetic/actdiff/best.json")
 
 
-def test_one_command_reruns_the_branch_of_a_method(after):
-    jobs = after.planned("all", *TINY, *METHOD_AGAIN)
+@pytest.mark.parametrize("where", [(), ("--profile", "slurm")], ids=["here", "cluster"])
+def test_one_command_reruns_the_branch_of_a_method(after, where):
+    jobs = after.planned("all", *where, *TINY, *METHOD_AGAIN)
     assert methods_of(jobs) == {"actdiff"}
     assert rules_of(jobs) == BRANCH
     assert Counter(rule for rule, _ in jobs) == {
@@ -92,10 +94,11 @@ def test_one_command_reruns_the_branch_of_a_method(after):
     }  # fmt: skip
 
 
-def test_another_continues_what_is_missing(after):
+@pytest.mark.parametrize("where", [(), ("--profile", "slurm")], ids=["here", "cluster"])
+def test_another_continues_what_is_missing(after, where):
     for lost in ("runs/synthetic/actdiff/seed=2", "saliency/synthetic/classification/seed=1"):
         shutil.rmtree(after.folder / "results" / lost)
-    jobs = after.planned("all", *TINY)
+    jobs = after.planned("all", *where, *TINY)
     ran = {(rule, wildcards) for rule, wildcards in jobs if rule in ("tune", "train", "attribute")}
     assert ran == {
         ("train", "task=synthetic, method=actdiff, seed=2"),

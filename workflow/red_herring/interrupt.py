@@ -26,8 +26,8 @@ def listen() -> None:
         signal.signal(number, _receive)
 
 
-def leave_to_parent() -> None:
-    """From now on these signals do nothing here: they reach the process that has started this one, which ends it."""
+def deafen() -> None:
+    """From now on these signals do nothing."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
 
@@ -43,7 +43,7 @@ def whole() -> Iterator[None]:
         _whole -= 1
     if _waiting is not None and not _whole:
         number, _waiting = _waiting, None
-        raise Interrupted(number)
+        _stop(number)
 
 
 def _receive(number: int, frame: object) -> None:
@@ -51,4 +51,10 @@ def _receive(number: int, frame: object) -> None:
     if _whole:
         _waiting = number
     else:
-        raise Interrupted(number)
+        _stop(number)
+
+
+def _stop(number: int) -> None:
+    # Slurm sends SIGTERM twice within milliseconds; the second must not end the saving that the first began.
+    deafen()
+    raise Interrupted(number)

@@ -139,7 +139,7 @@ def _decode_all(job: _Job, processes: int) -> Iterator[_Decoded | tuple[int, str
 def _start_process(job: _Job) -> None:
     """End with the process that gives the work, also when that is killed, and not before it."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    interrupt.leave_to_parent()
+    interrupt.deafen()  # they reach the other process too
     _start(job)
 
 

@@ -1,0 +1,77 @@
+"""The profile and what a site file changes in it, without a cluster: what Snakemake would ask for."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from workflow_checkout import Checkout
+
+STUDY = {"study": {"tasks": ["synthetic"], "methods": ["masked"], "seeds": [1]}}
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch) -> Checkout:
+    monkeypatch.delenv("RED_HERRING_SITE", raising=False)
+    checkout = Checkout(tmp_path)
+    checkout.study("one", STUDY)
+    return checkout
+
+
+def asked(checkout: Checkout, *arguments: str) -> dict[str, dict[str, str]]:
+    """Rule -> the resources of its jobs."""
+    done = checkout.snakemake("--profile", "slurm", "-n", "all", "--configfile", "one.yaml", *arguments)
+    found = re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: (.*)$", done.stdout + done.stderr, re.MULTILINE)
+    return {rule: dict(pair.split("=", 1) for pair in line.split(", ") if "=" in pair) for rule, line in found}
+
+
+def test_as_shipped_it_names_no_account_and_no_model(checkout):
+    rules = asked(checkout)
+    assert {"slurm_account", "qos", "gpu_model", "constraint"}.isdisjoint(key for job in rules.values() for key in job)
+    assert {rule for rule, job in rules.items() if job.get("gpu") == "1"} == {"tune", "train", "attribute"}
+    assert {rule for rule, job in rules.items() if "slurm_partition" in job} == {"tune", "train", "attribute"}
+
+
+def test_a_site_file_is_laid_over_it_value_by_value(checkout):
+    site = {"account": 1234, "cpu_partition": "all", "gpu_model": "a100", "rules": {"train": {"minutes": 7}}}
+    (checkout.folder / "slurm" / "site.yaml").write_text(yaml.safe_dump(site))
+    rules = asked(checkout)
+    train = rules["train"]
+    assert {job["slurm_account"] for job in rules.values()} == {"1234"}
+    assert rules["draw_splits"]["slurm_partition"] == "all"
+    assert (train["slurm_partition"], train["gpu_model"], train["runtime"]) == ("gpu", "a100", "7")
+    assert train["mem_mb"] == rules["tune"]["mem_mb"] == "8000"
+
+
+def test_a_site_file_may_be_elsewhere(checkout, tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text("gpu_partition: fast\n")
+    monkeypatch.setenv("RED_HERRING_SITE", str(tmp_path / "mine.yaml"))
+    assert asked(checkout)["train"]["slurm_partition"] == "fast"
+
+
+def test_growth_ends_at_the_longest_time_of_the_site(checkout):
+    (checkout.folder / "slurm" / "site.yaml").write_text("longest: 300\n")
+    rules = asked(checkout)
+    assert (rules["tune"]["runtime"], rules["train"]["runtime"]) == ("300", "240")
+
+
+@pytest.mark.parametrize(
+    ("site", "said"),
+    [
+        ("gpu_partion: fast\n", "there is no 'gpu_partion'"),
+        ("rules: {trian: {minutes: 5}}\n", "there is no 'trian'"),
+        ("rules: {train: 5}\n", "rules: train"),
+    ],
+)
+def test_a_slip_in_a_site_file_is_named(checkout, site, said):
+    (checkout.folder / "slurm" / "site.yaml").write_text(site)
+    done = checkout.snakemake("--profile", "slurm", "-n", "all", check=False)
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+    assert "site.yaml" in done.stdout + done.stderr
+
+
+def test_it_runs_without_a_cluster_too(checkout):
+    done = checkout.snakemake("--profile", "slurm", "--executor", "local", "--cores", "2", "-n", "all")
+    assert "train" in done.stdout + done.stderr
