@@ -56,6 +56,22 @@ def test_how_the_configuration_is_checked_does_not_count(copy):
     assert copy.digest(*TRAIN_ACTDIFF) == before
 
 
+def test_how_stages_are_started_stopped_and_kept_apart_does_not_count(copy):
+    before = copy.digest(*TRAIN_ACTDIFF)
+    copy.edit("locks.py", "POLL = 1.0", "POLL = 2.0")
+    copy.edit("interrupt.py", "128 + number", "1 + number")
+    copy.edit("stages/command.py", "run again to go on", "start again")
+    assert copy.digest(*TRAIN_ACTDIFF) == before
+
+
+def test_settings_and_code_say_by_what_a_run_was_made():
+    settings = {"task": "spc", "method": "rrr", "epochs": 100}
+    made = provenance.made_by("train", settings)
+    assert made == provenance.made_by("train", dict(reversed(settings.items()))), "the order of keys does not count"
+    others = [settings | {"epochs": 99}, settings | {"method": "actdiff"}]
+    assert len({made, provenance.made_by("tune", settings), *(provenance.made_by("train", one) for one in others)}) == 4
+
+
 def test_another_method_does_not_count(copy):
     before = copy.digest(*TRAIN_ACTDIFF), copy.digest("red_herring.stages.render_table")
     copy.edit("methods/rrr.py", ".square().sum()", ".abs().sum()")

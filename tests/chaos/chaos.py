@@ -5,11 +5,12 @@ trained on two seeds and attributed; tables and figures follow. It is run once u
 it is run with kills (SIGKILL) of
 
 stage      one process that is at work; Snakemake sees its job fail
-snakemake  Snakemake alone; its jobs go on, and the next start meets them
+snakemake  Snakemake alone; its jobs go on, and the next start meets them, at work or, every other time, ended
 machine    Snakemake and all its jobs at once
 
 at a random time, or as soon as something is being written. After every kill each file that has its final name must be
 that of the undisturbed run; at the end of a round all must be, and Snakemake must find nothing to do.
+No training that has ended may be done again.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def main() -> None:
         chaos = Chaos(folder, archive, random.Random(seed))
         chaos.run(given.kills)
     print(chaos.report())
-    if chaos.survived < given.kills or chaos.corrupted or chaos.different:
+    if chaos.survived < given.kills or chaos.corrupted or chaos.different or chaos.repeated:
         sys.exit(f"error: see above; the study is in {folder}")
     shutil.rmtree(folder)
 
@@ -109,6 +110,8 @@ class Chaos:
         self.survived = self.rounds = self.identical = 0
         self.corrupted: list[str] = []
         self.different: list[str] = []
+        self.ended: dict[Path, float] = {}  # training log -> when that training had ended
+        self.repeated: list[str] = []
         start = time.monotonic()
         undisturbed = self._checkout("undisturbed")
         finish(undisturbed)
@@ -130,14 +133,18 @@ class Chaos:
                     break  # the study is complete
                 self.killed[victim, kind] += 1
                 struck += 1
+                if kind == "snakemake" and self.moments.random() < 0.5:
+                    psutil.wait_procs(stages(checkout), timeout=120)
                 self.corrupted += [f"{name}: {file}" for file in self._wrong(checkout)]
+                self._see_training(checkout)
             print(f"  {name}: killed {kind} in {victim}, {len(self.corrupted)} files corrupted", flush=True)
         finish(checkout)
+        self._see_training(checkout)
         different = self._wrong(checkout) + sorted(set(self.expected) - set(contents(checkout / "results")))
         different += leftovers(checkout / "results")
         self.different += [f"{name}: {file}" for file in different]
         self.identical += not different
-        self.survived += struck
+        self.survived += 0 if different else struck
         print(f"{name}: complete after {struck} kills, {len(different)} files differ", flush=True)
         if not different:
             shutil.rmtree(checkout)
@@ -163,6 +170,17 @@ class Chaos:
         kill({"stage": [victim], "snakemake": [main], "machine": [main, *at_work]}[kind])
         snakemake.wait()
         return name
+
+    def _see_training(self, checkout: Path) -> None:
+        """Note which trainings have ended, and which of those that had were begun again."""
+        runs = checkout / "results" / "runs"
+        for finished in runs.glob("*/*/*/resume/finished.json"):
+            with suppress(FileNotFoundError):
+                log = checkout / "results" / "logs" / "train" / f"{finished.parents[1].relative_to(runs)}.log"
+                self.ended.setdefault(log, finished.stat().st_mtime)
+        for log, ended in self.ended.items():
+            if log.exists() and log.stat().st_mtime > ended and "epoch 1/" in log.read_text():
+                self.repeated.append(f"{log} is of a training that had ended before")
 
     def _wrong(self, checkout: Path) -> list[str]:
         """The files with their final names that are not those of the undisturbed run."""
@@ -191,8 +209,9 @@ class Chaos:
             f"kills survived     {self.survived} of {kills}",
             f"results identical  {self.identical} of {self.rounds} rounds, {len(self.expected)} files each",
             f"outputs corrupted  {len(self.corrupted)}",
+            f"trainings repeated {len(self.repeated)}",
         ]
-        return "\n".join(lines + [f"  {file}" for file in self.corrupted + self.different])
+        return "\n".join(lines + [f"  {line}" for line in self.corrupted + self.different + self.repeated])
 
 
 SNAKEMAKE = [str(Path(sys.executable).parent / "snakemake")]

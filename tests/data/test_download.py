@@ -326,6 +326,10 @@ def test_a_data_set_that_was_altered_is_not_used(tmp_path, images, what):
         assert len(site.asked) == 1
 
 
+def read_if_there(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
 def test_a_second_process_waits_for_the_first(tmp_path, images):
     home = tmp_path / "results/downloads" / COMMIT
     with web(Answer(zipped(images))) as site:
@@ -335,7 +339,7 @@ def test_a_second_process_waits_for_the_first(tmp_path, images):
                 command({"archive": f"{site.url}/archive/{COMMIT}.zip"}),
                 tmp_path,
             )
-            until((home / ".complete.json.waiting").exists)
+            until(lambda: "another process is at work" in read_if_there(tmp_path / "fetch.log"))
             assert site.asked == []
         assert second.wait(60) == 0
         assert len(site.asked) == 1

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from red_herring.files import StudyError, write_json
-from red_herring.results.runs import histories_table, of_task, run_of, runs_table, trials_table
+from red_herring.files import StudyError, read_json, write_json
+from red_herring.results.runs import check_made_by, histories_table, of_task, run_of, runs_table, trials_table
 
 IMAGES = {"train": 60, "valid": 30, "test": 30, "test_in_distribution": 20, "test_balanced": 24}
 SHIFT = {
@@ -66,6 +66,22 @@ def test_one_row_per_run_with_the_means_over_its_images(results):
         nan_ok=True,
     )  # fmt: skip
     assert table["test_auc"].tolist() == [0.75, 0.5]
+
+
+def test_runs_and_searches_of_other_settings_or_code_do_not_get_into_a_table(results):
+    for method in ("actdiff", "rrr"):
+        write_json(results / f"tuning/t/{method}/best.json", {"made_by": f"search {method}"})
+        record = results / f"runs/t/{method}/seed=3/run.json"
+        write_json(record, read_json(record) | {"made_by": f"run {method}"})
+    expected = {
+        stage: {f"t/{method}": f"{word} {method}" for method in ("actdiff", "rrr")}
+        for stage, word in (("tune", "search"), ("train", "run"))
+    }
+    check_made_by(results, RUNS, expected)
+    expected["tune"]["t/actdiff"] = expected["train"]["t/rrr"] = "another"
+    files = f"{results}/tuning/t/actdiff/best.json {results}/runs/t/rrr/seed=3/run.json"
+    with pytest.raises(StudyError, match=f"by other settings or code than the present, .*--forcerun {files}$"):
+        check_made_by(results, RUNS, expected)
 
 
 def test_one_row_per_epoch_and_per_trial(results):

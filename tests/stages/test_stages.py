@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from conftest import ROOT
 from loopback import until
 from PIL import Image
 
+OUTPUTS = {"model.safetensors", "history.csv", "predictions.csv", "run.json"}
+KEPT_OUTPUTS = {f"resume/{name}" for name in (*OUTPUTS, "finished.json")}
 INDEX = {"source": "mine", "kind": "folder"}
 COLUMNS = {"file": "file", "label": "label", "group": "view", "patient": "patient"}
 RUN = {
@@ -113,7 +116,7 @@ def test_from_images_to_a_scored_run(stage, prepared):
 
     assert train(stage).returncode == 0
     run = prepared / "run/seed=1"
-    assert files(run) == {"model.safetensors", "history.csv", "predictions.csv", "run.json"}, "no state is left behind"
+    assert files(run) == OUTPUTS | KEPT_OUTPUTS, "no state is left behind"
     record = json.loads((run / "run.json").read_text())
     assert (record["method"], record["seed"], record["threads"], record["device"]) == ("actdiff", 1, 1, "cpu")
     assert {"commit", "versions", "seconds", "settings", "hyperparameters"} <= set(record)
@@ -208,7 +211,7 @@ def test_a_search_is_a_table_and_a_best(stage, prepared):
     assert trials.columns.tolist() == ["trial", "lr", "lambda", "status", "valid_auc", "best_epoch", "epochs"]
     best = json.loads((prepared / "tuning/best.json").read_text())
     assert best["valid_auc"] == trials["valid_auc"].max()
-    assert files(prepared / "tuning") == {"trials.csv", "best.json"}
+    assert files(prepared / "tuning") == {"trials.csv", "best.json", "resume/trials.jsonl"}
 
 
 def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(stage, prepared):
@@ -388,7 +391,8 @@ def test_told_to_stop_a_run_saves_within_ten_seconds_and_goes_on_from_there(stag
     went_on = (prepared / "logs/train.log").read_text()
     assert f"continuing after epoch {epochs} of 40 and {batches} batches" in went_on
     interrupted = {name: (run / name).read_bytes() for name in ("history.csv", "predictions.csv", "model.safetensors")}
-    assert files(run) == {*interrupted, "run.json"}
+    assert files(run) == OUTPUTS | KEPT_OUTPUTS
+    shutil.rmtree(run)
     assert train(stage, **long).returncode == 0
     assert {name: (run / name).read_bytes() for name in interrupted} == interrupted
 
@@ -420,17 +424,31 @@ def test_of_two_processes_at_one_run_the_second_waits_and_trains_nothing_again(s
     first = started(prepared, "train", train_arguments(**long))
     wait_for("epoch 2/30", prepared / "logs/train.log", first)
     second = started(prepared, "train", [*train_arguments(**long)[:-1], "logs/second.log"])
-    while not (run / ".model.safetensors.waiting").exists():
-        assert second.poll() is None
-        time.sleep(0.02)
+    assert "model.safetensors: another process is at work on this" in second.stderr.readline()
     assert not (prepared / "logs/second.log").exists(), "it touches nothing before it is its turn"
     _, err = first.communicate(timeout=60)
     assert first.returncode == 0, err
     _, err = second.communicate(timeout=60)
     assert second.returncode == 0, err
-    assert "model.safetensors: another process is at work on this" in err
-    assert "continuing after epoch 30 of 30" in (prepared / "logs/second.log").read_text()
-    assert files(run) == {"model.safetensors", "history.csv", "predictions.csv", "run.json"}
+    assert "trained before" in (prepared / "logs/second.log").read_text()
+    assert files(run) == OUTPUTS | KEPT_OUTPUTS
+
+
+def test_a_run_whose_outputs_snakemake_removed_is_not_trained_again(stage, prepared):
+    """As it does with those of a job that ended after Snakemake was killed. Of other settings, it is."""
+    run = prepared / "run/seed=1"
+    assert train(stage).returncode == 0
+    before = {name: (run / name).read_bytes() for name in OUTPUTS}
+    for name in OUTPUTS:
+        (run / name).unlink()
+    assert train(stage).returncode == 0
+    assert (prepared / "logs/train.log").read_text() == "trained before: the outputs of that are restored\n"
+    assert {name: (run / name).read_bytes() for name in OUTPUTS} == before
+    (run / "resume/model.safetensors").unlink()
+    assert train(stage).returncode == 0
+    assert "epoch 1/3" in (prepared / "logs/train.log").read_text(), "what was kept is not whole any more"
+    assert train(stage, epochs=2).returncode == 0
+    assert "epoch 1/2" in (prepared / "logs/train.log").read_text()
 
 
 def test_what_a_kill_left_half_written_is_removed_at_the_next_start(stage, prepared):

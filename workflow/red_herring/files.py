@@ -51,7 +51,7 @@ def check_writable(folder: str | Path) -> None:
     try:
         with replacing(Path(folder) / ".writable") as temporary:
             temporary.write_bytes(bytes(4096))
-        (Path(folder) / ".writable").unlink()
+        (Path(folder) / ".writable").unlink(missing_ok=True)
     except OSError as error:
         raise StudyError(f"{folder}: {error.strerror}; put that right and run again") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.metadata
+import json
 import platform
 import subprocess
 from functools import cache
@@ -13,6 +14,10 @@ from typing import Any
 
 PACKAGE = Path(__file__).parent
 LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "scikit-optimize", "captum", "torchxrayvision", "snakemake")
+
+
+PLUMBING = frozenset(f"{PACKAGE.name}.{module}" for module in ("interrupt", "locks", "stages.command"))
+"""How stages are started, stopped and kept apart, which makes no difference to what they make."""
 
 
 @cache
@@ -26,13 +31,25 @@ def code_digest(*modules: str) -> str:
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module not in closure:
+        if module not in closure | PLUMBING:
             closure.add(module)
             waiting.extend(_imports(module))
     digest = hashlib.sha256()
     for module in sorted(closure):
         digest.update(f"{module}\n{_logic(module)}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def method_code_digest(stage: str, method: str) -> str:
+    """The digest of the code behind `tune` or `train` for one method, which they load by its name."""
+    methods = f"{PACKAGE.name}.methods"
+    return code_digest(f"{PACKAGE.name}.stages.{stage}", f"{methods}.{method}", f"{methods}.classification")
+
+
+def made_by(stage: str, settings: dict[str, Any]) -> str:
+    """12 hexadecimal digits over the settings and the code by which `tune` or `train` makes a search or a run."""
+    code = method_code_digest(stage, settings["method"])
+    return hashlib.sha256(f"{json.dumps(settings, sort_keys=True)}\n{code}".encode()).hexdigest()[:12]
 
 
 def _file(module: str) -> Path | None:

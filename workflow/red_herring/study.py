@@ -12,6 +12,7 @@ import yaml
 
 from red_herring.catalogue import BLUR, MethodCard, method_card, method_names, source_card, source_kinds
 from red_herring.files import StudyError, read_rows
+from red_herring.provenance import made_by
 
 WORKFLOW = Path(__file__).parents[1]
 SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
@@ -372,7 +373,13 @@ def attribute_settings(config: Config, task: str) -> dict[str, Any]:
 
 
 def collect_settings(config: Config) -> dict[str, Any]:
-    return {**config["study"], "attributions": config["saliency"]["attributions"]}
+    """Which runs there are, and by what settings and code the searches and runs of each task and method are made."""
+    pairs = [(task, method) for task in config["study"]["tasks"] for method in config["study"]["methods"]]
+    expected = {
+        stage: {f"{task}/{method}": made_by(stage, settings(config, task, method)) for task, method in pairs}
+        for stage, settings in (("tune", tune_settings), ("train", train_settings))
+    }
+    return {**config["study"], "attributions": config["saliency"]["attributions"], "made_by": expected}
 
 
 def missing_settings(config: Config) -> dict[str, Any]:

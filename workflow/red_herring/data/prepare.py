@@ -127,18 +127,22 @@ def _decode_all(job: _Job, processes: int) -> Iterator[_Decoded | tuple[int, str
         yield from map(_decode, rows)
         return
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, context, initializer=_start_process, initargs=(job,)) as pool:
-        try:
-            yield from pool.map(_decode, rows, chunksize=CHUNK)
-        except BrokenProcessPool as error:
-            raise StudyError(
-                "a process that decodes images was killed, perhaps for want of memory; run again with fewer threads"
-            ) from error
+    pool = ProcessPoolExecutor(processes, context, initializer=_start_process, initargs=(job, os.getpid()))
+    try:
+        yield from pool.map(_decode, rows, chunksize=CHUNK)
+    except BrokenProcessPool as error:
+        raise StudyError(
+            "a process that decodes images was killed, perhaps for want of memory; run again with fewer threads"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)  # of what is left when this process is told to stop
 
 
-def _start_process(job: _Job) -> None:
+def _start_process(job: _Job, parent: int) -> None:
     """End with the process that gives the work, also when that is killed, and not before it."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before that
+        os._exit(1)
     interrupt.deafen()  # they reach the other process too
     _start(job)
 

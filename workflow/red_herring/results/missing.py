@@ -7,14 +7,23 @@ from itertools import groupby
 from pathlib import Path
 
 from red_herring.catalogue import method_card
+from red_herring.files import read_json
 from red_herring.results.runs import Run, run_folder
 
 ERROR = "error: "
 """What the last line of a stage's log begins with when it failed."""
 
 
-def missing_runs(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> dict[Run, str]:
-    """Run -> why its results are not there, in the order of `runs`; the whole ones are left out."""
+WAITING = "not started"
+
+
+def missing_runs(
+    results: Path, runs: Sequence[Run], attributions: Sequence[str], made_by: Mapping[str, str]
+) -> dict[Run, str]:
+    """Run -> why its results are not there, in the order of `runs`; the whole ones are left out.
+
+    made_by: task/method -> the digest of settings and code; a run of others waits to be made again.
+    """
     reasons = {}
     for run in runs:
         task, method, seed = run
@@ -26,17 +35,17 @@ def missing_runs(results: Path, runs: Sequence[Run], attributions: Sequence[str]
         for attribution in attributions:
             scores = run_folder(results / "saliency", run) / f"{attribution}.csv"
             logs[scores] = f"attribute/{of_run}/{attribution}.log"
-        # A run does not need its search any more once it is there.
-        steps = list(logs.items())[1:] if (run_folder(results / "runs", run) / "run.json").exists() else logs.items()
-        first = next((log for output, log in steps if not output.exists()), None)
+        first = next((log for output, log in logs.items() if not output.exists()), None)
         if first:
             reasons[run] = _why(results / "logs" / first)
+        elif read_json(run_folder(results / "runs", run) / "run.json").get("made_by") != made_by[f"{task}/{method}"]:
+            reasons[run] = WAITING
     return reasons
 
 
 def _why(log: Path) -> str:
     if not log.exists():
-        return "not started"
+        return WAITING
     lines = log.read_text(errors="replace").splitlines()
     if lines and lines[-1].startswith(ERROR):
         return f"{lines[-1].removeprefix(ERROR)} ({log})"
@@ -45,7 +54,7 @@ def _why(log: Path) -> str:
 
 def failures(missing: Mapping[Run, str]) -> list[str]:
     """One sentence for each run that was started and is not there, and one for all that were not."""
-    started = {run: why for run, why in missing.items() if why != "not started"}
+    started = {run: why for run, why in missing.items() if why != WAITING}
     lines = []
     # The seeds of one search share its failure.
     for (task, method, why), group in groupby(started, key=lambda run: (*run[:2], started[run])):

@@ -30,6 +30,29 @@ def run_folder(stage: Path, run: Run) -> Path:
     return stage / task / method / f"seed={seed}"
 
 
+def check_made_by(results: Path, runs: Sequence[Run], made_by: dict[str, dict[str, str]]) -> None:
+    """StudyError when a search or run was not made by these settings and this code (stage -> task/method -> digest).
+
+    Snakemake cannot know it of files of which it has no record: those of a cluster job that ended after Snakemake was
+    killed, and copies. Different makings must not meet in one table.
+    """
+    files = {
+        "tune": {results / "tuning" / task / method / "best.json": f"{task}/{method}" for task, method, _ in runs},
+        "train": {run_folder(results / "runs", run) / "run.json": f"{run[0]}/{run[1]}" for run in runs},
+    }
+    foreign = [
+        str(file)
+        for stage, made in files.items()
+        for file, of in made.items()
+        if read_json(file).get("made_by") != made_by[stage][of]
+    ]
+    if foreign:
+        raise StudyError(
+            f"{foreign[0]}: was made by other settings or code than the present, expected to be the same for all runs; "
+            f"say snakemake all --forcerun {' '.join(foreign)}"
+        )
+
+
 def runs_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> pd.DataFrame:
     """One row per run, in the given order, from run.json and the saliency scores below `results`.
 

@@ -7,7 +7,6 @@ import errno
 import json
 import logging
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from red_herring import interrupt
 from red_herring.files import StudyError, remove_leftovers
 from red_herring.locks import sole
 
+RESUME = "resume"
+
 SPACE_AND_RIGHTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Errors that say all in one sentence."""
 
@@ -25,8 +26,8 @@ SPACE_AND_RIGHTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno
 class Arguments(argparse.ArgumentParser):
     """Arguments of every stage: --settings, a JSON object, --log, and its outputs.
 
-    resumes: the stage keeps the state of unfinished work in the folder `resume` beside its first output, and finds it
-    there when it is started again; it is removed at success.
+    resumes: the stage keeps what it has done in the folder `resume` beside its first output, and finds it there when it
+    is started again.
     """
 
     def __init__(self, description: str | None, resumes: bool = False):
@@ -54,21 +55,18 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> No
     """
     given = arguments.parse_args()
     outputs = [getattr(given, name) for name in arguments.outputs]
-    resume = outputs[0].parent / "resume"
     if arguments.resumes:
-        given.resume = resume
+        given.resume = outputs[0].parent / RESUME
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=terminal)
     interrupt.listen()
     try:
-        with sole(outputs[0]) as lock:
+        with sole(outputs[0]):
             for output in outputs:
                 remove_leftovers(output)
             _log_to(given.log)
             stage(given)
-            # Who waited did so for this very work, and then finds all of it done.
-            if arguments.resumes and not lock.awaited():
-                shutil.rmtree(resume, ignore_errors=True)
+            interrupt.deafen()  # all is done
     except interrupt.Interrupted as stop:
         kept = "what was done is kept; " if arguments.resumes else ""
         _fail(f"stopped by {stop}; {kept}run again to go on", terminal, stop.status)

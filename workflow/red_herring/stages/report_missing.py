@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from red_herring.files import write_text
-from red_herring.results.missing import failures, missing_runs, to_markdown
+from red_herring.results.missing import WAITING, failures, missing_runs, to_markdown
 from red_herring.results.runs import runs_table
 from red_herring.results.tables import published, summarise
 from red_herring.results.tables import to_markdown as table_to_markdown
@@ -19,9 +19,9 @@ from red_herring.stages import command
 def main(given: argparse.Namespace) -> None:
     settings = given.settings
     runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
-    missing = missing_runs(given.results, runs, settings["attributions"])
+    missing = missing_runs(given.results, runs, settings["attributions"], settings["made_by"]["train"])
     there = [run for run in runs if run not in missing]
-    if all(why == "not started" for why in missing.values()):
+    if all(why == WAITING for why in missing.values()):
         return  # it was about something else
     print(f"\nMissing runs, {len(missing)} of {len(runs)}:", *failures(missing), sep="\n  ")
     if not there:

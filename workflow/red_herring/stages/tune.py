@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from red_herring.files import write_json, write_text
+from red_herring.provenance import made_by
 from red_herring.stages import command
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def main(given: argparse.Namespace) -> None:
     else:
         trials, chosen = _search(given)
     write_text(given.trials, trials.to_csv(index=False))
-    write_json(given.best, {"mode": settings["mode"], **chosen})
+    write_json(given.best, {"mode": settings["mode"], **chosen, "made_by": made_by("tune", settings)})
 
 
 def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -38,20 +39,26 @@ def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
 
     def objective(hyperparameters: dict[str, float], number: int) -> tuning.Trial:
         own = resume / f"trial={number:04d}"
-        for folder in resume.glob("trial=*"):
-            if folder != own:
-                shutil.rmtree(folder)  # of a trial that has ended: its result is in the log
+        _forget_trials(resume, but=own)
         return run.trial(hyperparameters, own)
 
     trial_log = tuning.TrialLog(resume / "trials.jsonl", run.fingerprint("tune"))
     counts = (settings["initial_points"], settings["iterations"])
     trials = tuning.search(settings["space"], objective, *counts, settings["seed"], trial_log)
+    _forget_trials(resume)
     chosen = tuning.best(trials, settings["space"])
     for name in chosen["on_bound"]:
         log.warning(
             "the best %s lies at an end of its range %s; a wider one may do better", name, settings["space"][name]
         )
     return pd.DataFrame(trials), chosen
+
+
+def _forget_trials(resume: Path, but: Path | None = None) -> None:
+    """Remove the states of trials that have ended: their results are in the log of trials."""
+    for folder in resume.glob("trial=*"):
+        if folder != but:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

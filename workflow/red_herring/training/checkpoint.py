@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,10 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from red_herring.files import StudyError, read_json, sha256, write_bytes, write_json
+from red_herring.files import StudyError, read_json, replacing, sha256, write_bytes, write_json
 
 KEPT = 2
+FINISHED = "finished.json"
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,41 @@ def save(folder: Path, position: Position, state: Any, fingerprint: str) -> None
     for old in folder.glob("epoch=*"):
         if old.stem not in kept:  # older, or left by other settings
             old.unlink(missing_ok=True)
+
+
+def keep_finished(folder: Path, fingerprint: str, outputs: Sequence[Path]) -> None:
+    """Keep finished outputs in place of the states that led to them, as links that take no space.
+
+    Snakemake removes the outputs of a job of which it has no record, as when it was killed before the job ended, and
+    starts the job again, which then need not do it again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for output in outputs:
+        with replacing(folder / output.name) as temporary:
+            try:
+                os.link(output, temporary)
+            except OSError:  # a file system without links
+                shutil.copyfile(output, temporary)
+    checksums = {output.name: sha256(output) for output in outputs}
+    write_json(folder / FINISHED, {"fingerprint": fingerprint, "sha256": checksums})
+    for state in folder.glob("epoch=*"):
+        state.unlink(missing_ok=True)
+
+
+def restore_finished(folder: Path, fingerprint: str, outputs: Sequence[Path]) -> bool:
+    """Copy the outputs that were kept to their places; False if there are none of this fingerprint that are whole."""
+    try:
+        finished = read_json(folder / FINISHED)
+        if finished["fingerprint"] != fingerprint:
+            return False
+        if any(sha256(folder / output.name) != finished["sha256"][output.name] for output in outputs):
+            return False
+    except (StudyError, OSError, KeyError, TypeError):
+        return False
+    for output in outputs:
+        with replacing(output) as temporary:
+            shutil.copyfile(folder / output.name, temporary)
+    return True
 
 
 def load_latest(folder: Path, fingerprint: str) -> tuple[Position, Any] | None:

@@ -97,7 +97,8 @@ def fit(
             progress.update()
     except interrupt.Interrupted:
         if resume:
-            training.save(resume, fingerprint)
+            if training.position != training.saved:
+                training.save(resume, fingerprint)
             log.info("stopped after %d epochs and %d batches, which are saved", *training.position)
         raise
     finally:
@@ -118,6 +119,7 @@ class _Training:
         self.trainer = make_method(method, self.model, hyperparameters, options)
         self.history: list[dict[str, float]] = []
         self.best_epoch, self.best_weights = 0, self.model.state_dict()
+        self.saved: checkpoint.Position | None = None
         self._start_epoch()
 
     def _start_epoch(self) -> None:
@@ -185,6 +187,7 @@ class _Training:
             "shuffling": self.shuffling.get_state(),
         }
         checkpoint.save(folder, self.position, state, fingerprint)
+        self.saved = self.position
 
     def resume(self, folder: Path, fingerprint: str) -> None:
         """Go on from the newest state in the folder, if there is one."""
@@ -200,6 +203,7 @@ class _Training:
         self.batches_done, self.images = batches, state["images"]
         self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
         self.shuffling.set_state(state["shuffling"])
+        self.saved = self.position
         log.info("continuing after epoch %d of %d and %d batches", epochs, self.recipe.epochs, batches)
 
 

@@ -17,7 +17,8 @@ from red_herring.catalogue import BLUR
 from red_herring.data.dataset import Dataset, check_masks, load
 from red_herring.data.splits import TESTS, read_split
 from red_herring.files import read_json, sha256, write_bytes, write_json, write_text
-from red_herring.provenance import code_digest, environment
+from red_herring.provenance import environment, made_by, method_code_digest
+from red_herring.training import checkpoint
 from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
 from red_herring.training.fit import Diverged, Fitted, Recipe, fit, pick_device
 
@@ -52,11 +53,7 @@ class Run:
             "torch": torch.__version__,
             "split": sha256(self.split),
             "sources": [read_json(folder / "source.json") for folder in self.folders],
-            "code": code_digest(
-                f"red_herring.stages.{stage}",
-                f"red_herring.methods.{self.settings['method']}",
-                "red_herring.methods.classification",
-            ),
+            "code": method_code_digest(stage, self.settings["method"]),
             **more,
         }
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
@@ -64,7 +61,7 @@ class Run:
     def trial(self, hyperparameters: dict[str, float], resume: Path) -> dict[str, Any]:
         """Train and say how well: status, valid_auc (the highest of all epochs), best_epoch, epochs."""
         try:
-            fitted = self._fit(hyperparameters, resume, "tune")
+            fitted = self._fit(hyperparameters, resume, self.fingerprint("tune", hyperparameters=hyperparameters))
         except Diverged as error:
             log.warning("%s", error)
             return {"status": "failed", "valid_auc": None, "best_epoch": None, "epochs": None}
@@ -82,7 +79,12 @@ class Run:
         """Train with the hyperparameters in a file of the stage tune, and write the four outputs of a run."""
         start = time.monotonic()
         hyperparameters = read_json(hyperparameters_file)["hyperparameters"]
-        fitted = self._fit(hyperparameters, resume, "train")
+        fingerprint = self.fingerprint("train", hyperparameters=hyperparameters)
+        outputs = (model, history, predictions, record)
+        if checkpoint.restore_finished(resume, fingerprint, outputs):
+            log.info("trained before: the outputs of that are restored")
+            return
+        fitted = self._fit(hyperparameters, resume, fingerprint)
         batch_size, device = self.settings["batch_size"], self._device
         evaluated = {"valid": self.valid} | dict(zip(TESTS, self._load(*TESTS), strict=True))
         logits = {name: predict(fitted.model, data, batch_size, device) for name, data in evaluated.items()}
@@ -103,6 +105,7 @@ class Run:
                 **score_tests({name: tables[name] for name in TESTS}),
                 "hyperparameters": hyperparameters,
                 "settings": self.settings,
+                "made_by": made_by("train", self.settings),
                 "images": {"train": len(self.train)} | {name: len(data) for name, data in evaluated.items()},
                 "device": str(self._device),
                 "threads": self.threads,
@@ -110,6 +113,7 @@ class Run:
                 **environment(),
             },
         )
+        checkpoint.keep_finished(resume, fingerprint, outputs)
 
     @property
     def _device(self) -> torch.device:
@@ -123,7 +127,7 @@ class Run:
         guidance = guidance | {"blur_sigma": hyperparameters.get(BLUR, guidance["blur_sigma"])}
         return self.train.guided(guidance, self.seed)
 
-    def _fit(self, hyperparameters: dict[str, float], resume: Path, stage: str) -> Fitted:
+    def _fit(self, hyperparameters: dict[str, float], resume: Path, fingerprint: str) -> Fitted:
         settings = self.settings
         keys = ("width", "epochs", "batch_size", "burn_in", "patience", "device")
         return fit(
@@ -135,5 +139,5 @@ class Run:
             Recipe(**{key: settings[key] for key in keys}),
             self.seed,
             resume,
-            self.fingerprint(stage, hyperparameters=hyperparameters),
+            fingerprint,
         )
