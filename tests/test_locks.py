@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from conftest import ROOT
+from loopback import until
 from red_herring import locks
 from red_herring.locks import sole
 
@@ -85,8 +87,9 @@ def test_a_process_that_happens_to_have_the_number_of_a_dead_holder_is_not_taken
     marker = tmp_path / ".out.csv.lock"
     with sole(tmp_path / "out.csv"):
         text = marker.read_text()
-    assert not locks._is_dead(text)
-    assert locks._is_dead(text.replace('"started": ', '"started": 1'))
+        assert locks._is_alive(text) is True
+    assert locks._is_alive(text.replace('"started": ', '"started": 1')) is False
+    assert locks._is_alive(text.replace('"machine": "', '"machine": "another')) is None
 
 
 def test_a_holder_on_another_machine_is_waited_for_while_it_lives(tmp_path, monkeypatch):
@@ -122,6 +125,34 @@ def test_a_living_holders_marker_that_was_taken_by_mistake_is_given_back(tmp_pat
     assert list(tmp_path.iterdir()) == [marker]
     locks._take_away(marker, "the living one's")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_living_holder_of_this_machine_is_waited_for_however_long_it_is_suspended(holder, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "LEASE", 0.5)
+    monkeypatch.setattr(locks, "POLL", 0.1)
+    first = holder()
+    has_it(first)
+    first.send_signal(signal.SIGSTOP)
+    threading.Timer(3, first.send_signal, [signal.SIGKILL]).start()
+    with sole(tmp_path / "out.csv"):
+        assert first.wait(1) == -signal.SIGKILL
+
+
+def test_a_lock_that_somebody_removed_is_there_again(holder, tmp_path):
+    first = holder()
+    has_it(first)
+    marker = tmp_path / ".out.csv.lock"
+    text = marker.read_text()
+    marker.unlink()
+    until(marker.exists)
+    assert (end(first), text) == (0, text)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_process_left_that_was_killed_as_it_took_a_lock_away_is_removed(tmp_path):
+    (tmp_path / ".out.csv.lock.0123abcd").write_text("the dead one's")
+    with sole(tmp_path / "out.csv"):
+        assert [file.name for file in tmp_path.iterdir()] == [".out.csv.lock"]
 
 
 def refuse(*_):

@@ -80,7 +80,9 @@ def test_runs_and_searches_of_other_settings_or_code_do_not_get_into_a_table(res
     check_made_by(results, RUNS, expected)
     expected["tune"]["t/actdiff"] = expected["train"]["t/rrr"] = "another"
     files = f"{results}/tuning/t/actdiff/best.json {results}/runs/t/rrr/seed=3/run.json"
-    with pytest.raises(StudyError, match=f"by other settings or code than the present, .*--forcerun {files}$"):
+    with pytest.raises(
+        StudyError, match=f"by other settings or code than those at Snakemake's start, .*--forcerun {files}$"
+    ):
         check_made_by(results, RUNS, expected)
 
 

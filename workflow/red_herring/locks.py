@@ -38,8 +38,8 @@ def sole(path: Path) -> Iterator[None]:
     """While the block runs no other process is in a `sole` block for `path`; waits until that is so.
 
     A holder that was killed is recognised at once on the same machine, and after LEASE seconds from another or after a
-    reboot. One that was suspended for so long that another took its lock is ended as soon as it notices, whatever it is
-    doing, as the other is doing that now.
+    reboot. One on another machine that was suspended for so long that its lock was taken is ended as soon as it
+    notices, whatever it is doing, as the other is doing that now.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     marker = path.with_name(f".{path.name}.lock")
@@ -58,31 +58,35 @@ def sole(path: Path) -> Iterator[None]:
 
 
 def _acquire(path: Path, marker: Path, mine: str) -> None:
-    seen, since, told = None, time.monotonic(), False
+    seen, since, last, told = None, time.monotonic(), time.monotonic(), False
     while not _create(marker, mine):
-        held = _look(marker)
-        if held != seen:
-            seen, since = held, time.monotonic()
+        held, now = _look(marker), time.monotonic()
+        if held != seen or now - last > LEASE / 4:  # or this process was suspended, and has seen nothing meanwhile
+            seen, since = held, now
+        last = now
         text, _ = held
-        if text is None:
-            continue  # released in between
-        if _is_dead(text) or time.monotonic() - since > LEASE:
+        alive = None if text is None else _is_alive(text)
+        if text is not None and (alive is False or (alive is None and now - since > LEASE)):
             _take_away(marker, text)
             continue
-        if not told:
+        if text is not None and not told:
             log.warning("%s: another process is at work on this; waiting until it has ended", path)
             told = True
         time.sleep(POLL)
+    for aside in marker.parent.glob(f"{marker.name}.????????"):  # of processes that were killed as they took it away
+        aside.unlink(missing_ok=True)
     if told:
         log.warning("%s: the other process has ended", path)
 
 
 def _create(marker: Path, text: str) -> bool:
     try:
-        with open(marker, "x") as file:
-            file.write(text)
+        descriptor = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except FileExistsError:
         return False
+    try:
+        with open(descriptor, "w") as file:
+            file.write(text)
     except OSError:
         marker.unlink(missing_ok=True)  # there was space for its name only
         raise
@@ -94,44 +98,57 @@ def _look(marker: Path) -> tuple[str | None, int]:
     try:
         with open(marker) as file:
             return file.read(), os.fstat(file.fileno()).st_mtime_ns
-    except FileNotFoundError:
+    except OSError:  # gone, or its file system is away for a moment
         return None, 0
 
 
 def _take_away(marker: Path, text: str) -> None:
     """Remove the marker of a dead holder. If another process was faster, and this is its own one, give it back."""
-    aside = marker.with_name(f"{marker.name}.{secrets.token_hex(4)}")
-    try:
-        marker.rename(aside)
-    except FileNotFoundError:
+    if _look(marker)[0] != text:
         return
-    if aside.read_text() != text:
-        try:
-            os.link(aside, marker)
-        except FileExistsError:
-            pass  # a third one is in; the living holder will notice
-        except OSError:  # a file system without links
-            aside.rename(marker)
+    aside = marker.with_name(f"{marker.name}.{secrets.token_hex(4)}")
+    with suppress(FileNotFoundError):
+        marker.rename(aside)
+        if aside.read_text() != text:
+            try:
+                os.link(aside, marker)
+            except FileExistsError:
+                pass  # a third one is in; the living holder will notice
+            except OSError:  # a file system without links
+                aside.rename(marker)
     aside.unlink(missing_ok=True)
 
 
 def _beat(marker: Path, mine: str, released: threading.Event) -> None:
     while not released.wait(BEAT):
         with suppress(OSError):  # of a file system that is away for a moment
-            # A marker may be aside for a moment, until it is given back.
-            if _look(marker)[0] != mine and not released.wait(POLL) and _look(marker)[0] != mine:
+            held = _look(marker)[0]
+            if held is None:
+                _create(marker, mine)  # somebody has removed it
+            elif held == mine:
+                os.utime(marker)
+            else:
                 log.error("%s: another process has taken this lock; stopping", marker)
                 os._exit(LOST)
-            os.utime(marker)
 
 
-def _is_dead(text: str) -> bool:
-    """Whether the holder that wrote this was a process of this machine, since it was started, and has ended."""
+def _is_alive(text: str) -> bool | None:
+    """Whether the holder that wrote this is alive; None if that cannot be known here, as on another machine."""
     try:
         holder = json.loads(text)
-        return holder["machine"] == _machine() and _process(holder["pid"])["started"] != holder["started"]
+        if holder["machine"] != _machine():
+            return None
+        started = _process(holder["pid"])["started"]
+        if started is not None:
+            return started == holder["started"]
+        os.kill(holder["pid"], 0)  # its entry may be hidden
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
     except (ValueError, KeyError, TypeError):
-        return False  # half written, or not ours
+        return None  # half written, or not ours
+    return False  # a zombie
 
 
 def _process(pid: int) -> dict[str, str | int | None]:

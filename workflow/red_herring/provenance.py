@@ -96,19 +96,24 @@ def _logic(module: str) -> str:
     return ast.unparse(Bare().visit(ast.parse(ast.unparse(_tree(module)))))
 
 
-def environment() -> dict[str, Any]:
-    """What ran: Python, operating system, library versions, and the commit with a mark when the tree had changes."""
-    versions = {}
+def versions() -> dict[str, str | None]:
+    """Of the libraries that results may depend on."""
+    found = {}
     for library in LIBRARIES:
         try:
-            versions[library] = importlib.metadata.version(library)
+            found[library] = importlib.metadata.version(library)
         except importlib.metadata.PackageNotFoundError:
-            versions[library] = None
+            found[library] = None
+    return found
+
+
+def environment() -> dict[str, Any]:
+    """What ran: Python, operating system, library versions, and the commit with a mark when the tree had changes."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "versions": versions,
+        "versions": versions(),
         **_commit(),
     }
 

@@ -17,7 +17,7 @@ from red_herring.catalogue import BLUR
 from red_herring.data.dataset import Dataset, check_masks, load
 from red_herring.data.splits import TESTS, read_split
 from red_herring.files import read_json, sha256, write_bytes, write_json, write_text
-from red_herring.provenance import environment, made_by, method_code_digest
+from red_herring.provenance import environment, made_by, method_code_digest, versions
 from red_herring.training import checkpoint
 from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
 from red_herring.training.fit import Diverged, Fitted, Recipe, fit, pick_device
@@ -50,7 +50,7 @@ class Run:
             "seed": self.seed,
             "threads": self.threads,
             "device": str(self._device),
-            "torch": torch.__version__,
+            "versions": versions(),
             "split": sha256(self.split),
             "sources": [read_json(folder / "source.json") for folder in self.folders],
             "code": method_code_digest(stage, self.settings["method"]),
