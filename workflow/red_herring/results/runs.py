@@ -48,8 +48,8 @@ def check_made_by(results: Path, runs: Sequence[Run], made_by: dict[str, dict[st
     ]
     if foreign:
         raise StudyError(
-            f"{foreign[0]}: was made by other settings or code than those at Snakemake's start, expected to be the same "
-            f"for all; start it again, and should this come again, add --forcerun {' '.join(foreign)}"
+            f"{foreign[0]}: was made by other settings or code than those at Snakemake's start, expected to be the "
+            f"same for all; start it again, and should this come again, add --forcerun {' '.join(foreign)}"
         )
 
 
