@@ -13,7 +13,7 @@ def test_a_second_snakemake_in_the_same_folder_stops(checkout, finished):
     command = [str(Path(sys.executable).parent / "snakemake"), "-c2", "all", *TINY]
     first = subprocess.Popen(command, cwd=checkout.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     until((checkout.folder / "results/data/crosses/index.csv").exists)
-    second = checkout.snakemake("-c2", "all", *TINY, check=False)
+    second = checkout.snakemake("-c2", "all", "--rerun-incomplete", *TINY, check=False)
     assert second.returncode == 1
     assert "Directory cannot be locked" in second.stdout + second.stderr
     assert first.wait(300) == 0, first.stdout.read()

@@ -129,7 +129,9 @@ def _decode_all(job: _Job, processes: int) -> Iterator[_Decoded | tuple[int, str
     context = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(processes, context, initializer=_start_process, initargs=(job, os.getpid()))
     try:
-        yield from pool.map(_decode, rows, chunksize=CHUNK)
+        with interrupt.whole():  # a process that is half started would never be ended
+            results = pool.map(_decode, rows, chunksize=CHUNK)
+        yield from results
     except BrokenProcessPool as error:
         raise StudyError(
             "a process that decodes images was killed, perhaps for want of memory; run again with fewer threads"
