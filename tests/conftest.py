@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -86,3 +87,15 @@ def tiny_data():
         return Dataset(levels, masks, table, (0.0, 1.0))
 
     return make
+
+
+@pytest.fixture
+def listening():
+    """SIGTERM and SIGINT are taken as a stage takes them, for the time of the test."""
+    from red_herring import interrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    interrupt.listen()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -6,14 +6,7 @@ import signal
 import pytest
 from red_herring import interrupt
 
-
-@pytest.fixture(autouse=True)
-def listening():
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    interrupt.listen()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("listening")
 
 
 @pytest.mark.parametrize(

@@ -214,23 +214,26 @@ def test_a_search_is_a_table_and_a_best(stage, prepared):
     assert files(prepared / "tuning") == {"trials.csv", "best.json", "resume/trials.jsonl"}
 
 
+def search_arguments(tuning, folder):
+    return (
+        "--settings", json.dumps(tuning), "--split", "splits/1.csv", "--images", "data/mine/images.npy",
+        "--trials", f"{folder}/trials.csv", "--best", f"{folder}/best.json", "--log", f"{folder}.log",
+    )  # fmt: skip
+
+
 def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(stage, prepared):
     space = {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]}
     tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "epochs": 2, "space": space}
 
-    def arguments(folder):
-        return (
-            "--settings", json.dumps(tuning), "--split", "splits/1.csv", "--images", "data/mine/images.npy",
-            "--trials", f"{folder}/trials.csv", "--best", f"{folder}/best.json", "--log", f"{folder}.log",
-        )  # fmt: skip
-
-    assert stage("tune", *arguments("whole")).returncode == 0
+    assert stage("tune", *search_arguments(tuning, "whole")).returncode == 0
     # Killed after the third checkpoint, so in the second trial.
     code = KILL_AFTER_A_CHECKPOINT.format(stage="tune", number=3)
-    killed = subprocess.run([sys.executable, "-c", code, *arguments("cut")], cwd=prepared, env=ENVIRONMENT, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", code, *search_arguments(tuning, "cut")], cwd=prepared, env=ENVIRONMENT, check=False
+    )
     assert killed.returncode == -9
     assert len((prepared / "cut/resume/trials.jsonl").read_text().splitlines()) == 2, "fingerprint and one trial"
-    assert stage("tune", *arguments("cut")).returncode == 0
+    assert stage("tune", *search_arguments(tuning, "cut")).returncode == 0
     assert "continuing after epoch 1 of 2" in (prepared / "cut.log").read_text()
     for name in ("trials.csv", "best.json"):
         assert (prepared / "cut" / name).read_bytes() == (prepared / "whole" / name).read_bytes()
@@ -401,20 +404,14 @@ def test_told_to_stop_a_search_saves_the_batch_of_its_trial(stage, prepared):
     space = {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]}
     tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "epochs": 20, "space": space}
 
-    def arguments(folder):
-        return (
-            "--settings", json.dumps(tuning), "--split", "splits/1.csv", "--images", "data/mine/images.npy",
-            "--trials", f"{folder}/trials.csv", "--best", f"{folder}/best.json", "--log", f"{folder}.log",
-        )  # fmt: skip
-
-    process = started(prepared, "tune", arguments("cut"))
+    process = started(prepared, "tune", search_arguments(tuning, "cut"))
     wait_for("epoch 2/20", prepared / "cut.log", process, times=2)  # in the second trial
     process.terminate()
     process.communicate(timeout=10)
     assert process.returncode == 143
-    assert stage("tune", *arguments("cut")).returncode == 0
+    assert stage("tune", *search_arguments(tuning, "cut")).returncode == 0
     assert "continuing after epoch" in (prepared / "cut.log").read_text()
-    assert stage("tune", *arguments("whole")).returncode == 0
+    assert stage("tune", *search_arguments(tuning, "whole")).returncode == 0
     for name in ("trials.csv", "best.json"):
         assert (prepared / "cut" / name).read_bytes() == (prepared / "whole" / name).read_bytes()
 

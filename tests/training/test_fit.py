@@ -79,15 +79,6 @@ def send(number):
     os.kill(os.getpid(), number)
 
 
-@pytest.fixture
-def listening():
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    interrupt.listen()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.usefixtures("listening")
 def test_told_to_stop_it_keeps_every_batch(tiny_data, method, tmp_path, monkeypatch):
