@@ -65,13 +65,14 @@ def _acquire(path: Path, marker: Path, mine: str) -> None:
             seen, since = held, now
         last = now
         text, _ = held
-        alive = None if text is None else _is_alive(text)
-        if text is not None and (alive is False or (alive is None and now - since > LEASE)):
-            _take_away(marker, text)
-            continue
-        if text is not None and not told:
-            log.warning("%s: another process is at work on this; waiting until it has ended", path)
-            told = True
+        if text is not None:
+            alive = _is_alive(text)
+            if alive is False or (alive is None and now - since > LEASE):
+                _take_away(marker, text)
+                continue
+            if not told:
+                log.warning("%s: another process is at work on this; waiting until it has ended", path)
+                told = True
         time.sleep(POLL)
     for aside in marker.parent.glob(f"{marker.name}.????????"):  # of processes that were killed as they took it away
         aside.unlink(missing_ok=True)
