@@ -1,11 +1,16 @@
 """Agreement of maps and masks, and its chance level."""
 
+from itertools import combinations
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from red_herring.catalogue import MEASURES
 from red_herring.saliency.localisation import binarise, chance, localise
 from scipy.stats import hypergeom
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 def test_a_case_by_hand():
@@ -15,42 +20,101 @@ def test_a_case_by_hand():
     assert binarise(maps, masks)[0].tolist() == [[True, True, False], [True, False, False]]
     found = localise(maps, masks).iloc[0]
     assert (found["mask_pixels"], found["iou"], found["iop"], found["iot"]) == (3, 2 / 4, 2 / 3, 2 / 3)
+    assert found["pointing"] == 1  # 9 lies inside
+    assert found["mass"] == pytest.approx(18 / 27)
+    assert found["auc"] == pytest.approx(7 / 9)  # 9 beats 8, 1, 0; 7 and 2 beat 1 and 0
+    assert found["ap"] == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)  # found at places 1, 3 and 4
+    assert found["chance_iop"] == found["chance_mass"] == 0.5
+    assert found["corrected_iop"] == pytest.approx((2 / 3 - 1 / 2) / (1 / 2))
 
 
-def test_of_equal_values_the_first_count_so_the_size_is_exact():
-    maps, masks = np.ones((1, 2, 3)), np.zeros((1, 2, 3), bool)
-    masks[0, 1, 1:] = True
-    assert binarise(maps, masks)[0].tolist() == [[True, True, False], [False, False, False]]
+def test_of_equal_values_exactly_as_many_as_the_mask_has_count_on_no_side():
+    maps = np.zeros((1, 20, 20))
+    for rows in (slice(0, 10), slice(10, 20)):
+        masks = np.zeros((1, 20, 20), bool)
+        masks[:, rows] = True
+        marked = binarise(maps, masks)
+        assert marked.sum() == 200
+        # Half of them lie in either half; the standard deviation is 5.
+        assert (marked & masks).sum() == pytest.approx(100, abs=20)
+
+
+def test_equal_values_share_the_pointing_game_and_count_half_in_the_auc():
+    maps = np.array([[[5.0, 5.0, 0.0, 0.0]]])
+    masks = np.array([[[True, False, True, False]]])
+    found = localise(maps, masks).iloc[0]
+    assert (found["pointing"], found["auc"], found["ap"]) == (0.5, 0.5, 0.5)
+
+
+def test_a_constant_map_has_no_scores_and_a_whole_mask_nothing_beyond_chance():
+    maps, masks = np.zeros((2, 3, 3)), np.ones((2, 3, 3), bool)
+    maps[1], masks[0, 0] = np.arange(9).reshape(3, 3), False
+    found = localise(maps, masks)
+    assert found.loc[0, list(MEASURES)].isna().all()
+    assert found.loc[0, [f"chance_{measure}" for measure in MEASURES]].notna().all()
+    assert found.loc[1, ["iou", "iop", "iot", "pointing", "mass", "ap"]].eq(1).all()
+    assert np.isnan(found.loc[1, "auc"]) and np.isnan(found.loc[1, "corrected_iou"])
 
 
 @given(st.integers(0, 1000), st.integers(2, 9))
 def test_a_map_equal_to_its_mask_scores_one_and_its_negative_the_least(seed, size):
     random = np.random.default_rng(seed)
     masks = random.random((3, size, size)) < 0.5
-    masks[:, 0, 0] = True
-    best = localise(masks + random.random(masks.shape) * 0.5, masks)
-    assert (best[["iou", "iop", "iot"]] == 1).all().all()
-    worst = localise(-masks.astype(float), masks)
+    masks[:, 0, 0], masks[:, -1, -1] = True, False
+    best = localise(masks + random.random(masks.shape) * 0.5 * masks, masks)
+    for measure in MEASURES:
+        np.testing.assert_allclose(best[measure], 1)
+        np.testing.assert_allclose(best[f"corrected_{measure}"], 1)
+    worst = localise(~masks + 1.0, masks)
     least = np.maximum(0, 2 * masks.sum((1, 2)) - size * size) / masks.sum((1, 2))
     np.testing.assert_allclose(worst["iop"], least)
+    assert (worst["auc"] == 0).all() and (worst["pointing"] == 0).all()
+
+
+@given(st.integers(0, 1000), st.integers(1, 4))
+def test_pixel_auc_and_ap_are_those_of_scikit_learn(seed, values):
+    random = np.random.default_rng(seed)
+    maps = random.integers(0, 10**values, (3, 6, 5)).astype(float)
+    masks = random.random(maps.shape) < 0.4
+    masks[:, 0, 0], masks[:, 0, 1], maps[:, 0, 2] = True, False, -1
+    found = localise(maps, masks)
+    for number in range(3):
+        truth, scores = masks[number].ravel(), maps[number].ravel()
+        assert found["auc"][number] == pytest.approx(roc_auc_score(truth, scores))
+        assert found["ap"][number] == pytest.approx(average_precision_score(truth, scores))
 
 
 @given(st.integers(1, 60), st.integers(0, 40))
-def test_chance_is_the_hypergeometric_expectation(mask_pixels, others):
+def test_chance_of_the_overlap_is_the_hypergeometric_expectation(mask_pixels, others):
     pixels = mask_pixels + others
     k = np.arange(mask_pixels + 1)
     expected = np.sum(hypergeom.pmf(k, pixels, mask_pixels, mask_pixels) * k / (2 * mask_pixels - k))
-    iou, iop = chance(mask_pixels, pixels)
-    assert iou == pytest.approx(expected, rel=1e-9)
-    assert iop == mask_pixels / pixels
+    found = chance(mask_pixels, pixels)
+    assert found["iou"] == pytest.approx(expected, rel=1e-9)
+    assert found["iop"] == found["iot"] == mask_pixels / pixels
+
+
+@pytest.mark.parametrize(("mask_pixels", "pixels"), [(1, 1), (1, 4), (2, 5), (3, 7), (6, 6)])
+def test_chance_is_the_mean_over_all_masks_of_that_size(mask_pixels, pixels):
+    places = list(combinations(range(pixels), mask_pixels))
+    masks = np.zeros((len(places), 1, pixels), bool)
+    for number, place in enumerate(places):
+        masks[number, 0, list(place)] = True
+    maps = np.tile(np.arange(pixels, dtype=float), (len(places), 1, 1))
+    if pixels == 1:
+        return  # one pixel is a constant map
+    found, expected = localise(maps, masks), chance(mask_pixels, pixels)
+    for measure in MEASURES:
+        if mask_pixels < pixels or measure != "auc":
+            assert found[measure].mean() == pytest.approx(expected[measure]), measure
 
 
 def test_chance_of_the_papers_ellipse():
     pixels = 224 * 224
-    iou, iop = chance(round(0.503 * pixels), pixels)
-    assert iop == pytest.approx(0.50, abs=0.005)
-    assert iou == pytest.approx(0.34, abs=0.005)
-    assert iou == pytest.approx(iop / (2 - iop), rel=1e-3)
+    found = chance(round(0.503 * pixels), pixels)
+    assert found["iop"] == pytest.approx(0.50, abs=0.005)
+    assert found["iou"] == pytest.approx(0.34, abs=0.005)
+    assert found["iou"] == pytest.approx(found["iop"] / (2 - found["iop"]), rel=1e-3)
 
 
 def test_random_maps_score_at_chance():
@@ -58,6 +122,16 @@ def test_random_maps_score_at_chance():
     masks = np.zeros((4000, 8, 8), bool)
     masks[:, 2:5, 2:6] = True
     found = localise(random.random(masks.shape), masks)
-    # 4000 images: the standard error of the mean IoU is about 0.0016.
-    assert found["iou"].mean() == pytest.approx(found["chance_iou"].mean(), abs=0.007)
-    assert found["iop"].mean() == pytest.approx(12 / 64, abs=0.009)
+    for measure in MEASURES:
+        error = found[measure].std() / np.sqrt(len(found))
+        assert found[measure].mean() == pytest.approx(found[f"chance_{measure}"].mean(), abs=4 * error), measure
+        assert abs(found[f"corrected_{measure}"].mean()) < 0.03
+
+
+def test_many_images_are_scored_as_one_by_one():
+    random = np.random.default_rng(1)
+    maps, masks = random.random((150, 5, 5)), random.random((150, 5, 5)) < 0.3
+    masks[:, 2, 2] = True
+    whole = localise(maps, masks)
+    assert list(whole.index) == list(range(150))
+    pd.testing.assert_series_equal(whole.loc[130], localise(maps[130:131], masks[130:131]).loc[0], check_names=False)
