@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from red_herring.catalogue import MEASURES
+from red_herring.terms import MEASURES
 from red_herring.saliency.localisation import binarise, chance, localise
 from scipy.stats import hypergeom
 from sklearn.metrics import average_precision_score, roc_auc_score

@@ -1,4 +1,4 @@
-"""What methods, sources, attributions and measures exist, without running any of them.
+"""What methods and sources exist and what each declares, read from their files without running them.
 
 A file in `methods/` or `data/sources/` declares itself by constants in capitals whose values are literals. The
 workflow, the tables and the figures need these, but not PyTorch; so they are read here with `ast`.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from red_herring.files import StudyError
+from red_herring.terms import ATTRIBUTIONS, CONTROLS, MEASURES  # noqa: F401
 
 PACKAGE = Path(__file__).parent
 METHODS = PACKAGE / "methods"
@@ -21,33 +22,6 @@ APPROACHES = ("Baseline", "Input masking", "Domain invariance", "Saliency based"
 LEARNING_RATE = {"lr": ["log-uniform", 1e-5, 1e-2]}
 BLUR = "mask_blur_sigma"
 """The hyperparameter by which masks are dilated; it belongs to a task, not to a method."""
-
-CONTROLS = {"random": "Random", "centre_prior": "Centre prior", "edges": "Edges"}
-"""Maps that know nothing of the model: what an attribution has to beat."""
-
-ATTRIBUTIONS = {
-    "gradient": "Gradient",
-    "integrated_gradients": "Integrated gradients",
-    "occlusion": "Occlusion",
-    "smoothgrad": "SmoothGrad",
-    "gradient_x_input": "Gradient × input",
-    "guided_backprop": "Guided Backprop",
-    "grad_cam": "Grad-CAM",
-    "guided_grad_cam": "Guided Grad-CAM",
-    **CONTROLS,
-}
-"""Name -> title of each function in saliency/attribution.py."""
-
-MEASURES = {
-    "iou": "IoU",
-    "iop": "IoP",
-    "iot": "IoT",
-    "pointing": "Pointing game",
-    "mass": "Relevance mass",
-    "auc": "Pixel AUC",
-    "ap": "Pixel AP",
-}
-"""Name -> title of each score in saliency/localisation.py."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from red_herring.results.figures import style
+from red_herring.results.markup import markdown_table
 
 NO_FINDING_AT_ALL = "none recorded"
 GROUPS = len(style.GROUP_COLOURS)
@@ -123,13 +124,6 @@ def to_markdown(settings: dict[str, Any], index: pd.DataFrame, decoded: pd.DataF
     return "\n\n".join(sections) + "\n"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
-    """A Markdown table; all columns but the first `names` hold numbers."""
-    rule = ["---"] * names + ["--:"] * (len(headings) - names)
-    escaped = [[str(cell).replace("|", "\\|") for cell in row] for row in (headings, rule, *rows)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in escaped)
-
-
 def _contents(settings: dict[str, Any], index: pd.DataFrame, about: dict[str, Any]) -> str:
     per_patient = index.groupby("patient")["image"].size()
     low, high = about["pixel_range"]
@@ -140,7 +134,7 @@ def _contents(settings: dict[str, Any], index: pd.DataFrame, about: dict[str, An
         f"{len(index):,} images of {len(per_patient):,} patients; {about['unreadable']:,} of the images are set aside. "
         f"Images per patient: median {per_patient.median():g}, at most {per_patient.max():,}. "
         f"Kind `{settings['kind']}`; stored as {about['size']} x {about['size']} levels, of which 0 and 255 become "
-        f"{low:g} and {high:g} in training.\n\n" + _table(["Group", "Images", "Patients"], rows)
+        f"{low:g} and {high:g} in training.\n\n" + markdown_table(["Group", "Images", "Patients"], rows)
     )
 
 
@@ -151,7 +145,7 @@ def _findings_table(index: pd.DataFrame) -> str:
     for finding, row in findings.iterrows():
         cells = [_both(row["images", group], row["patients", group]) for group in groups]
         rows.append([finding, *cells, _both(*whole.loc[finding])])
-    return _table(["Finding", *groups, "All"], rows)
+    return markdown_table(["Finding", *groups, "All"], rows)
 
 
 def _both(images: int, patients: int) -> str:
@@ -169,9 +163,9 @@ def _sizes(sizes: pd.Series) -> str:
     ]
     sides = [[side, *(f"{every[side].quantile(q):g}" for q in (0, 0.5, 1))] for side in ("height", "width")]
     return (
-        _table(["Pixels", "Minimum", "Median", "Maximum"], sides)
+        markdown_table(["Pixels", "Minimum", "Median", "Maximum"], sides)
         + f"\n\nDifferent sizes: {len(sizes):,}. Not square: {oblong:,} of {len(every):,} images.\n\n"
-        + _table(["Most frequent, height x width", "Images", "Share"], frequent)
+        + markdown_table(["Most frequent, height x width", "Images", "Share"], frequent)
     )
 
 
@@ -191,7 +185,7 @@ def _quarantine(kinds: pd.DataFrame) -> str:
     rows = [
         [kind, ", ".join(f"`{image}`" for image in row.examples), f"{row.images:,}"] for kind, row in kinds.iterrows()
     ]
-    return _table(["Reason", "Examples", "Images"], rows, names=2)
+    return markdown_table(["Reason", "Examples", "Images"], rows, names=2)
 
 
 def draw(settings: dict[str, Any], index: pd.DataFrame, decoded: pd.DataFrame, about: dict[str, Any]) -> Figure:

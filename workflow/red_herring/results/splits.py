@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from red_herring.results.markup import markdown_table
+
 HEADINGS = [
     "Task", "Split", "Images", "Positives from", "Negatives from", "Ratio", "Patients", "Straddling patients",
 ]  # fmt: skip
@@ -17,7 +19,7 @@ def splits_to_markdown(counts: pd.DataFrame, tasks: dict[str, dict[str, Any]]) -
     counts: task, seed, split, label, nuisance, images, patients, straddling_patients; one row per cell. tasks: name ->
     groups, finding, control of the tasks in order.
     """
-    lines = ["| " + " | ".join(HEADINGS) + " |", "| --- | --- |" + " --: |" * (len(HEADINGS) - 2)]
+    lines = []
     for task, about in tasks.items():
         own = counts[counts["task"] == task]
         for split in dict.fromkeys(own["split"]):
@@ -31,8 +33,8 @@ def splits_to_markdown(counts: pd.DataFrame, tasks: dict[str, dict[str, Any]]) -
             share = (cells[1, 1] / (cells[1, 0] + cells[1, 1])).dropna()
             straddling = _span(rows.groupby("seed")["straddling_patients"].first()) if split == "train" else ""
             texts = [_span(sums["images"]), positives, negatives, _span(share.round(3)) if len(share) else "–"]
-            lines.append("| " + " | ".join([task, split, *texts, _span(sums["patients"]), straddling]) + " |")
-    return "\n".join(lines) + f"\n\n{_notes(counts)}\n"
+            lines.append([task, split, *texts, _span(sums["patients"]), straddling])
+    return f"{markdown_table(HEADINGS, lines, names=2)}\n\n{_notes(counts)}\n"
 
 
 def _span(values: pd.Series) -> str:

@@ -1,32 +1,53 @@
-"""Two tables per task: the paper's, with the published values beside ours, and what each test set and group says."""
+"""The tables of scores: the paper's, each task's with what each test set and group says, and localisation in full."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from red_herring.catalogue import method_card
 from red_herring.data.splits import TESTS
+from red_herring.files import StudyError
+from red_herring.results.markup import ABSENT, Section, Table, bold, given, joined, mean_and_sd, number
+from red_herring.results.runs import SHIFT_SCORES
+from red_herring.terms import ATTRIBUTIONS, MEASURES
+
+Study = Mapping[str, pd.DataFrame]
+"""Name -> table of a study: runs, localisation, trials, searches, auc_intervals; published_tables, published_runs."""
 
 TABLE_GROUP = {"Input masking": "Baseline"}
 """The paper's tables count Masked among the baselines, its Figure 8 does not."""
 
 CHANCE_AUC = 0.5
 BASELINE = "classification"
+OVERLAPS = ("iou", "iop", "iot")
+PAPER_ATTRIBUTIONS = ("gradient", "integrated_gradients", "occlusion")
+PAPER_TABLES = {"table_synthetic": ["synthetic"], "table_1": ["spc", "no_spc"], "table_2": ["vpc", "no_vpc"]}
+"""Name -> tasks side by side. The paper prints no table of the synthetic task; its text quotes the AUCs."""
+
+CHANCE_OF = {"iou": "chance_iou", "iop": "chance_iop", "iot": "chance_iop"}
 
 SCORES = {
     "auc": "test_auc",
-    "iou": "iou_gradient",
-    "iop": "iop_gradient",
-    "iot": "iot_gradient",
+    **{overlap: f"{overlap}_gradient" for overlap in OVERLAPS},
     "in_distribution_auc": "test_in_distribution_auc",
     "balanced_auc": "test_balanced_auc",
     "within_0_auc": "within_0_auc",
     "within_1_auc": "within_1_auc",
 }
 """Column of the table, with _mean and _sd -> column of runs.csv."""
+
+PAPER_SCORES = {"auc": "test_auc"} | {
+    f"{overlap}_{attribution}": f"{overlap}_{attribution}" for attribution in PAPER_ATTRIBUTIONS for overlap in OVERLAPS
+}
+
+PUBLISHED = ("auc_mean", "auc_sd", "iou_mean", "iou_sd")
+
+
+# Numbers
 
 
 def published(task: str, tables: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -44,56 +65,158 @@ def published(task: str, tables: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame(parts | {f"{name}_sd": column.std() for name, column in columns.items()})
 
 
-def summarise(runs: pd.DataFrame, methods: Sequence[str], reference: pd.DataFrame) -> pd.DataFrame:
+def printed_iou_means(task: str, tables: pd.DataFrame, runs: pd.DataFrame) -> dict[str, float]:
+    """Overlap (iou, iop, iot; input gradient) -> mean over the methods of |IoU printed in the paper - its mean over the
+    authors' released runs|: the smallest tells what was printed. Empty for a task that the paper prints no table of.
+    """
+    printed = tables[tables["task"] == task].set_index("method")["iou_mean"]
+    released = runs[runs["task"] == task].groupby("method")
+    if not len(printed):
+        return {}
+    return {overlap: (released[f"{overlap}_gradient"].mean() - printed).abs().mean() for overlap in OVERLAPS}
+
+
+def summarise(
+    runs: pd.DataFrame, methods: Sequence[str], reference: pd.DataFrame, scores: Mapping[str, str] = SCORES
+) -> pd.DataFrame:
     """One row per method of one task, in the order of `methods` within the paper's groups.
 
-    Columns: group, method, n (seeds), those of SCORES as mean and sd (sample standard deviation, missing for one seed),
-    the means chance_iou, chance_iop, floor_auc and the images of each test set, published_*, and auc_bold, iou_bold:
-    beats Classification and is better than chance.
+    Columns: group, method, n (seeds), those of `scores` as mean and sd (sample standard deviation, missing for one
+    seed), the means chance_iou, chance_iop, floor_auc and the images of each test set, published_*, and, for AUC, IoU,
+    IoP and IoT, *_bold: beats Classification and is better than chance.
     """
-    cards = {method: method_card(method) for method in methods}
+    runs = runs.reindex(columns=list(dict.fromkeys([*runs, *scores.values(), *_CONTEXT])))
     rows = []
     for method in methods:
         own = runs[runs["method"] == method]
-        row = {
-            "group": TABLE_GROUP.get(cards[method].approach, cards[method].approach),
-            "method": method,
-            "n": len(own),
-        }
-        for name, column in SCORES.items():
+        row = {"group": _group(method), "method": method, "n": len(own)}
+        for name, column in scores.items():
             row |= {f"{name}_mean": own[column].mean(), f"{name}_sd": own[column].std()}
-        row |= {name: own[name].mean() for name in ("chance_iou", "chance_iop", "floor_auc")}
-        row |= {f"{name}_images": own[f"{name}_images"].mean() for name in TESTS}
-        for name in ("auc_mean", "auc_sd", "iou_mean", "iou_sd"):
-            row[f"published_{name}"] = reference[name].get(method, np.nan) if len(reference) else np.nan
+        row |= {name: own[name].mean() for name in _CONTEXT}
+        row |= {f"published_{name}": reference[name].get(method, np.nan) for name in PUBLISHED if len(reference)}
         rows.append(row)
-    table = pd.DataFrame(rows)
-    order = {group: position for position, group in enumerate(dict.fromkeys(table["group"]))}
-    table = table.sort_values("group", key=lambda groups: groups.map(order), kind="stable").reset_index(drop=True)
-    base = table[table["method"] == BASELINE]
-    for name, chance in (("auc", CHANCE_AUC), ("iou", table["chance_iou"])):
-        beaten = base[f"{name}_mean"].iloc[0] if len(base) else np.nan
-        table[f"{name}_bold"] = (table[f"{name}_mean"] > beaten) & (table[f"{name}_mean"] > chance)
+    published_columns = [f"published_{name}" for name in PUBLISHED]
+    table = _in_groups(pd.DataFrame(rows))
+    table = table.reindex(columns=[*table.columns.difference(published_columns, sort=False), *published_columns])
+    for name in scores:
+        chance = _chance(table, name)
+        if chance is not None:
+            beaten = table.loc[table["method"] == BASELINE, f"{name}_mean"].mean()
+            table[f"{name}_bold"] = (table[f"{name}_mean"] > beaten) & (table[f"{name}_mean"] > chance)
     return table
 
 
-Format = Callable[[float, float, bool], str]
-"""Writes a mean and a standard deviation, in bold or not."""
+_CONTEXT = ["chance_iou", "chance_iop", "floor_auc", *(f"{name}_images" for name in TESTS)]
+
+
+def _chance(table: pd.DataFrame, name: str) -> float | pd.Series | None:
+    """What chance scores by this name; None for the AUCs that are not compared."""
+    if name == "auc":
+        return CHANCE_AUC
+    column = CHANCE_OF.get(name.split("_")[0])
+    return table[column] if column else None
+
+
+def _group(method: str) -> str:
+    approach = method_card(method).approach
+    return TABLE_GROUP.get(approach, approach)
+
+
+def _in_groups(table: pd.DataFrame) -> pd.DataFrame:
+    """The methods of a group below each other, groups in the order of their first."""
+    order = {group: position for position, group in enumerate(dict.fromkeys(table["group"]))}
+    return table.sort_values("group", key=lambda groups: groups.map(order), kind="stable").reset_index(drop=True)
+
+
+# What all notes say
+
+
+def runs_note(counts: Mapping[str, Mapping[str, int]], settings: Mapping[str, Any]) -> str:
+    """Which runs are missing and where there is only one. counts: task -> method -> seeds that are there."""
+    seeds = len(settings["seeds"])
+    sentences = []
+    for task, methods in counts.items():
+        lacking = {method: seeds - n for method, n in methods.items() if n < seeds}
+        if lacking:
+            named = ", ".join(f"{_title(method)} {n}" for method, n in lacking.items())
+            expected = seeds * len(methods)
+            sentences.append(f"{task}: {sum(lacking.values())} of {expected} runs are missing ({named}).")
+    single = [(task, method) for task, methods in counts.items() for method, n in methods.items() if n == 1]
+    if seeds == 1 or (single and len(single) == sum(len(methods) for methods in counts.values())):
+        sentences.append("One seed: no interval.")
+    elif single:
+        sentences.append(f"One seed: no interval for {', '.join(f'{_title(m)} on {task}' for task, m in single)}.")
+    return " ".join(sentences)
+
+
+def seeds_of(runs: pd.DataFrame, tasks: Iterable[str], methods: Sequence[str]) -> dict[str, dict[str, int]]:
+    """task -> method -> how many seeds have a run."""
+    counts = runs.groupby(["task", "method"])["seed"].nunique()
+    return {task: {method: int(counts.get((task, method), 0)) for method in methods} for task in tasks}
+
+
+def _title(method: str) -> str:
+    return method_card(method).title
+
+
+def _score(row: pd.Series, name: str) -> str:
+    text = mean_and_sd(row[f"{name}_mean"], row[f"{name}_sd"])
+    return given(bold(text, bool(row.get(f"{name}_bold", False))), row["n"])
+
+
+def _published(row: pd.Series, name: str) -> str:
+    mean, sd = row[f"published_{name}_mean"], row[f"published_{name}_sd"]
+    return ABSENT if np.isnan(mean) else mean_and_sd(mean, sd)
+
+
+def _known(value: float) -> str:
+    return ABSENT if np.isnan(value) else number(value)
+
+
+# The table of a task
 
 PAPER = ["", "Method", "n", "AUC", "AUC, published", "IoU", "IoP", "IoU, published", "chance IoU / IoP"]
 
+PAPER_NOTE = (
+    "n: seeds. Mean ± sample standard deviation over seeds; test images, at the epoch of lowest validation loss. IoU: "
+    "input gradient against the ROI mask, positive test images; IoP: intersection over predicted. Bold: beats "
+    "Classification and is better than chance. On some tasks the IoU printed in the paper agrees better with the "
+    "authors' released IoP than with their IoU."
+)
 
-def _paper_cells(row: pd.Series, write: Format) -> list[str]:
+SHIFT_NOTE = (
+    "The same classifiers on the shifted test set (the AUC above), on one with the relation of training and on one "
+    "without any; within each nuisance group, over the images of all three; and the floor, what the nuisance alone "
+    "scores on the shifted test set."
+)
+
+
+def task_table(task: str, study: Study, settings: Mapping[str, Any]) -> Table:
+    """The scores of a task beside the published ones; then, if there are any, those on the other test sets."""
+    runs = study["runs"][study["runs"]["task"] == task]
+    reference = published(task, study["published_tables"], study["published_runs"])
+    table = summarise(runs, settings["methods"], reference)
+    missing = runs_note(seeds_of(runs, [task], settings["methods"]), settings)
+    sections = [Section(task, PAPER, _rows(table, _paper_cells), joined(PAPER_NOTE, missing), names=2)]
+    if runs.reindex(columns=SHIFT_SCORES).notna().any(axis=None):
+        headings = _shift_headings(settings["tasks"][task]["groups"], table)
+        sections.append(Section(f"{task}: other test sets", headings, _rows(table, _shift_cells), SHIFT_NOTE, names=2))
+    return Table(table, sections)
+
+
+def _rows(table: pd.DataFrame, cells: Callable[[pd.Series], list[str]]) -> list[list[str]]:
+    return [[row["group"], _title(row["method"]), *cells(row)] for _, row in table.iterrows()]
+
+
+def _paper_cells(row: pd.Series) -> list[str]:
     return [
-        row["group"],
-        method_card(row["method"]).title,
         str(row["n"]),
-        write(row["auc_mean"], row["auc_sd"], row["auc_bold"]),
-        write(row["published_auc_mean"], row["published_auc_sd"], False),
-        write(row["iou_mean"], row["iou_sd"], row["iou_bold"]),
-        write(row["iop_mean"], row["iop_sd"], False),
-        write(row["published_iou_mean"], row["published_iou_sd"], False),
-        f"{row['chance_iou']:.2f} / {row['chance_iop']:.2f}",
+        _score(row, "auc"),
+        _published(row, "auc"),
+        _score(row, "iou"),
+        given(mean_and_sd(row["iop_mean"], row["iop_sd"]), row["n"]),
+        _published(row, "iou"),
+        f"{_known(row['chance_iou'])} / {_known(row['chance_iop'])}",
     ]
 
 
@@ -104,94 +227,180 @@ def _shift_headings(groups: Sequence[str], table: pd.DataFrame) -> list[str]:
     return ["", "Method", *counted, *(f"within {name}" for name in groups), "floor"]
 
 
-def _shift_cells(row: pd.Series, write: Format) -> list[str]:
+def _shift_cells(row: pd.Series) -> list[str]:
     names = ("auc", "in_distribution_auc", "balanced_auc", "within_0_auc", "within_1_auc")
-    scores = [write(row[f"{name}_mean"], row[f"{name}_sd"], False) for name in names]
-    return [row["group"], method_card(row["method"]).title, *scores, f"{row['floor_auc']:.2f}"]
+    scores = [mean_and_sd(row[f"{name}_mean"], row[f"{name}_sd"]) for name in names]
+    return [given(score, row["n"]) for score in (*scores, number(row["floor_auc"]))]
 
 
-def _writer(bold: str, plus_minus: str, number: str = "{}") -> Format:
-    def write(mean: float, sd: float, emphasis: bool) -> str:
-        if np.isnan(mean):
-            return "–"
-        text = f"{mean:.2f}" if np.isnan(sd) else f"{mean:.2f} {plus_minus} {sd:.2f}"
-        return (bold if emphasis else number).format(text)
-
-    return write
+# The tables of the paper
 
 
-def _rows(table: pd.DataFrame, cells: Callable[[pd.Series, Format], list[str]], write: Format) -> list[list[str]]:
-    """The cells of all rows; a group is named in its first row only."""
-    rows = [cells(row, write) for _, row in table.iterrows()]
-    for previous, row in zip(table["group"], rows[1:], strict=False):
-        row[0] = "" if row[0] == previous else row[0]
-    return rows
+def paper_table(name: str, study: Study, settings: Mapping[str, Any]) -> Table:
+    """Table 1, 2 or that of the synthetic task, name of PAPER_TABLES: its tasks side by side, as far as the study has
+    them; first AUC and IoU of the input gradient as in the paper, then each attribution's IoU, IoP and IoT.
 
-
-def _notes(seeds: int) -> str:
-    spread = f"Mean ± sample standard deviation over {seeds} seeds" if seeds > 1 else "One seed"
-    return (
-        f"{spread}; test images, at the epoch of lowest validation loss. IoU: input gradient against the ROI mask, "
-        "positive test images; IoP: intersection over predicted. Bold: beats Classification and is better than chance. "
-        "On some tasks the IoU printed in the paper agrees better with the authors' released IoP than with their IoU."
+    StudyError when the study has none of the tasks.
+    """
+    tasks = [task for task in PAPER_TABLES[name] if task in settings["tasks"]]
+    if not tasks:
+        raise StudyError(f"{name}: is of {' and '.join(PAPER_TABLES[name])}, which are no tasks of this study")
+    attributions = [attribution for attribution in PAPER_ATTRIBUTIONS if attribution in settings["attributions"]]
+    tables = {}
+    for task in tasks:
+        runs = study["runs"][study["runs"]["task"] == task]
+        reference = published(task, study["published_tables"], study["published_runs"])
+        tables[task] = summarise(runs, settings["methods"], reference, PAPER_SCORES)
+    missing = runs_note(seeds_of(study["runs"], tasks, settings["methods"]), settings)
+    title = f"Table {name.removeprefix('table_')}" if name[-1].isdigit() else "Synthetic task"
+    first = Section(
+        f"{title}: test AUC and IoU of the input gradient",
+        ["", "Method", *(heading for task in tasks for heading in _printed_headings(task))],
+        _side_by_side(tables, _printed_cells, _printed_chance),
+        joined(PUBLISHED_NOTE, *(_what_was_printed(task, study) for task in tasks)),
+        names=2,
     )
+    sections = [first, *(_overlaps(title, attribution, tables) for attribution in attributions)]
+    frame = pd.concat(tables, names=["task"]).reset_index("task").reset_index(drop=True)
+    return Table(frame, sections, joined(MEAN_NOTE, _chance_note(tables), missing))
 
 
-SHIFT_NOTES = (
-    "The same classifiers on the shifted test set (the AUC above), on one with the relation of training and on one "
-    "without any; within each nuisance group, over the images of all three; and the floor, what the nuisance alone "
-    "scores on the shifted test set."
+def _side_by_side(
+    tables: Mapping[str, pd.DataFrame],
+    cells: Callable[[pd.Series], list[str]],
+    chance: Callable[[pd.DataFrame], list[str]],
+) -> list[list[str]]:
+    """A row per method with its cells of every task, and one of what chance scores."""
+    first = next(iter(tables.values()))
+    rows = [
+        [row["group"], _title(row["method"]), *(cell for table in tables.values() for cell in cells(table.loc[place]))]
+        for place, row in first.iterrows()
+    ]
+    return [*rows, ["Chance", "", *(cell for table in tables.values() for cell in chance(table))]]
+
+
+MEAN_NOTE = (
+    "n: seeds. Mean ± sample standard deviation over seeds; test images. Bold: beats Classification and is better than "
+    "chance."
+)
+PUBLISHED_NOTE = (
+    "Published: as printed in the paper; where it prints no table, recomputed from the authors' released runs."
 )
 
 
-def to_markdown(task: str, table: pd.DataFrame, groups: Sequence[str]) -> str:
-    """groups: the names of the two nuisance groups."""
-    write = _writer("**{}**", "±")
-    paper = _markdown(PAPER, _rows(table, _paper_cells, write))
-    shift = _markdown(_shift_headings(groups, table), _rows(table, _shift_cells, write))
-    return f"**{task}**\n\n{paper}\n\n{_notes(int(table['n'].max()))}\n\n{shift}\n\n{SHIFT_NOTES}\n"
+def _printed_headings(task: str) -> list[str]:
+    return [f"{task}: n", "AUC", "AUC, published", "IoU", "IoU, published"]
 
 
-def _markdown(headings: list[str], rows: list[list[str]]) -> str:
-    ruler = ["---"] * 2 + ["--:"] * (len(headings) - 2)
-    headings = [heading.replace("|", r"\|") for heading in headings]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [headings, ruler, *rows])
+def _printed_cells(row: pd.Series) -> list[str]:
+    ours = [str(row["n"]), _score(row, "auc"), _published(row, "auc")]
+    return [*ours, _score(row, "iou_gradient"), _published(row, "iou")]
 
 
-def to_latex(task: str, table: pd.DataFrame, groups: Sequence[str]) -> str:
-    """Two booktabs tables; they need \\usepackage{booktabs}."""
-    write = _writer(r"$\mathbf{{{}}}$", r"\pm", "${}$")
-    paper = _latex(PAPER, _rows(table, _paper_cells, write), f"{task}. {_notes(int(table['n'].max()))}")
-    shift = _latex(_shift_headings(groups, table), _rows(table, _shift_cells, write), f"{task}. {SHIFT_NOTES}")
-    return f"{paper}\n{shift}"
+def _printed_chance(table: pd.DataFrame) -> list[str]:
+    return ["", number(CHANCE_AUC), "", _known(table["chance_iou"].mean()), ""]
 
 
-def _latex(headings: list[str], rows: list[list[str]], caption: str) -> str:
-    body = []
-    for number, cells in enumerate(rows):
-        if number and cells[0]:
-            body.append(r"\midrule")
-        body.append(" & ".join(cells).replace("–", "--") + r" \\")
-    caption, *headings = (_escaped(text) for text in (caption, *headings))
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\begin{{tabular}}{{ll{'r' * (len(headings) - 2)}}}",
-            r"\toprule",
-            " & ".join(headings) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            rf"\caption{{{caption}}}",
-            r"\end{table}",
-            "",
-        ]
+def _chance_note(tables: Mapping[str, pd.DataFrame]) -> str:
+    unknown = [task for task, table in tables.items() if table["chance_iou"].isna().all()]
+    return f"No chance level of {' and '.join(unknown)} is known, so no overlap there is bold." if unknown else ""
+
+
+def _what_was_printed(task: str, study: Study) -> str:
+    """Which overlap the paper's printed IoU agrees with, in a sentence."""
+    distances = printed_iou_means(task, study["published_tables"], study["published_runs"])
+    if not distances:
+        return ""
+    nearest = min(distances, key=distances.get)
+    listed = ", ".join(f"{MEASURES[overlap]} {number(distance, 3)}" for overlap, distance in distances.items())
+    return (
+        f"{task}: the IoU printed in the paper agrees best with the {MEASURES[nearest]} of the authors' released runs "
+        f"(mean absolute difference over the methods: {listed})."
     )
 
 
-def _escaped(text: str) -> str:
-    for character in "_&%#$":
-        text = text.replace(character, rf"\{character}")
-    return text.replace("±", r"$\pm$")
+def _overlaps(title: str, attribution: str, tables: Mapping[str, pd.DataFrame]) -> Section:
+    """IoU, IoP and IoT of an attribution, tasks side by side."""
+
+    def cells(row: pd.Series) -> list[str]:
+        return [_score(row, f"{overlap}_{attribution}") for overlap in OVERLAPS]
+
+    def chance(table: pd.DataFrame) -> list[str]:
+        return [_known(table[CHANCE_OF[overlap]].mean()) for overlap in OVERLAPS]
+
+    titles = [MEASURES[overlap] for overlap in OVERLAPS]
+    headings = [heading for task in tables for heading in (f"{task}: {titles[0]}", *titles[1:])]
+    overlaps = "IoP: intersection over predicted; IoT: intersection over true."
+    return Section(
+        f"{title}: {ATTRIBUTIONS[attribution]}",
+        ["", "Method", *headings],
+        _side_by_side(tables, cells, chance),
+        overlaps,
+        names=2,
+    )
+
+
+# Localisation in full
+
+
+def localisation_table(task: str, study: Study, settings: Mapping[str, Any]) -> Table:
+    """Every measure of every attribution of a task: as measured, of chance, and corrected for chance.
+
+    frame: method, attribution, n (runs), images (positive test images with a mask, mean over runs), undefined (constant
+    maps, sum over runs), and for each measure its mean and sd over seeds, chance_* and corrected_* mean and sd.
+    """
+    own = study["localisation"][study["localisation"]["task"] == task]
+    rows = [
+        {"task": task, "method": method, "attribution": attribution, **_localised(found)}
+        for attribution in settings["attributions"]
+        for method in settings["methods"]
+        for found in [own[(own["method"] == method) & (own["attribution"] == attribution)]]
+    ]
+    frame = pd.DataFrame(rows)
+    measures = [measure for measure in MEASURES if own[measure].notna().any()]
+    note = joined(LOCALISATION_NOTE, runs_note(seeds_of(own, [task], settings["methods"]), settings))
+    sections = [
+        Section(
+            f"{task}: {ATTRIBUTIONS[attribution]}",
+            ["", "Method", "n", "Images", "Undefined maps", *(MEASURES[measure] for measure in measures)],
+            _localisation_rows(frame[frame["attribution"] == attribution], measures),
+            names=2,
+        )
+        for attribution in settings["attributions"]
+    ]
+    return Table(frame, sections, note)
+
+
+LOCALISATION_NOTE = (
+    "n: seeds. Mean ± sample standard deviation over seeds of the mean over the positive test images that have a mask; "
+    "images: of one run; undefined maps: constant ones, of all runs together, which have no score. Chance: what a "
+    "random map scores. Chance-corrected: (score - chance) / (1 - chance), 0 at chance and 1 at best."
+)
+
+
+def _localised(found: pd.DataFrame) -> dict[str, float]:
+    row = {"n": len(found), "images": found["images"].mean(), "undefined": found["undefined"].sum(min_count=1)}
+    for measure in MEASURES:
+        row |= {f"{measure}_mean": found[measure].mean(), f"{measure}_sd": found[measure].std()}
+        row[f"chance_{measure}"] = found[f"chance_{measure}"].mean()
+        corrected = found[f"corrected_{measure}"]
+        row |= {f"corrected_{measure}_mean": corrected.mean(), f"corrected_{measure}_sd": corrected.std()}
+    return row
+
+
+def _localisation_rows(frame: pd.DataFrame, measures: Sequence[str]) -> list[list[str]]:
+    """As measured, chance and corrected below each other; without the latter two where chance is not known."""
+    measured, corrected = [], []
+    for _, row in frame.iterrows():
+        counts = [str(row["n"]), *(_count(row[name]) for name in ("images", "undefined"))]
+        measured.append(["As measured", _title(row["method"]), *counts, *(_score(row, name) for name in measures)])
+        scores = [_score(row, f"corrected_{name}") for name in measures]
+        corrected.append(["Chance-corrected", _title(row["method"]), "", "", "", *scores])
+    chance = [frame[f"chance_{name}"].mean() for name in measures]
+    if np.isnan(chance).all():
+        return measured
+    return [*measured, ["Chance", "", "", "", "", *(number(value) for value in chance)], *corrected]
+
+
+def _count(value: float) -> str:
+    return ABSENT if np.isnan(value) else f"{value:.0f}"

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import gammaln
 from scipy.stats import rankdata
 
-from red_herring.catalogue import MEASURES
+from red_herring.terms import MEASURES
 
 CHANCE_AUC = 0.5
 

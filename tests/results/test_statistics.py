@@ -1,0 +1,335 @@
+"""The statistics against hand-computed cases, naive references and what is known of the authors' released runs."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from red_herring import study
+from red_herring.results import statistics
+from red_herring.results.statistics import Predictions
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+RELEASED = pd.read_csv(study.PUBLISHED_RUNS)
+ATTRIBUTIONS = ["gradient", "integrated_gradients", "occlusion"]
+
+
+def released(task, method=None):
+    rows = RELEASED[RELEASED["task"] == task]
+    return rows if method is None else rows[rows["method"] == method]
+
+
+# Paired comparison
+
+
+def signed_rank_by_hand(differences):
+    """Wilcoxon's statistic over all sign flips of the differences that are not zero."""
+    differences = np.asarray([difference for difference in differences if difference])
+    ranks = stats.rankdata(np.abs(differences))
+    flips = np.array(list(product([-1, 1], repeat=len(ranks)))) @ ranks
+    return np.mean(np.abs(flips) >= abs(np.sign(differences) @ ranks) - 1e-9)
+
+
+def test_the_signed_rank_test_is_exact():
+    assert statistics.signed_rank_p(np.arange(1.0, 6)) == pytest.approx(0.0625), "2 / 2^5"
+    assert statistics.signed_rank_p(np.zeros(4)) == 1.0
+    assert np.isnan(statistics.signed_rank_p(np.array([0.1])))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(-4, 4), min_size=2, max_size=9))
+def test_the_signed_rank_test_with_ties_and_zeros_is_that_of_all_sign_flips(whole):
+    expected = signed_rank_by_hand(whole) if any(whole) else 1.0
+    assert statistics.signed_rank_p(np.array(whole) / 10) == pytest.approx(expected)
+
+
+def test_rounding_errors_are_no_ranks():
+    assert statistics.signed_rank_p(np.array([0.3 - 0.2, 0.2 - 0.1, 0.1])) == 0.25, "three ties, not an order"
+
+
+def test_holm_by_hand():
+    p = [0.01, 0.04, np.nan, 0.03]
+    np.testing.assert_allclose(statistics.holm(p), [0.03, 0.06, np.nan, 0.06])
+    assert np.isnan(statistics.holm([np.nan])).all()
+    assert len(statistics.holm([])) == 0
+
+
+def test_an_interval_of_a_mean_covers_it_and_shrinks():
+    few, many = (statistics.mean_interval(np.random.default_rng(1).normal(3, 1, n)) for n in (10, 1000))
+    assert few.low < few.value < few.high
+    assert many.high - many.low == pytest.approx(2 * 1.96 / np.sqrt(1000), rel=0.1)
+    assert few.high - few.low > 4 * (many.high - many.low)
+
+
+@pytest.mark.parametrize(("values", "mean"), [([], np.nan), ([2.0], 2.0), ([0.1 + 0.2, 0.3], 0.3)])
+def test_one_value_and_equal_values_have_no_interval(values, mean):
+    found = statistics.mean_interval(np.array(values))
+    np.testing.assert_allclose(found, [mean, np.nan, np.nan])
+
+
+def test_methods_are_paired_by_seed():
+    values = pd.DataFrame({"base": [1, 2, 3, np.nan], "a": [2, 4, np.nan, 9], "b": [np.nan] * 4}, [1, 2, 3, 4])
+    found = statistics.paired_comparison(values, "base")
+    assert found.loc["a", ["n", "paired", "difference", "mean"]].tolist() == [3, 2, 1.5, 5]
+    assert found.loc["a", "p"] == 0.5
+    assert found.loc["b", ["n", "paired"]].tolist() == [0, 0]
+    assert found.loc["b", ["difference", "low", "p", "p_holm"]].isna().all()
+    assert found.loc["base", ["difference", "p"]].isna().all()
+    assert found.loc["base", "median"] == 2
+    assert (found["family"] == 1).all()
+    without = statistics.paired_comparison(values, "absent")
+    assert without[["difference", "p", "p_holm"]].isna().all(axis=None)
+    assert (without["family"] == 0).all()
+    one_seed = statistics.paired_comparison(values.loc[[1]], "base")
+    assert one_seed.loc["a", "difference"] == 1
+    assert one_seed.loc["a", ["low", "high", "p", "sd"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("task", "method", "difference", "p", "p_holm"),
+    [
+        # With ties, as the released AUCs have four decimals, p of masked is 26/1024; without it would be 28/1024.
+        ("spc", "masked", 0.063, 0.027, 0.11),
+        ("spc", "gradmask", 0.047, 0.027, 0.11),
+        ("spc", "actdiff", 0.034, 0.16, 0.32),
+        ("spc", "rrr", -0.131, 0.002, 0.010),
+        ("no_spc", "gradmask", 0.008, 0.002, 0.010),
+        ("vpc", "actdiff", 0.48, 0.002, 0.010),
+        ("vpc", "masked", 0.50, 0.002, 0.010),
+        ("vpc", "rrr", 0.006, 0.695, 0.695),
+        ("no_vpc", "masked", -0.25, 0.002, 0.010),
+    ],
+)
+def test_the_released_runs_against_classification(task, method, difference, p, p_holm):
+    values = released(task).pivot_table(index="seed", columns="method", values="test_auc")
+    found = statistics.paired_comparison(values, "classification").loc[method]
+    assert found["difference"] == pytest.approx(difference, abs=0.003)
+    assert found["p"] == pytest.approx(p, abs=0.003)
+    assert found["p_holm"] == pytest.approx(p_holm, abs=0.01)
+    assert found["low"] < found["difference"] < found["high"]
+
+
+def test_no_improvement_on_spc_survives_holm_and_the_loss_of_rrr_does():
+    values = released("spc").pivot_table(index="seed", columns="method", values="test_auc")
+    found = statistics.paired_comparison(values, "classification")
+    assert found.index[found["p_holm"] < 0.05].tolist() == ["rrr"]
+
+
+@pytest.mark.parametrize(
+    ("task", "method", "share"),
+    [("no_spc", "actdiff", 0.7), ("vpc", "classification", 0.0), ("synthetic", "classification", 0.0), ("no_vpc", "masked", 1.0)],
+)  # fmt: skip
+def test_collapsed_released_runs(task, method, share):
+    aucs = released(task, method)["test_auc"].to_numpy()
+    assert statistics.collapsed(aucs, np.full(len(aucs), np.nan)).mean() == pytest.approx(share)
+
+
+def test_chance_under_the_shift_alone_is_no_collapse():
+    test, in_distribution = np.array([0.5, 0.5, 0.2, np.nan, 0.5]), np.array([0.5, 0.95, 0.5, 0.5, np.nan])
+    assert statistics.collapsed(test, in_distribution).tolist() == [True, False, False, False, True]
+
+
+# AUC
+
+
+def predictions(rng, n=200, spread=1.0):
+    labels = rng.integers(0, 2, n)
+    return labels, np.round(labels + spread * rng.normal(size=n), 1), np.arange(n)
+
+
+def test_weighted_aucs_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    labels, scores, patients = predictions(rng, 40)
+    weights = rng.integers(0, 3, (20, 40))
+    found = statistics._weighted_aucs(Predictions(labels, scores, patients), weights)
+    expected = [roc_auc_score(labels, scores, sample_weight=row) for row in weights]
+    np.testing.assert_allclose(found, expected)
+    assert np.isnan(statistics._weighted_aucs(Predictions(labels, scores, patients), labels[None] * 1)).all()
+
+
+def delong_interval(labels, scores):
+    """DeLong, DeLong and Clarke-Pearson 1988, the naive way."""
+    positives, negatives = scores[labels == 1], scores[labels == 0]
+    wins = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
+    variance = wins.mean(axis=1).var(ddof=1) / len(positives) + wins.mean(axis=0).var(ddof=1) / len(negatives)
+    return wins.mean() - 1.96 * np.sqrt(variance), wins.mean() + 1.96 * np.sqrt(variance)
+
+
+def test_one_image_per_patient_gives_delongs_interval():
+    labels, scores, patients = predictions(np.random.default_rng(2), 400)
+    found = statistics.auc_interval(labels, scores, patients)
+    assert found.value == pytest.approx(roc_auc_score(labels, scores))
+    np.testing.assert_allclose(found[1:], delong_interval(labels, scores), atol=0.006)
+
+
+def test_images_of_one_patient_say_no_more_than_one():
+    labels, scores, patients = (np.repeat(part, 4) for part in predictions(np.random.default_rng(3), 150))
+    found, naive = statistics.auc_interval(labels, scores, patients), delong_interval(labels, scores)
+    assert found.high - found.low > 1.7 * (naive[1] - naive[0]), "twice as wide, with four images each"
+
+
+def test_patients_may_have_names():
+    labels, scores, patients = predictions(np.random.default_rng(4))
+    names = np.array([f"patient {number}" for number in patients])
+    assert statistics.auc_interval(labels, scores, names) == statistics.auc_interval(labels, scores, patients)
+
+
+def test_constant_scores_and_a_single_class():
+    labels, patients = np.array([0, 1, 1, 0]), np.arange(4)
+    np.testing.assert_equal(tuple(statistics.auc_interval(labels, np.ones(4), patients)), (0.5, np.nan, np.nan))
+    assert np.isnan(statistics.auc_interval(np.ones(4), np.arange(4), patients)).all()
+
+
+def test_too_many_resamples_without_a_class_make_it_undefined():
+    found = statistics.auc_interval(np.array([0, 0, 1, 0]), np.array([0.1, 0.5, 0.4, 0.2]), np.arange(4))
+    assert found.value == pytest.approx(2 / 3)
+    assert np.isnan(found[1:]).all(), "a positive is missing in a third of the resamples"
+
+
+def test_seeds_add_to_the_interval_of_a_method():
+    rng = np.random.default_rng(5)
+    runs = [Predictions(*predictions(rng, 300, spread)) for spread in (0.3, 1.0, 3.0)]
+    single = [statistics.auc_interval(*run) for run in runs]
+    found = statistics.two_level_auc_interval(runs)
+    assert found.value == pytest.approx(np.mean([interval.value for interval in single]))
+    assert found.high - found.low > max(interval.high - interval.low for interval in single)
+    same = statistics.two_level_auc_interval([runs[1]] * 4)
+    ratio = (same.high - same.low) / (single[1].high - single[1].low)
+    assert ratio == pytest.approx(0.5, rel=0.15), "four test sets drawn on their own"
+
+
+# Correlations
+
+
+def relation_of(runs, x, y):
+    return statistics.relation(
+        *(runs[column].to_numpy() for column in (x, y, "method", "seed"))
+    ).set_index(["level", "coefficient"])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("task", "pooled", "within"),
+    [
+        ("synthetic", [0.65, 0.91, 0.82], 0.06),
+        ("spc", [0.36, 0.45, 0.15], 0.29),
+        ("no_spc", [0.81, 0.65, 0.65], 0.92),
+        ("vpc", [-0.38, 0.01, -0.48], 0.02),
+        ("no_vpc", [0.76, 0.52, 0.82], 0.11),
+    ],
+)
+def test_relations_of_the_released_runs(task, pooled, within):
+    found = [relation_of(released(task), "test_auc", f"iou_{attribution}") for attribution in ATTRIBUTIONS]
+    assert [table.loc[("pooled", "spearman"), "value"] for table in found] == pytest.approx(pooled, abs=0.01)
+    assert found[0].loc[("within", "pearson"), "value"] == pytest.approx(within, abs=0.01)
+
+
+def test_intervals_of_the_released_runs_are_those_of_the_reanalysis():
+    for task, low, high in [
+        ("synthetic", 0.59, 0.72),
+        ("spc", 0.20, 0.52),
+        ("vpc", -0.54, -0.22),
+        ("no_vpc", 0.69, 0.83),
+    ]:
+        row = relation_of(released(task), "test_auc", "iou_gradient").loc[("pooled", "spearman")]
+        assert [row["low"], row["high"]] == pytest.approx([low, high], abs=0.02)
+        assert row["low"] < row["low_90"] < row["high_90"] < row["high"]
+        assert row["verdict"] == "relation"
+
+
+def test_a_relation_between_methods_is_none_within_them():
+    rng = np.random.default_rng(6)
+    runs = pd.DataFrame([(seed, method) for seed in range(12) for method in range(5)], columns=["seed", "method"])
+    runs["x"] = runs["method"] + 0.1 * rng.normal(size=60)
+    runs["y"] = -runs["method"] + 0.1 * rng.normal(size=60)
+    found = relation_of(runs, "x", "y")
+    assert found.loc[("between", "spearman"), "value"] == -1
+    assert found.loc["between", "n"].tolist() == [5, 5]
+    assert found.loc[("pooled", "pearson"), "value"] < -0.97
+    residuals = runs[["x", "y"]] - runs.groupby("method")[["x", "y"]].transform("mean")
+    assert found.loc[("within", "pearson"), "value"] == pytest.approx(stats.pearsonr(*residuals.to_numpy().T)[0])
+    assert found.loc[("within", "spearman"), "value"] == pytest.approx(stats.spearmanr(*residuals.to_numpy().T)[0])
+
+
+def test_the_vectorised_bootstrap_is_the_naive_one():
+    """With a run missing, and ties."""
+    runs = released("synthetic").round(2)
+    seeds = runs["seed"].unique()
+    drawn = np.random.default_rng(0).integers(len(seeds), size=(200, len(seeds)))
+    naive = {"pooled": [], "within": [], "between": []}
+    for row in drawn:
+        sample = pd.concat([runs[runs["seed"] == seeds[place]] for place in row])
+        sample = sample[["method", "test_auc", "iou_gradient"]].set_index("method")
+        means = sample.groupby(level=0).mean()
+        naive["pooled"].append(stats.spearmanr(*sample.to_numpy().T)[0])
+        naive["within"].append(stats.spearmanr(*(sample - means.loc[sample.index]).round(12).to_numpy().T)[0])
+        naive["between"].append(stats.spearmanr(*means.round(12).to_numpy().T)[0])
+    x, y = (
+        statistics._grid(runs[name].to_numpy(), runs["method"], runs["seed"]) for name in ("test_auc", "iou_gradient")
+    )
+    for level, values in naive.items():
+        arrange = statistics.LEVELS[level]
+        ours = statistics._correlations(arrange(x[drawn]), arrange(y[drawn]))["spearman"]
+        np.testing.assert_allclose(ours, values, atol=1e-9)
+
+
+def test_constants_one_seed_and_no_runs_are_undefined():
+    runs = released("spc")
+    constant = relation_of(runs.assign(iou_gradient=0.1 + 0.2), "test_auc", "iou_gradient")
+    assert constant[["value", "low", "high", "low_90", "high_90"]].isna().all(axis=None)
+    assert set(constant["verdict"]) == {"undefined"}
+    one = relation_of(runs[runs["seed"] == 451], "test_auc", "iou_gradient")
+    assert one.loc["pooled", "value"].notna().all()
+    assert one.loc["pooled", "low"].isna().all()
+    assert one.loc["within", "value"].isna().all()
+    none = relation_of(runs[:0], "test_auc", "iou_gradient")
+    assert none["value"].isna().all()
+    assert (none["n"] == 0).all()
+
+
+def test_too_many_constant_resamples_make_an_interval_undefined():
+    runs = pd.DataFrame({"seed": [1, 2, 3], "method": "a", "x": [0.1, 0.2, 0.3], "y": [0.0, 0.0, 1.0]})
+    found = relation_of(runs, "x", "y").loc[("pooled", "pearson")]
+    assert found["value"] == pytest.approx(np.sqrt(3) / 2)
+    assert np.isnan(found["low"]), "y is constant in a third of the resamples"
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "expected"),
+    [
+        ((0.1, 0.5), (0.15, 0.45), "relation"),
+        ((-0.5, -0.1), (-0.45, -0.15), "relation"),
+        ((-0.15, 0.21), (-0.1, 0.19), "no relation"),
+        ((0.01, 0.19), (0.02, 0.18), "negligible relation"),
+        ((-0.1, 0.4), (-0.05, 0.35), "undecided"),
+        ((np.nan, np.nan), (np.nan, np.nan), "undefined"),
+    ],
+)
+def test_verdicts(wide, narrow, expected):
+    assert statistics.verdict(wide, narrow) == expected
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(0.0, "no relation"), (0.5, "relation")])
+def test_many_runs_decide(slope, expected):
+    rng = np.random.default_rng(8)
+    seed, method = (part.ravel() for part in np.meshgrid(range(60), range(20)))
+    x = rng.normal(size=len(seed))
+    found = statistics.relation(x, slope * x + rng.normal(size=len(seed)), method, seed, levels=["pooled"])
+    assert set(found["verdict"]) == {expected}
+
+
+def test_fisher_z_by_hand():
+    z, p = statistics.fisher_z("pearson", 0.5, 28, 0.0, 28)
+    assert z == pytest.approx(0.5493061 / np.sqrt(2 / 25), abs=1e-6)
+    assert p == pytest.approx(0.0521, abs=1e-4)
+    assert statistics.fisher_z("spearman", 0.5, 28, 0.0, 28)[0] == pytest.approx(z / np.sqrt(1.06))
+    for undefined in [(1.0, 28, 0.0, 28), (0.5, 3, 0.0, 28), (np.nan, 28, 0.0, 28)]:
+        assert np.isnan(statistics.fisher_z("pearson", *undefined)).all()
+
+
+def test_spearman_of_trials():
+    assert statistics.spearman(np.array([1.0, 2, 3, 4, np.nan]), np.array([1.0, 4, 9, 16, 0])) == (1.0, 0.0)
+    assert np.isnan(statistics.spearman(np.arange(3.0), np.arange(3.0))).all()
+    assert np.isnan(statistics.spearman(np.arange(5.0), np.ones(5))).all()

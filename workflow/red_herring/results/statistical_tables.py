@@ -1,0 +1,391 @@
+"""The tables of what the paper leaves to the eye: paired tests, correlations, agreement, intervals, the searches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from red_herring.catalogue import method_card
+from red_herring.results import statistics
+from red_herring.results.markup import (
+    ABSENT,
+    Section,
+    Table,
+    given,
+    joined,
+    mean_and_sd,
+    number,
+    p_value,
+    with_interval,
+)
+from red_herring.results.runs import SEARCHES
+from red_herring.results.tables import BASELINE, Study, runs_note, seeds_of
+from red_herring.terms import ATTRIBUTIONS
+
+Settings = Mapping[str, Any]
+
+SCORES = {"test_auc": "test AUC", "iou_gradient": "IoU of the input gradient"}
+"""Columns of runs.csv in which methods are compared."""
+
+
+# Methods against Classification
+
+
+def comparisons_table(study: Study, settings: Settings) -> Table:
+    """Each method against Classification on the same seeds, for each task and score of SCORES that the study has.
+
+    frame: task, score, method, the columns of `statistics.paired_comparison`, and collapsed, the share of runs that
+    have learnt nothing (`statistics.collapsed`; of test AUC only).
+    """
+    runs, tasks = study["runs"], settings["tasks"]
+    scores = [score for score in SCORES if score in runs]
+    parts = {(task, score): _comparison(_of(runs, task), score, settings) for task in tasks for score in scores}
+    frame = pd.concat(parts, names=["task", "score"]).reset_index()
+    note = joined(COMPARISON_NOTE, _missing(study, settings))
+    sections = [
+        Section(f"{task}: {SCORES[score]}", _comparison_headings(score), _comparison_rows(part, score))
+        for (task, score), part in parts.items()
+    ]
+    return Table(frame, sections, note)
+
+
+COMPARISON_NOTE = (
+    "n: seeds. IQR: first and third quartile. Difference: mean over the seeds that both have of method - "
+    "Classification, with its 95 % bootstrap interval over seeds; p: exact two-sided Wilcoxon signed-rank test of "
+    "these differences, which n seeds cannot bring below 2 / 2^n; Holm: adjusted over the methods of this task and "
+    "score. Collapsed: share of runs that rank at chance, an AUC of 0.45 to 0.55 in two decimals on the shifted test "
+    "set and, where it is known, on one with the relation of training. Where it is not, a classifier half-way between "
+    "shortcut and finding counts as well."
+)
+
+
+def _comparison(runs: pd.DataFrame, score: str, settings: Settings) -> pd.DataFrame:
+    """Indexed by method."""
+    methods = list(settings["methods"])
+    values = runs.pivot_table(index="seed", columns="method", values=score).reindex(columns=methods)
+    table = statistics.paired_comparison(values, BASELINE)
+    share = np.nan
+    if score == "test_auc":
+        in_distribution = runs.reindex(columns=["test_in_distribution_auc"]).squeeze(axis=1).to_numpy(float)
+        at_chance = pd.Series(statistics.collapsed(runs[score].to_numpy(float), in_distribution), runs.index)
+        share = at_chance[runs[score].notna()].groupby(runs["method"]).mean().reindex(methods)
+    table.insert(list(table).index("paired"), "collapsed", share)
+    return table
+
+
+def _comparison_headings(score: str) -> list[str]:
+    collapsed = ["Collapsed"] if score == "test_auc" else []
+    return ["Method", "n", "Mean", "Median (IQR)", *collapsed, "Difference [95 %]", "p", "Holm"]
+
+
+def _comparison_rows(table: pd.DataFrame, score: str) -> list[list[str]]:
+    rows = []
+    for method, row in table.iterrows():
+        quartiles = f"{number(row['median'])} ({number(row['q1'])}, {number(row['q3'])})"
+        own = [mean_and_sd(row["mean"], row["sd"]), quartiles]
+        own += [f"{row['collapsed']:.0%}"] if score == "test_auc" else []
+        against = [with_interval(row["difference"], row["low"], row["high"], 3), p_value(row["p"])]
+        against = [given(cell, method != BASELINE and row["n"]) for cell in (*against, p_value(row["p_holm"]))]
+        rows.append([_title(method), f"{row['n']:.0f}", *(given(cell, row["n"]) for cell in own), *against])
+    return rows
+
+
+# Test AUC and localisation
+
+
+def relation_table(study: Study, settings: Settings) -> Table:
+    """How test AUC goes with the IoU of each attribution, see `statistics.relation`.
+
+    frame: task, attribution, and the columns of that function.
+    """
+    runs, tasks = study["runs"], settings["tasks"]
+    attributions = _attributions(runs, settings)
+    parts = {
+        (task, attribution): statistics.relation(*_columns(own, "test_auc", f"iou_{attribution}"))
+        for task in tasks
+        for own in [_of(runs, task)]
+        for attribution in attributions
+    }
+    frame = _below_each_other(parts, ["task", "attribution"])
+    note = joined(RELATION_NOTE, _missing(study, settings))
+    sections = [
+        Section(f"{task}: test AUC and IoU", RELATION_HEADINGS, _relation_rows(_of(frame, task)), names=2)
+        for task in tasks
+    ]
+    return Table(frame, sections, note)
+
+
+RELATION_HEADINGS = ["", "Level", "n", "Spearman [95 %]", "Says", "Pearson [95 %]", "Says"]
+
+RELATION_NOTE = (
+    "n: runs, or methods. Pooled: over all runs. Within: method means taken away. Between: of the method means; the "
+    "methods are taken as given, so it says nothing of others. 95 % bootstrap intervals over seeds, all methods of a "
+    "drawn seed together. Relation: the interval excludes 0. No relation: the 90 % interval lies within "
+    f"±{statistics.EQUIVALENCE_BOUND} (two one-sided tests at 0.05). Negligible relation: both. Undecided: neither."
+)
+
+
+def _relation_rows(frame: pd.DataFrame) -> list[list[str]]:
+    rows = []
+    for (attribution, level), pair in frame.groupby(["attribution", "level"], sort=False):
+        n = pair["n"].iloc[0]
+        row = [ATTRIBUTIONS[attribution], level, str(n)]
+        for _, found in pair.iterrows():
+            cells = (with_interval(found["value"], found["low"], found["high"]), found["verdict"])
+            row += [given(cell, n) for cell in cells]
+        rows.append(row)
+    return rows
+
+
+def relation_between_tasks_table(study: Study, settings: Settings) -> Table:
+    """Whether the pooled correlations of test AUC and IoU differ between tasks, see `statistics.fisher_z`.
+
+    frame: attribution, coefficient, task_a, task_b, n_a, n_b (runs), value_a, value_b, z, p, p_holm (over all pairs of
+    tasks of the attribution and coefficient).
+    """
+    runs, tasks = study["runs"], settings["tasks"]
+    parts = {
+        (attribution, coefficient): _pairs_of_tasks(runs, list(tasks), attribution, coefficient)
+        for attribution in _attributions(runs, settings)
+        for coefficient in statistics.COEFFICIENTS
+    }
+    frame = _below_each_other(parts, ["attribution", "coefficient"])
+    sections = [
+        Section(
+            f"Test AUC and IoU, {ATTRIBUTIONS[attribution]}: tasks compared",
+            BETWEEN_HEADINGS,
+            _pair_rows(*(parts[attribution, coefficient] for coefficient in statistics.COEFFICIENTS)),
+            names=2,
+        )
+        for attribution in _attributions(runs, settings)
+    ]
+    note = BETWEEN_NOTE if len(frame) else "One task: nothing to compare."
+    return Table(frame, sections, joined(note, _missing(study, settings)))
+
+
+BETWEEN_HEADINGS = ["", "Task", "n", "Spearman", "z", "p", "Holm", "Pearson", "z", "p", "Holm"]
+
+BETWEEN_NOTE = (
+    "Pooled correlations of two tasks and Fisher's z of their difference; n: runs of both. Holm: adjusted over all "
+    "pairs of tasks of this attribution and coefficient. The runs of a method are not independent, as the test takes "
+    "them to be, so its p is too small."
+)
+
+
+def _pairs_of_tasks(runs: pd.DataFrame, tasks: Sequence[str], attribution: str, coefficient: str) -> pd.DataFrame:
+    found = {}
+    for task in tasks:
+        own = _of(runs, task)[["test_auc", f"iou_{attribution}"]].astype(float).dropna().to_numpy()
+        found[task] = len(own), statistics.correlations(*own.T)[coefficient]
+    rows = []
+    for task_a, task_b in combinations(tasks, 2):
+        (n_a, a), (n_b, b) = found[task_a], found[task_b]
+        z, p = statistics.fisher_z(coefficient, a, n_a, b, n_b)
+        rows.append((task_a, task_b, n_a, n_b, a, b, z, p))
+    pairs = pd.DataFrame(rows, columns=["task_a", "task_b", "n_a", "n_b", "value_a", "value_b", "z", "p"])
+    return pairs.assign(p_holm=statistics.holm(pairs["p"]))
+
+
+def _pair_rows(*coefficients: pd.DataFrame) -> list[list[str]]:
+    """The same pairs of tasks for each coefficient, side by side."""
+    rows = []
+    for place, pair in coefficients[0].iterrows():
+        row = [pair["task_a"], pair["task_b"], f"{pair['n_a']}, {pair['n_b']}"]
+        for found in (coefficient.loc[place] for coefficient in coefficients):
+            values = f"{number(found['value_a'])}, {number(found['value_b'])}"
+            row += [values, number(found["z"]), p_value(found["p"]), p_value(found["p_holm"])]
+        rows.append(row)
+    return rows
+
+
+# Agreement between attributions
+
+
+def agreement_table(study: Study, settings: Settings) -> Table:
+    """Whether two attributions rank runs alike: Spearman over the runs of a task of their IoUs.
+
+    frame: task, attribution_a, attribution_b, n (runs), seeds, value, low, high (95 %, bootstrap over seeds).
+    """
+    runs, tasks = study["runs"], settings["tasks"]
+    pairs = list(combinations(_attributions(runs, settings), 2))
+    parts = {(task, a, b): _agreement(_of(runs, task), a, b) for task in tasks for a, b in pairs}
+    frame = _below_each_other(parts, ["task", "attribution_a", "attribution_b"])
+    note = AGREEMENT_NOTE if pairs else "One attribution: nothing to compare."
+    sections = [
+        Section(
+            f"{task}: agreement of attributions",
+            ["", "With", "n", "Spearman [95 %]"],
+            [_agreement_row(parts[task, a, b], a, b) for a, b in pairs],
+            names=2,
+        )
+        for task in tasks
+    ]
+    return Table(frame, sections, joined(note, _missing(study, settings)))
+
+
+AGREEMENT_NOTE = (
+    "Spearman's correlation of the IoUs of two attributions over the runs of all methods; 95 % bootstrap interval "
+    "over seeds. n: runs."
+)
+
+
+def _agreement(runs: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
+    found = statistics.relation(*_columns(runs, f"iou_{a}", f"iou_{b}"), levels=["pooled"])
+    return found[found["coefficient"] == "spearman"][["n", "seeds", "value", "low", "high"]]
+
+
+def _agreement_row(found: pd.DataFrame, a: str, b: str) -> list[str]:
+    row = found.iloc[0]
+    correlation = given(with_interval(row["value"], row["low"], row["high"]), row["n"])
+    return [ATTRIBUTIONS[a], ATTRIBUTIONS[b], f"{row['n']:.0f}", correlation]
+
+
+# What the searches found
+
+
+def hyperparameters_table(study: Study, settings: Settings) -> Table:
+    """The best value of each hyperparameter in its range, and how the validation AUC of the trials goes with it.
+
+    frame: task, method, hyperparameter, law, low, high (of the range), best, on_bound, trials (that did not fail),
+    failed, value and p of `statistics.spearman` over these trials.
+    """
+    searches = _in_order(study["searches"], settings)[SEARCHES]
+    tried = [
+        _tried(study["trials"], *row) for row in searches[["task", "method", "hyperparameter"]].itertuples(index=False)
+    ]
+    frame = searches.join(pd.DataFrame(tried, columns=["trials", "failed", "value", "p"]))
+    sections = [
+        Section(f"{task}: hyperparameters", SEARCH_HEADINGS, _search_rows(_of(frame, task), settings), names=3)
+        for task in settings["tasks"]
+    ]
+    return Table(frame, sections, SEARCH_NOTE)
+
+
+SEARCH_HEADINGS = ["", "Hyperparameter", "Law", "Range", "Best", "On a bound", "Trials", "Failed", "Spearman", "p"]
+
+SEARCH_NOTE = (
+    "On a bound: within 5 % of an end of the range, on the scale of its law. Trials: those that did not fail. "
+    "Spearman: of their best validation AUC with the hyperparameter; undefined for fewer than four. The search "
+    "chooses its trials by the AUC of earlier ones, so p is a guide only."
+)
+
+
+def _tried(trials: pd.DataFrame, task: str, method: str, name: str) -> tuple[int, int, float, float]:
+    own = trials[(trials["task"] == task) & (trials["method"] == method)]
+    good = own[own["status"] == "ok"].reindex(columns=[name, "valid_auc"]).astype(float)
+    return len(good), int((own["status"] == "failed").sum()), *statistics.spearman(*good.to_numpy().T)
+
+
+def _search_rows(frame: pd.DataFrame, settings: Settings) -> list[list[str]]:
+    """A method that nothing is known of has a row as well."""
+    rows = []
+    for method in settings["methods"]:
+        own = frame[frame["method"] == method]
+        rows += [_search_row(row) for _, row in own.iterrows()]
+        if own.empty:
+            rows.append([_title(method), *[ABSENT] * 5, "0", *[ABSENT] * 3])
+    return rows
+
+
+def _search_row(row: pd.Series) -> list[str]:
+    searched = not np.isnan(row["low"])
+    span = f"{row['low']:.3g} to {row['high']:.3g}" if searched else ABSENT
+    bound = ("yes" if row["on_bound"] else "no") if searched else ABSENT
+    tried = [given(text, row["trials"]) for text in (number(row["value"]), p_value(row["p"]))]
+    names = [_title(row["method"]), row["hyperparameter"].replace("_", " "), row["law"] if searched else "given"]
+    return [*names, span, f"{row['best']:.3g}", bound, str(row["trials"]), str(row["failed"]), *tried]
+
+
+# Intervals of the AUCs
+
+
+def auc_intervals_table(study: Study, settings: Settings) -> Table:
+    """The test AUC of each run and of each method with its bootstrap interval; frame: auc_intervals.csv as it is."""
+    frame = _in_order(study["auc_intervals"], settings)
+    sections = [_intervals_section(_of(frame, task), task, settings) for task in settings["tasks"]]
+    return Table(frame, sections, joined(INTERVALS_NOTE, _missing(study, settings)))
+
+
+INTERVALS_NOTE = (
+    "Test AUC with its 95 % bootstrap interval: of a run over its patients, each drawn with all images; of all seeds "
+    "over seeds and, within each, over its patients."
+)
+
+
+def _intervals_section(rows: pd.DataFrame, task: str, settings: Settings) -> Section:
+    """A row per seed, the first for all together; a column per method."""
+    methods = settings["methods"]
+    # A seed is a number or, for all together, missing, which no look-up finds.
+    found = {(row["seed"], row["method"]): row for _, row in rows.assign(seed=rows["seed"].fillna(ALL)).iterrows()}
+    seeds = list(dict.fromkeys(seed for seed, _ in sorted(found, key=lambda key: key[0] != ALL)))
+    lines = [
+        ["All seeds" if seed == ALL else f"{seed:.0f}", *(_interval(found.get((seed, method))) for method in methods)]
+        for seed in seeds
+    ]
+    counts = [_counted(rows.loc[rows["seed"].notna(), name], name) for name in ("images", "patients")]
+    drawn = f"Test sets of {' of '.join(counts)}." if len(rows) else "No predictions, so no intervals."
+    return Section(
+        f"{task}: intervals of the test AUC",
+        ["Seed", *(_title(method) for method in methods)],
+        lines,
+        drawn,
+    )
+
+
+ALL = -1
+"""Stands for all seeds together."""
+
+
+def _counted(values: pd.Series, name: str) -> str:
+    low, high = values.min(), values.max()
+    return f"{low:.0f} {name}" if low == high else f"{low:.0f} to {high:.0f} {name}"
+
+
+def _interval(row: pd.Series | None) -> str:
+    if row is None:
+        return ABSENT
+    return with_interval(row["auc"], row["low"], row["high"])
+
+
+# Glue
+
+
+def _missing(study: Study, settings: Settings) -> str:
+    return runs_note(seeds_of(study["runs"], settings["tasks"], settings["methods"]), settings)
+
+
+def _title(method: str) -> str:
+    return method_card(method).title
+
+
+def _of(table: pd.DataFrame, task: str) -> pd.DataFrame:
+    return table[table["task"] == task]
+
+
+def _attributions(runs: pd.DataFrame, settings: Settings) -> list[str]:
+    return [attribution for attribution in settings["attributions"] if f"iou_{attribution}" in runs]
+
+
+def _columns(runs: pd.DataFrame, x: str, y: str) -> tuple[np.ndarray, ...]:
+    """Two scores of the runs, their methods and seeds."""
+    return (*(runs[column].to_numpy(float) for column in (x, y)), *(runs[key].to_numpy() for key in ("method", "seed")))
+
+
+def _below_each_other(parts: Mapping[tuple[str, ...], pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+    """The frames with their keys as first columns."""
+    if not parts:
+        return pd.DataFrame(columns=list(names))
+    return pd.concat(parts, names=names).reset_index(level=names).reset_index(drop=True)
+
+
+def _in_order(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """The rows by task and method in display order; those of others are left out."""
+    shown = {"task": list(settings["tasks"]), "method": list(settings["methods"])}
+    own = table[np.logical_and.reduce([table[key].isin(names) for key, names in shown.items()])]
+    return own.sort_values(
+        list(shown), key=lambda values: values.map(shown[values.name].index), kind="stable", ignore_index=True
+    )

@@ -1,0 +1,369 @@
+"""What can be said of runs beyond means: paired tests, intervals, correlations. Arrays in, numbers out; NaN: undefined.
+
+Every random draw starts from a fixed seed, so the same runs give the same numbers.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+LEAST_USABLE = 0.9
+"""Share of the resamples that must be defined for an interval to be."""
+
+DECIMALS = 12
+"""Numbers that agree to so many decimals are ties: rounding errors must not be ranked."""
+
+ENUMERATED = 2**16
+"""All ways to flip the signs of up to 16 differences are tried where ties forbid the tabulated distribution."""
+
+CHANCE_AUC = 0.5
+COLLAPSE_MARGIN = 0.055
+"""An AUC is at chance within this distance from 0.5, that is when two decimals read 0.45 to 0.55."""
+
+EQUIVALENCE_BOUND = 0.2
+"""A correlation nearer to zero counts as no relation."""
+
+SIGNIFICANCE = 0.05
+
+
+class Interval(NamedTuple):
+    value: float
+    low: float
+    high: float
+
+
+# Paired comparison of methods
+
+
+def paired_comparison(values: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Each method against `baseline` on the same seeds.
+
+    values: one row per seed, one column per method; NaN where there is no run.
+
+    Returns one row per column of `values`: n (seeds), mean, sd (sample), median, q1, q3; paired (seeds that both have),
+    difference (mean over these of method - baseline) with low and high (`mean_interval`), p (`signed_rank_p`), p_holm
+    and family (`holm`, over all methods). Of the baseline itself only its own numbers are defined, and without
+    baseline, or on one seed, neither interval nor p of any method is.
+    """
+    reference = values[baseline] if baseline in values else pd.Series(np.nan, values.index)
+    rows = []
+    for method in values:
+        own = values[method].dropna()
+        row = {"n": len(own), "mean": own.mean(), "sd": own.std(), "median": own.median()}
+        row |= {"q1": own.quantile(0.25), "q3": own.quantile(0.75)}
+        differences = (values[method] - reference).dropna().to_numpy() if method != baseline else np.empty(0)
+        interval = mean_interval(differences)
+        row |= {"paired": len(differences), "difference": interval.value, "low": interval.low, "high": interval.high}
+        rows.append(row | {"p": signed_rank_p(differences)})
+    table = pd.DataFrame(rows, index=pd.Index(values.columns, name="method"))
+    return table.assign(p_holm=holm(table["p"]), family=int(table["p"].notna().sum()))
+
+
+def signed_rank_p(differences: np.ndarray) -> float:
+    """Exact two-sided p of Wilcoxon's signed-rank test of paired differences [n].
+
+    Differences of zero are left out (Wilcoxon's own rule); when all are zero p is 1. Without ties the distribution is
+    that of scipy; with ties all sign flips are enumerated, and for more than 16 differences 65536 of them are drawn.
+    Undefined for fewer than two differences.
+    """
+    differences = np.round(differences, DECIMALS)
+    if len(differences) < 2:
+        return np.nan
+    differences = differences[differences != 0]
+    if not len(differences):
+        return 1.0
+    tied = len(np.unique(np.abs(differences))) < len(differences)
+    method = stats.PermutationMethod(n_resamples=ENUMERATED, rng=0) if tied else "exact"
+    return float(stats.wilcoxon(differences, method=method).pvalue)
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """p values adjusted after Holm (1979); undefined ones stay so and do not belong to the family."""
+    adjusted = np.array(p, float)
+    there = ~np.isnan(adjusted)
+    if there.any():
+        adjusted[there] = multipletests(adjusted[there], method="holm")[1]
+    return adjusted
+
+
+def mean_interval(values: np.ndarray) -> Interval:
+    """The mean of values [n] with its BCa bootstrap interval (Efron 1987), 95 %.
+
+    The interval is undefined for one value, and where all are the same, as these say nothing of its width.
+    """
+    if not len(values):
+        return Interval(np.nan, np.nan, np.nan)
+    mean = float(np.mean(values))
+    if np.ptp(np.round(values, DECIMALS)) == 0:
+        return Interval(mean, np.nan, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # the interval is undefined then
+        found = stats.bootstrap(
+            (values,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, method="BCa", rng=0
+        ).confidence_interval
+    return Interval(mean, float(found.low), float(found.high))
+
+
+def collapsed(test: np.ndarray, in_distribution: np.ndarray) -> np.ndarray:
+    """Which runs have learnt nothing, bool [n]: they rank at chance, |AUC - 0.5| < COLLAPSE_MARGIN.
+
+    test, in_distribution: AUCs [n]. On a shifted test set alone chance is no proof: a classifier between the shortcut,
+    which ranks that set upside down, and the finding passes through 0.5 as well. Hence it must be at chance on images
+    with the relation of training too; where that AUC is NaN (it was not released), the shifted set has to do. Constant
+    predictions have an AUC of 0.5 on both. A run without AUC is not collapsed.
+    """
+    return _at_chance(test) & (_at_chance(in_distribution) | np.isnan(in_distribution))
+
+
+def _at_chance(aucs: np.ndarray) -> np.ndarray:
+    return np.abs(aucs - CHANCE_AUC) < COLLAPSE_MARGIN
+
+
+# Intervals of an AUC
+
+
+class Predictions(NamedTuple):
+    """Of one run's test set, arrays [images]: labels 0 or 1, scores, and whose image it is."""
+
+    labels: np.ndarray
+    scores: np.ndarray
+    patients: np.ndarray
+
+
+def auc_interval(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    patients: np.ndarray,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """The AUC of one run with its percentile bootstrap interval; patients are drawn with all their images.
+
+    labels: 0 or 1; scores; patients: anything hashable; all [images]. Undefined without both classes; for constant
+    scores the AUC is 0.5 and its interval undefined. An AUC of 0 or 1 has an interval without width.
+    """
+    return two_level_auc_interval([Predictions(labels, scores, patients)], resamples, seed, confidence)
+
+
+def two_level_auc_interval(
+    runs: Sequence[Predictions], resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
+) -> Interval:
+    """The mean AUC of a method's runs with its percentile bootstrap interval, over seeds and over patients.
+
+    Each resample draws as many runs as there are, with replacement, and for each drawn run patients of its own test
+    set; its statistic is the mean AUC of the drawn runs. Runs without both classes are left out. Undefined when all
+    scores of each run are the same.
+    """
+    runs = [run for run in runs if len(np.unique(run.labels)) == 2]
+    if not runs:
+        return Interval(np.nan, np.nan, np.nan)
+    value = float(np.mean([_weighted_aucs(run, np.ones((1, len(run.labels)), np.float32))[0] for run in runs]))
+    if all(np.ptp(run.scores) == 0 for run in runs):
+        return Interval(value, np.nan, np.nan)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(runs), size=(resamples, len(runs)))
+    aucs = np.empty(drawn.shape)
+    for number, run in enumerate(runs):
+        places = drawn == number
+        aucs[places] = _resampled_aucs(run, int(places.sum()), rng)
+    low, high = percentiles(aucs.mean(axis=1), confidence)
+    return Interval(value, low, high)
+
+
+def _resampled_aucs(run: Predictions, resamples: int, rng: np.random.Generator, at_once: int = 200) -> np.ndarray:
+    """AUCs [resamples], each of patients drawn with replacement; a few at once, as each weighs every image."""
+    patients, names = pd.factorize(np.asarray(run.patients), use_na_sentinel=False)
+    parts = [np.empty(0)]
+    for start in range(0, resamples, at_once):
+        rows = min(at_once, resamples - start)
+        drawn = rng.integers(len(names), size=(rows, len(names))) + len(names) * np.arange(rows)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=rows * len(names)).reshape(rows, len(names))
+        parts.append(_weighted_aucs(run, times[:, patients]))
+    return np.concatenate(parts)
+
+
+def _weighted_aucs(run: Predictions, weights: np.ndarray) -> np.ndarray:
+    """AUCs [resamples] for weights [resamples, images]: the weight of the pairs that are ranked rightly, ties half, in
+    that of all pairs of a positive and a negative; NaN where a class weighs nothing.
+    """
+    order = np.argsort(run.scores, kind="stable")
+    scores, positive = np.asarray(run.scores)[order], np.asarray(run.labels)[order] == 1
+    starts = np.flatnonzero(np.r_[True, scores[1:] != scores[:-1]])
+    weights = weights[:, order].astype(float)
+    positives = np.add.reduceat(weights * positive, starts, axis=1)
+    negatives = np.add.reduceat(weights * ~positive, starts, axis=1)
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+    right = (positives * below).sum(axis=1)
+    return np.divide(right, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
+def percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    """The ends of the percentile interval of resampled values [resamples]; undefined ones are left out, and when they
+    are more than a tenth the interval is undefined.
+    """
+    usable = values[~np.isnan(values)]
+    if len(usable) < LEAST_USABLE * len(values):
+        return np.nan, np.nan
+    low, high = np.quantile(usable, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+# Correlations over runs
+
+COEFFICIENTS = ("spearman", "pearson")
+
+
+def _pooled(grid: np.ndarray) -> np.ndarray:
+    """All runs, [..., seeds x methods] of a grid [..., seeds, methods]."""
+    return grid.reshape(*grid.shape[:-2], -1)
+
+
+def _between(grid: np.ndarray) -> np.ndarray:
+    """The mean of each method, [..., methods]."""
+    count = (~np.isnan(grid)).sum(axis=-2)
+    return np.round(np.nansum(grid, axis=-2) / np.where(count, count, np.nan), DECIMALS)
+
+
+def _within(grid: np.ndarray) -> np.ndarray:
+    """All runs, less the mean of their method."""
+    return np.round(_pooled(grid - _between(grid)[..., None, :]), DECIMALS)
+
+
+LEVELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"pooled": _pooled, "within": _within, "between": _between}
+
+
+def relation(
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray,
+    clusters: np.ndarray,
+    levels: Sequence[str] = tuple(LEVELS),
+) -> pd.DataFrame:
+    """The correlation of x and y over runs: pooled, within methods and between methods.
+
+    x, y: floats [runs]; groups: their method; clusters: their seed; a run with NaN is left out. `within` correlates
+    what is left when each method's means are taken away, `between` the methods' means.
+
+    Returns one row per level and coefficient (spearman, pearson) with n (runs; methods at the level `between`), seeds,
+    value, its percentile bootstrap intervals low to high (95 %) and low_90 to high_90, over seeds, of which each is
+    drawn with its runs of all methods (the methods are taken as given), and `verdict`. Undefined for fewer than three
+    points or when x or y is constant; resamples in which one is are left out, see `percentiles`. One seed has no
+    interval.
+    """
+    there = ~(np.isnan(x) | np.isnan(y))
+    x, y, groups, clusters = (np.asarray(values)[there] for values in (x, y, groups, clusters))
+    seeds = len(np.unique(clusters))
+    x, y = (_grid(np.round(values, DECIMALS), groups, clusters) for values in (x, y))
+    drawn = np.random.default_rng(0).integers(max(seeds, 1), size=(RESAMPLES, seeds))
+    rows = []
+    for level in levels:
+        arrange = LEVELS[level]
+        points = arrange(x)
+        values = _correlations(points, arrange(y))
+        resampled = _correlations(arrange(x[drawn]), arrange(y[drawn])) if seeds > 1 else values
+        for coefficient in COEFFICIENTS:
+            row = {"level": level, "coefficient": coefficient, "n": int((~np.isnan(points)).sum()), "seeds": seeds}
+            value = float(values[coefficient])
+            wide = narrow = (np.nan, np.nan)
+            if seeds > 1 and not np.isnan(value):
+                wide, narrow = (percentiles(resampled[coefficient], confidence) for confidence in (0.95, 0.9))
+            row |= {"value": value, "low": wide[0], "high": wide[1], "low_90": narrow[0], "high_90": narrow[1]}
+            rows.append(row | {"verdict": verdict(wide, narrow)})
+    return pd.DataFrame(rows)
+
+
+def verdict(wide: tuple[float, float], narrow: tuple[float, float]) -> str:
+    """What a correlation's 95 % interval (`wide`) and 90 % interval (`narrow`) say.
+
+    "relation" when the wide one excludes 0; "no relation" when the narrow one lies within +-EQUIVALENCE_BOUND, which is
+    the pair of one-sided tests at 0.05 (Schuirmann 1987); "negligible relation" when both; else "undecided".
+    """
+    if np.isnan([*wide, *narrow]).any():
+        return "undefined"
+    related = wide[0] > 0 or wide[1] < 0
+    equivalent = max(map(abs, narrow)) < EQUIVALENCE_BOUND
+    if related:
+        return "negligible relation" if equivalent else "relation"
+    return "no relation" if equivalent else "undecided"
+
+
+def _grid(values: np.ndarray, groups: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """values [runs] as [clusters, groups], NaN where there is none."""
+    rows, names = pd.factorize(clusters)
+    columns, titles = pd.factorize(groups)
+    grid = np.full((len(names), len(titles)), np.nan)
+    grid[rows, columns] = values
+    return grid
+
+
+def _correlations(x: np.ndarray, y: np.ndarray) -> Mapping[str, np.ndarray]:
+    """Coefficient -> correlations over the last axis, [...]; where there is no point x and y are both NaN."""
+    return {"spearman": _pearson(_ranks(x), _ranks(y)), "pearson": _pearson(x, y)}
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks over the last axis, ties share their mean; NaN keeps its place."""
+    missing = np.isnan(values)
+    return np.where(missing, np.nan, stats.rankdata(np.where(missing, np.inf, values), axis=-1))
+
+
+def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    there = ~np.isnan(x)
+    count = there.sum(axis=-1, keepdims=True)
+    defined = (count[..., 0] >= 3) & _varies(x) & _varies(y)
+    x, y = (
+        np.where(there, values - np.nansum(values, axis=-1, keepdims=True) / np.maximum(count, 1), 0.0)
+        for values in (x, y)
+    )
+    spread = np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
+    return np.divide((x * y).sum(axis=-1), spread, out=np.full(spread.shape, np.nan), where=defined).clip(-1, 1)
+
+
+def _varies(values: np.ndarray) -> np.ndarray:
+    missing = np.isnan(values)
+    lowest, highest = (np.where(missing, end, values) for end in (np.inf, -np.inf))
+    return lowest.min(axis=-1, initial=np.inf) < highest.max(axis=-1, initial=-np.inf)
+
+
+def correlations(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Coefficient -> correlation of x and y, [n] without NaN; undefined for fewer than three points or a constant."""
+    found = _correlations(np.round(x, DECIMALS), np.round(y, DECIMALS))
+    return {coefficient: float(value) for coefficient, value in found.items()}
+
+
+FISHER_VARIANCE = {"spearman": 1.06, "pearson": 1.0}
+"""Of atanh(correlation), times n - 3: Fieller, Hartley and Pearson (1957), and Fisher (1921)."""
+
+
+def fisher_z(coefficient: str, a: float, n_a: int, b: float, n_b: int) -> tuple[float, float]:
+    """z and two-sided p of the difference between two independent correlations a and b of n_a and n_b points.
+
+    z = (atanh a - atanh b) / sqrt(v / (n_a - 3) + v / (n_b - 3)), v of FISHER_VARIANCE. It takes the points for
+    independent; the runs of a method are not, so p is too small. Undefined for +-1 and for three points or fewer.
+    """
+    if not (abs(a) < 1 and abs(b) < 1 and min(n_a, n_b) > 3):
+        return np.nan, np.nan
+    variance = FISHER_VARIANCE[coefficient] * (1 / (n_a - 3) + 1 / (n_b - 3))
+    z = (np.arctanh(a) - np.arctanh(b)) / np.sqrt(variance)
+    return float(z), float(2 * stats.norm.sf(abs(z)))
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Spearman's correlation of independent points and its p; undefined for fewer than four, or a constant."""
+    there = ~(np.isnan(x) | np.isnan(y))
+    x, y = x[there], y[there]
+    if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return np.nan, np.nan
+    found = stats.spearmanr(x, y)
+    return float(found.statistic), float(found.pvalue)
