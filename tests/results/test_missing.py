@@ -39,7 +39,7 @@ def test_each_stage_can_be_the_one_that_failed(results):
     (results / "runs/spc/rrr/seed=1/run.json").unlink()
     touch("results/logs/train/spc/rrr/seed=1.log", "epoch 1\nerror: the loss is nan\n")
     (results / "saliency/spc/rrr/seed=2/gradient.csv").unlink()
-    touch("results/logs/attribute/spc/rrr/seed=2/gradient.log", "half a li")
+    touch("results/logs/attribute/spc/rrr/seed=2.log", "half a li")
     (results / "runs/spc/masked/seed=2/run.json").unlink()
     missing = missing_runs(results, RUNS, ["gradient"], MADE_BY)
     assert list(missing) == [("spc", "rrr", 1), ("spc", "rrr", 2), ("spc", "masked", 2)]

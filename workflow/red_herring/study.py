@@ -13,12 +13,16 @@ import yaml
 from red_herring.catalogue import BLUR, MethodCard, method_card, method_names, source_card, source_kinds
 from red_herring.files import StudyError, read_rows
 from red_herring.provenance import made_by
+from red_herring.terms import ATTRIBUTIONS
 
 WORKFLOW = Path(__file__).parents[1]
 SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
 PUBLISHED_HYPERPARAMETERS = WORKFLOW / "reference" / "published_hyperparameters.csv"
 PUBLISHED_TABLES = WORKFLOW / "reference" / "published_tables.csv"
 PUBLISHED_RUNS = WORKFLOW / "reference" / "published_runs.csv"
+
+PUBLISHED_TASKS = ("synthetic", "spc", "no_spc", "vpc", "no_vpc")
+PUBLISHED_METHODS = ("classification", "masked", "actdiff", "adversarial", "gradmask", "rrr")
 
 Config = dict[str, Any]
 
@@ -38,10 +42,11 @@ def check(config: Config) -> None:
 
 
 def full_schema() -> dict[str, Any]:
-    """The JSON schema of config.yaml with the methods, sources and their settings that exist in this checkout."""
+    """The JSON schema of config.yaml with the methods, sources, their settings and the attributions of this checkout."""
     schema = yaml.safe_load(SCHEMA.read_text())
     properties = schema["properties"]
     properties["study"]["properties"]["methods"]["items"] = {"enum": method_names()}
+    properties["saliency"]["properties"]["attributions"]["items"] = {"enum": list(ATTRIBUTIONS)}
     properties["methods"]["properties"] = {name: _method_schema(method_card(name)) for name in method_names()}
     (one_source,) = properties["sources"]["patternProperties"].values()
     common = one_source["properties"]
@@ -365,7 +370,7 @@ def attribute_settings(config: Config, task: str) -> dict[str, Any]:
     return {
         "task": task,
         "mask": mask_settings(config, task),
-        "smoothing_sigma": config["saliency"]["smoothing_sigma"],
+        **config["saliency"],
         "mean_map_images": config["tasks"][task]["mean_map_images"],
         "batch_size": config["training"]["batch_size"],
         "device": config["training"]["device"],
@@ -373,13 +378,21 @@ def attribute_settings(config: Config, task: str) -> dict[str, Any]:
 
 
 def collect_settings(config: Config) -> dict[str, Any]:
-    """Which runs there are, and by what settings and code the searches and runs of each task and method are made."""
+    """Which runs there are, and for each task and method, as task/method, what was searched and the digests of the
+    settings and code by which `tune` and `train` make its search and runs.
+    """
     pairs = [(task, method) for task in config["study"]["tasks"] for method in config["study"]["methods"]]
     expected = {
         stage: {f"{task}/{method}": made_by(stage, settings(config, task, method)) for task, method in pairs}
         for stage, settings in (("tune", tune_settings), ("train", train_settings))
     }
-    return {**config["study"], "attributions": config["saliency"]["attributions"], "made_by": expected}
+    spaces = {f"{task}/{method}": search_space(config, task, method) for task, method in pairs}
+    return {
+        **config["study"],
+        "attributions": config["saliency"]["attributions"],
+        "spaces": spaces if config["tuning"]["mode"] == "search" else {},
+        "made_by": expected,
+    }
 
 
 def missing_settings(config: Config) -> dict[str, Any]:
@@ -388,7 +401,7 @@ def missing_settings(config: Config) -> dict[str, Any]:
 
 
 def results_settings(config: Config) -> dict[str, Any]:
-    """What tables and figures read: the tasks in order with their groups and masks, and the methods in order.
+    """What tables and figures read: the tasks in order with their groups and masks, methods, seeds and attributions.
 
     A blur of the masks that is searched is given as the middle of its range.
     """
@@ -406,7 +419,18 @@ def results_settings(config: Config) -> dict[str, Any]:
             "guidance": guidance_settings(config, name)
             | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},
         }
-    return {"tasks": tasks, "methods": config["study"]["methods"]}
+    return config["study"] | {"tasks": tasks, "attributions": config["saliency"]["attributions"]}
+
+
+def published_settings() -> dict[str, Any]:
+    """The same of the authors' released runs; the synthetic task has one more seed for most methods."""
+    rows = read_rows(PUBLISHED_RUNS)
+    return {
+        "tasks": {task: {"groups": ["first", "second"]} for task in PUBLISHED_TASKS},
+        "methods": list(PUBLISHED_METHODS),
+        "seeds": sorted({int(row["seed"]) for row in rows if row["task"] != "synthetic"}),
+        "attributions": [name for name in ATTRIBUTIONS if f"iou_{name}" in rows[0]],
+    }
 
 
 def sheet_settings(config: Config, source: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def missing_runs(
         }
         for attribution in attributions:
             scores = run_folder(results / "saliency", run) / f"{attribution}.csv"
-            logs[scores] = f"attribute/{of_run}/{attribution}.log"
+            logs[scores] = f"attribute/{of_run}.log"
         first = next((log for output, log in logs.items() if not output.exists()), None)
         if first:
             reasons[run] = _why(results / "logs" / first)

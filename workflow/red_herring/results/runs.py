@@ -1,12 +1,14 @@
-"""The tidy tables of a study: one row per run, per epoch, per trial."""
+"""The tidy tables of a study: one row per run, per run and attribution, per epoch, trial or hyperparameter searched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from red_herring.terms import MEASURES
 from red_herring.data.splits import TESTS
 from red_herring.files import StudyError, read_json
 
@@ -14,6 +16,13 @@ Run = tuple[str, str, int]
 """Task, method, seed."""
 
 KEYS = ["task", "method", "seed"]
+LOCALISATION = [
+    *KEYS, "attribution", "images", "undefined",
+    *(f"{prefix}{measure}" for measure in MEASURES for prefix in ("", "chance_", "corrected_")),
+    "steps", "completeness_error",
+]  # fmt: skip
+SEARCHES = ["task", "method", "hyperparameter", "law", "low", "high", "best", "on_bound"]
+MISSING = [*KEYS, "why"]
 SHIFT_SCORES = ["test_in_distribution_auc", "test_balanced_auc", "within_0_auc", "within_1_auc", "floor_auc"]
 """What run.json holds beside test_auc: the other test sets, each nuisance group, and the nuisance alone."""
 
@@ -53,26 +62,67 @@ def check_made_by(results: Path, runs: Sequence[Run], made_by: dict[str, dict[st
         )
 
 
-def runs_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> pd.DataFrame:
-    """One row per run, in the given order, from run.json and the saliency scores below `results`.
+def study_tables(results: Path, runs: Sequence[Run], study: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    """Name -> table of a study, from the files of these runs below `results`; all but its missing runs.
+
+    study: attributions, and spaces: task/method -> hyperparameter -> [law, low, high] of what was searched.
+    """
+    searches = list(dict.fromkeys((task, method) for task, method, _ in runs))
+    localisation = localisation_table(results, runs, study["attributions"])
+    return {
+        "runs": runs_table(results, runs, localisation),
+        "localisation": localisation,
+        "histories": histories_table(results, runs),
+        "trials": trials_table(results, searches),
+        "searches": searches_table(results, searches, study["spaces"]),
+    }
+
+
+def runs_table(results: Path, runs: Sequence[Run], localisation: pd.DataFrame) -> pd.DataFrame:
+    """One row per run, in the given order, from run.json and what `localisation_table` says of these runs.
 
     Columns: task, method, seed, best_epoch, valid_auc, test_auc, those of SHIFT_SCORES, empty where a class is missing;
-    the number of images of each test set as {set}_images; for each attribution the means over the images iou_*, iop_*
-    and iot_*; chance_iou, chance_iop, the means of what a random map would score; localised, the number of images
-    behind them.
+    the number of images of each test set as {set}_images; then those of `wide`.
     """
     rows = []
     for run in runs:
         record = read_json(run_folder(results / "runs", run) / "run.json")
         row = {key: record[key] for key in (*KEYS, "best_epoch", "valid_auc", "test_auc", *SHIFT_SCORES)}
-        row |= {f"{name}_images": record["images"][name] for name in TESTS}
+        rows.append(row | {f"{name}_images": record["images"][name] for name in TESTS})
+    return pd.DataFrame(rows).astype(dict.fromkeys(SHIFT_SCORES, float)).merge(wide(localisation), on=KEYS)
+
+
+def wide(localisation: pd.DataFrame) -> pd.DataFrame:
+    """One row per run: task, method, seed; for each attribution iou_*, iop_* and iot_*; chance_iou, chance_iop, the means
+    of what a random map would score; localised, the number of images behind them.
+    """
+    columns = {
+        f"{measure}_{attribution}": rows.set_index(KEYS)[measure]
+        for attribution, rows in localisation.groupby("attribution", sort=False)
+        for measure in ("iou", "iop", "iot")
+    }
+    # Chance depends on the masks only, so it is the same for every attribution.
+    first = localisation.drop_duplicates(KEYS).set_index(KEYS)
+    columns |= {"chance_iou": first["chance_iou"], "chance_iop": first["chance_iop"], "localised": first["images"]}
+    return pd.DataFrame(columns, index=first.index).reset_index()
+
+
+def localisation_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> pd.DataFrame:
+    """One row per run and attribution: task, method, seed, attribution, images (positive test images with a mask),
+    undefined (those of them whose map is constant), and for each measure the means over the others of it, chance_ and
+    corrected_; for integrated gradients steps, their mean, and completeness_error, the largest.
+    """
+    means = [f"{prefix}{measure}" for measure in MEASURES for prefix in ("", "chance_", "corrected_")]
+    rows = []
+    for run in runs:
         for attribution in attributions:
             scores = pd.read_csv(run_folder(results / "saliency", run) / f"{attribution}.csv")
-            row |= {f"{measure}_{attribution}": scores[measure].mean() for measure in ("iou", "iop", "iot")}
-        # Chance depends on the masks only, so it is the same for every attribution.
-        row |= {"chance_iou": scores["chance_iou"].mean(), "chance_iop": scores["chance_iop"].mean()}
-        rows.append(row | {"localised": len(scores)})
-    return pd.DataFrame(rows).astype(dict.fromkeys(SHIFT_SCORES, float))
+            row = {"attribution": attribution, "images": len(scores), "undefined": scores["iou"].isna().sum()}
+            row |= scores[means].mean().to_dict()
+            if "steps" in scores:
+                row |= {"steps": scores["steps"].mean(), "completeness_error": scores["completeness_error"].max()}
+            rows.append(dict(zip(KEYS, run, strict=True)) | row)
+    return pd.DataFrame(rows, columns=LOCALISATION)
 
 
 def histories_table(results: Path, runs: Sequence[Run]) -> pd.DataFrame:
@@ -86,12 +136,19 @@ def trials_table(results: Path, searches: Sequence[tuple[str, str]]) -> pd.DataF
     return _concat(files, ["task", "method"])
 
 
-def of_task(table: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The rows of one task; StudyError if there are none."""
-    rows = table[table["task"] == task]
-    if rows.empty:
-        raise StudyError(f"runs.csv: has no run of task {task!r}, only of {', '.join(sorted(set(table['task'])))}")
-    return rows
+def searches_table(
+    results: Path, searches: Sequence[tuple[str, str]], spaces: dict[str, dict[str, list[Any]]]
+) -> pd.DataFrame:
+    """One row per hyperparameter of every search: task, method, hyperparameter, law, low, high (its range), best and
+    on_bound, whether the best is near an end of the range; law, low, high are missing where nothing was searched.
+    """
+    rows = []
+    for task, method in searches:
+        best = read_json(results / "tuning" / task / method / "best.json")
+        for name, value in best["hyperparameters"].items():
+            law, low, high = spaces.get(f"{task}/{method}", {}).get(name, (None, None, None))
+            rows.append((task, method, name, law, low, high, value, name in best["on_bound"]))
+    return pd.DataFrame(rows, columns=SEARCHES)
 
 
 def _concat(files: dict[tuple, Path], names: list[str]) -> pd.DataFrame:

@@ -1,0 +1,52 @@
+"""Intervals of AUCs from the predictions of runs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from red_herring.files import StudyError
+from red_herring.results.intervals import auc_intervals, read_predictions
+from sklearn.metrics import roc_auc_score
+
+RUNS = pd.DataFrame({"task": "t", "method": ["rrr", "rrr", "masked"], "seed": [1, 2, 1]})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    random = np.random.default_rng(0)
+    for number, run in enumerate(RUNS.itertuples()):
+        labels = np.tile([0, 1], 40)
+        logits = labels + random.normal(size=80) * (1 + number)
+        table = pd.DataFrame(
+            {
+                "split": ["test"] * 60 + ["valid"] * 20, "source": ["a", "a", "b", "b"] * 20, "image": range(80),
+                "patient": np.arange(80) // 4, "label": labels, "nuisance": 0, "logit_0": -logits, "logit_1": logits,
+            }
+        )  # fmt: skip
+        file = tmp_path / run.task / run.method / f"seed={run.seed}" / "predictions.csv"
+        file.parent.mkdir(parents=True)
+        table.to_csv(file, index=False)
+    return tmp_path
+
+
+def test_a_row_for_each_run_and_one_for_each_method(folder):
+    table = auc_intervals(RUNS, folder)
+    assert table[["method", "seeds", "images"]].to_numpy().tolist() == [
+        ["rrr", 1, 60], ["rrr", 1, 60], ["rrr", 2, 120], ["masked", 1, 60], ["masked", 1, 60],
+    ]  # fmt: skip
+    assert table["seed"].isna().tolist() == [False, False, True, False, True]
+    assert (table["low"] < table["auc"]).all() and (table["auc"] < table["high"]).all()
+    assert table["auc"][2] == pytest.approx((table["auc"][0] + table["auc"][1]) / 2)
+
+
+def test_it_is_the_shifted_test_set_with_patients_told_apart_by_source(folder):
+    one = read_predictions(folder, ("t", "masked", 1))
+    assert len(one.labels) == 60
+    assert len(set(one.patients)) == 30  # 15 groups of four, of two sources each
+    table = auc_intervals(RUNS, folder)
+    assert table["auc"][3] == pytest.approx(roc_auc_score(one.labels, one.scores))
+
+
+def test_lost_predictions_are_named(folder):
+    (folder / "t/rrr/seed=2/predictions.csv").unlink()
+    with pytest.raises(StudyError, match="rrr/seed=2/predictions.csv: there is no such file.*train it again"):
+        auc_intervals(RUNS, folder)

@@ -1,0 +1,40 @@
+"""The released runs as the tables of a study."""
+
+import pandas as pd
+import pytest
+from red_herring.results.published import published_tables
+from red_herring.results.runs import LOCALISATION
+from red_herring.study import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS, published_settings
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return published_tables(pd.read_csv(PUBLISHED_RUNS), pd.read_csv(PUBLISHED_HYPERPARAMETERS))
+
+
+def test_every_released_run_and_attribution_has_a_row(tables):
+    released = pd.read_csv(PUBLISHED_RUNS)
+    localisation = tables["localisation"]
+    assert list(localisation.columns) == LOCALISATION
+    assert len(localisation) == 3 * len(released) == 3 * len(tables["runs"])
+    occlusion = localisation[localisation["attribution"] == "occlusion"]
+    assert occlusion["iot"].tolist() == released["iot_occlusion"].tolist()
+    assert localisation[["pointing", "chance_iou", "images"]].isna().all().all()
+    assert tables["missing"].empty and tables["trials"].empty
+
+
+def test_ranges_are_the_papers_and_methods_without_a_mask_have_no_blur(tables):
+    searches = tables["searches"].set_index(["task", "method", "hyperparameter"])
+    assert searches.loc[("spc", "rrr", "lambda"), ["law", "low", "high", "best"]].tolist() == [
+        "log-uniform", 1e-4, 10, 7.742941,
+    ]  # fmt: skip
+    assert searches.loc[("synthetic", "gradmask", "mask_blur_sigma"), "best"] == 1.0
+    assert ("synthetic", "classification", "mask_blur_sigma") not in searches.index
+
+
+def test_the_settings_are_those_of_the_released_runs():
+    settings = published_settings()
+    assert list(settings["tasks"]) == ["synthetic", "spc", "no_spc", "vpc", "no_vpc"]
+    assert settings["methods"][0] == "classification" and len(settings["methods"]) == 6
+    assert settings["attributions"] == ["gradient", "integrated_gradients", "occlusion"]
+    assert len(settings["seeds"]) == 10 and 451 in settings["seeds"]

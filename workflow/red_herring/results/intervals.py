@@ -1,0 +1,47 @@
+"""How sure the AUC of each run is, and that of a method over its runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from red_herring.data.splits import SHIFTED_TEST
+from red_herring.files import StudyError
+from red_herring.results.runs import run_folder
+from red_herring.results.statistics import RESAMPLES, Interval, Predictions, auc_interval, two_level_auc_interval
+
+COLUMNS = ["task", "method", "seed", "seeds", "images", "patients", "auc", "low", "high", "resamples"]
+
+
+def auc_intervals(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """One row per run, then one per method for all its seeds (`seed` is missing there): the AUC on the shifted test set
+    with its 95 % interval, by bootstrap of patients, and of seeds and patients; see `red_herring.results.statistics`.
+
+    runs: task, method, seed. folder: where {task}/{method}/seed={seed}/predictions.csv of these runs are.
+    """
+    rows = []
+    for (task, method), own in runs.groupby(["task", "method"], sort=False):
+        predictions = {seed: read_predictions(folder, (task, method, seed)) for seed in own["seed"]}
+        for seed, one in predictions.items():
+            rows.append(_row(task, method, seed, [one], auc_interval(*one)))
+        together = list(predictions.values())
+        rows.append(_row(task, method, None, together, two_level_auc_interval(together)))
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"seed": "Int64"})
+
+
+def read_predictions(folder: Path, run: tuple[str, str, int]) -> Predictions:
+    """What a run says of the shifted test set. A patient is one of a source: two sources may use the same name."""
+    file = run_folder(folder, run) / "predictions.csv"
+    try:
+        table = pd.read_csv(file, dtype={"patient": str, "source": str})
+    except FileNotFoundError as error:
+        raise StudyError(f"{file}: there is no such file, but runs.csv has the run; train it again") from error
+    test = table[table["split"] == SHIFTED_TEST]
+    patients = test["source"] + "/" + test["patient"]
+    return Predictions(test["label"].to_numpy(), (test["logit_1"] - test["logit_0"]).to_numpy(), patients.to_numpy())
+
+
+def _row(task: str, method: str, seed: int | None, runs: list[Predictions], interval: Interval) -> tuple:
+    images, patients = (sum(count) for count in zip(*((len(run.labels), len(set(run.patients))) for run in runs)))
+    return (task, method, seed, len(runs), images, patients, *interval, RESAMPLES)

@@ -1,0 +1,165 @@
+"""The front page of a study's report, in reStructuredText: key numbers, what is missing, counts, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from red_herring.catalogue import method_card
+from red_herring.results.markup import ABSENT, UNDEFINED, mean_and_sd, number, p_value, with_interval
+
+CITATION = (
+    "Viviano, Simpson, Dutil, Bengio and Cohen, *Saliency is a Possible Red Herring When Diagnosing Poor "
+    "Generalization*, ICLR 2021"
+)
+VERDICTS = {
+    "relation": "a relation",
+    "no relation": "no relation (nearer to zero than 0.2)",
+    "negligible relation": "a relation too small to matter (nearer to zero than 0.2)",
+    "undecided": "undecided: the runs are too few to say",
+    "undefined": "undefined",
+}
+
+
+def front_page(
+    study: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    counts: pd.DataFrame,
+    records: Sequence[Mapping[str, Any]],
+    rendered: Mapping[str, Any],
+) -> str:
+    """The page.
+
+    study: tasks, methods, seeds. tables: runs, missing, comparisons and relation. counts: those of the splits, or no
+    row. records: run.json of each run, or none. rendered: `red_herring.provenance.environment` of whoever writes it.
+    """
+    runs, missing = tables["runs"], tables["missing"]
+    parts = [
+        _heading("Does saliency tell which classifiers generalise?", "="),
+        f"{_many(len(runs), 'run')}: {_many(len(study['tasks']), 'task')}, {_many(len(study['methods']), 'method')}, "
+        f"{_seeds(runs)}. A reproduction and extension of {CITATION}.",
+        _missing(missing),
+        *(_task(task, runs, tables["comparisons"], tables["relation"]) for task in study["tasks"]),
+        _counts(counts),
+        _versions(records, rendered),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _seeds(runs: pd.DataFrame) -> str:
+    sizes = runs.groupby(["task", "method"])["seed"].nunique()
+    low, high = (sizes.min(), sizes.max()) if len(sizes) else (0, 0)
+    return f"{_many(high, 'seed')} each" if low == high else f"{low} to {high} seeds each"
+
+
+def _heading(text: str, line: str) -> str:
+    return f"{text}\n{line * len(text)}"
+
+
+def _missing(missing: pd.DataFrame) -> str:
+    if missing.empty:
+        return "No run is missing."
+    rows = [[row.task, method_card(row.method).title, str(row.seed), row.why] for row in missing.itertuples()]
+    return f"**{_many(len(rows), 'run')} missing.** The numbers below are those of the others.\n\n" + rst_table(
+        ["Task", "Method", "Seed", "Why"], rows
+    )
+
+
+def _task(task: str, runs: pd.DataFrame, comparisons: pd.DataFrame, relation: pd.DataFrame) -> str:
+    own = comparisons[comparisons["task"] == task]
+    scores = {score: rows.set_index("method") for score, rows in own.groupby("score")}
+    aucs, overlaps = scores.get("test_auc", pd.DataFrame()), scores.get("iou_gradient", pd.DataFrame())
+    rows = [
+        [
+            method_card(row.Index).title,
+            str(row.n),
+            mean_and_sd(row.mean, row.sd) if row.n else ABSENT,
+            with_interval(row.difference, row.low, row.high) if pd.notna(row.difference) else ABSENT,
+            p_value(row.p_holm) if pd.notna(row.p_holm) else ABSENT,
+            _overlap(overlaps, row.Index),
+        ]
+        for row in aucs.itertuples()
+    ]
+    chance = runs.loc[runs["task"] == task, "chance_iou"].mean()
+    headings = ["Method", "n", "Test AUC", "Against Classification [95 %]", "p (Holm)", "IoU (gradient)"]
+    return "\n\n".join(
+        [_heading(task, "-"), rst_table(headings, rows), _relation(task, relation)]
+        + ([f"IoU of a random map: {number(chance)}."] if pd.notna(chance) else [])
+    )
+
+
+def _overlap(overlaps: pd.DataFrame, method: str) -> str:
+    if method not in overlaps.index or not overlaps.loc[method, "n"]:
+        return ABSENT
+    return mean_and_sd(*overlaps.loc[method, ["mean", "sd"]])
+
+
+def _relation(task: str, relation: pd.DataFrame) -> str:
+    own = relation[
+        (relation["task"] == task) & (relation["attribution"] == "gradient") & (relation["coefficient"] == "spearman")
+    ].set_index("level")
+    sentences = []
+    for level, words in (("pooled", "over all runs"), ("within", "within methods")):
+        if level in own.index:
+            row = own.loc[level]
+            value = with_interval(row["value"], row["low"], row["high"]) if pd.notna(row["value"]) else UNDEFINED
+            sentences.append(f"{words} {value}: {VERDICTS.get(row['verdict'], row['verdict'])}")
+    return "Rank correlation of test AUC with the gradient's IoU " + "; ".join(sentences) + "." if sentences else ""
+
+
+def _counts(counts: pd.DataFrame) -> str:
+    if counts.empty:
+        return ""
+    sums = counts.groupby(["task", "split", "seed"], sort=False)[["images", "patients"]].sum()
+    spans = sums.groupby(["task", "split"], sort=False).agg(["min", "max"])
+    rows = [
+        [task, split, *(_span(row[kind, "min"], row[kind, "max"]) for kind in ("images", "patients"))]
+        for (task, split), row in spans.iterrows()
+    ]
+    return _heading("Images", "-") + "\n\n" + rst_table(["Task", "Split", "Images", "Patients"], rows)
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def _versions(records: Sequence[Mapping[str, Any]], rendered: Mapping[str, Any]) -> str:
+    makers = pd.DataFrame([_maker(record) for record in records]).value_counts(sort=False) if records else {}
+    rows = [[f"{_many(count, 'run')}", *maker] for maker, count in makers.items()]
+    rows.append(["this page", *_maker(rendered).values()])
+    headings = ["What", "Commit", "Python", "PyTorch", "Captum", "torchxrayvision", "Snakemake"]
+    return _heading("Made with", "-") + "\n\n" + rst_table(headings, rows)
+
+
+def _maker(record: Mapping[str, Any]) -> dict[str, str]:
+    commit = (record.get("commit") or UNKNOWN)[:10]
+    versions = record.get("versions", {})
+    return {
+        "commit": f"{commit} with changes" if record.get("uncommitted_changes") else commit,
+        "python": record.get("python") or UNKNOWN,
+        **{name: versions.get(name) or UNKNOWN for name in ("torch", "captum", "torchxrayvision", "snakemake")},
+    }
+
+
+UNKNOWN = "unknown"
+
+
+def rst_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A list-table of plain text."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for cells in (headings, *rows):
+        lines += [f"   {'*' if number == 0 else ' '} - {_plain(cell)}" for number, cell in enumerate(cells)]
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text in which nothing is markup."""
+    for character in "\\*`|_":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split())

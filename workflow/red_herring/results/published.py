@@ -1,0 +1,57 @@
+"""The authors' released runs as the tables of a study, so that all that is made of our runs can be made of theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from red_herring.catalogue import BLUR, method_card
+from red_herring.results.runs import KEYS, LOCALISATION, MISSING, SEARCHES, SHIFT_SCORES
+
+RELEASED_MEASURES = ("iou", "iop", "iot")
+BLUR_RANGE = ["uniform", 0.0, 1.0]
+"""That of the released search; the paper's text says up to 2."""
+
+
+def published_tables(runs: pd.DataFrame, hyperparameters: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Name -> table, columns as in a study of our own; what was not released is missing.
+
+    runs: task, method, seed, best_epoch, valid_auc, test_auc, and {iou, iop, iot}_{attribution}. hyperparameters: task,
+    method, and a column per hyperparameter, missing where a method has none.
+    """
+    unreleased = [*SHIFT_SCORES, "chance_iou", "chance_iop", "localised"]
+    return {
+        "runs": runs.assign(**dict.fromkeys(unreleased, float("nan"))),
+        "localisation": localisation_of(runs),
+        "searches": searches_of(hyperparameters),
+        "trials": pd.DataFrame(columns=["task", "method", "trial", "status", "valid_auc"]),
+        "missing": pd.DataFrame(columns=MISSING),
+    }
+
+
+def localisation_of(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per run and attribution."""
+    attributions = [column.removeprefix("iou_") for column in runs if column.startswith("iou_")]
+    parts = {
+        attribution: runs[KEYS].assign(**{name: runs[f"{name}_{attribution}"] for name in RELEASED_MEASURES})
+        for attribution in attributions
+    }
+    return pd.concat(parts, names=["attribution"]).reset_index("attribution").reindex(columns=LOCALISATION)
+
+
+def searches_of(hyperparameters: pd.DataFrame) -> pd.DataFrame:
+    """One row per hyperparameter of the final runs with the range that the paper says was searched."""
+    rows = [
+        (*row[["task", "method"]], name, *space[name], row[name])
+        for _, row in hyperparameters.iterrows()
+        for space in [_space(row["method"])]
+        for name in space
+        if pd.notna(row[name])
+    ]
+    return pd.DataFrame(rows, columns=SEARCHES[:-1])
+
+
+def _space(method: str) -> dict[str, list[Any]]:
+    card = method_card(method)
+    return card.hyperparameters | ({BLUR: BLUR_RANGE} if card.needs_mask else {})
