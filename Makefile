@@ -8,14 +8,16 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 
-.PHONY: help env demo counts test acceptance chaos bench lint format lock clean
+.PHONY: help env demo published compare counts test acceptance chaos bench lint format lock clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
+	@echo "make published   tables, figures and statistics of the authors' released runs, in a minute"
+	@echo "make compare BEFORE=results/published AFTER=results/demo   what differs beyond noise"
 	@echo "make counts how many images the splits of the full study have, without any image"
 	@echo "make test   all tests"
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
-	@echo "make bench  how fast images are prepared and read (IMAGES=folder), and what Snakemake costs"
+	@echo "make bench  how fast images are prepared and read (IMAGES=folder) and maps made, and what Snakemake costs"
 	@echo "make lint   ruff, snakefmt, snakemake --lint"
 	@echo "make lock   write requirements.lock anew from requirements.in"
 
@@ -27,10 +29,21 @@ env: .venv/.installed
 	touch $@
 
 demo: env
-	$(SNAKEMAKE) all --configfile workflow/studies/demo.yaml
+	$(SNAKEMAKE) all --configfile workflow/studies/demo.yaml --report $(DEMO)/report.html --report-after-run
 	@echo
 	@cat $(DEMO)/tables/synthetic.md
-	@echo "Tables and figures: $(DEMO)/tables $(DEMO)/figures"
+	@echo "Tables, figures and the page of all runs: $(DEMO)/tables $(DEMO)/figures $(DEMO)/explorer.html"
+	@echo "The report: $(CURDIR)/$(DEMO)/report.html"
+
+# The same analyses of the authors' released runs, without training.
+published: env
+	$(SNAKEMAKE) published --report results/published/report.html --report-after-run
+	@echo "The report: $(CURDIR)/results/published/report.html"
+
+# What differs between two folders of results beyond noise.
+compare: env
+	@PYTHONPATH=workflow python -m red_herring.stages.compare_studies --before $(BEFORE) --after $(AFTER) \
+		--csv $(AFTER)/compared.csv --markdown $(AFTER)/compared.md
 
 counts: env
 	$(SNAKEMAKE) --quiet all -- planned_splits
@@ -49,6 +62,8 @@ chaos: env
 
 bench: env
 	PYTHONPATH=workflow python tests/benchmarks/data.py $(IMAGES)
+	PYTHONPATH=workflow python tests/benchmarks/attributions.py --width 8
+	PYTHONPATH=workflow python tests/benchmarks/attributions.py --width 64
 	python tests/benchmarks/snakemake_share.py --cores $(CORES)
 
 lint: env

@@ -10,9 +10,9 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "workflow" / "red_herring"
 LAYERS = [
-    {"files", "interrupt", "locks"},
+    {"files", "interrupt", "locks", "terms"},
     {"provenance", "catalogue", "model"},
-    {"study"},
+    {"study", "items"},
     {"data", "methods"},
     {"training"},
     {"results", "saliency", "tuning"},
@@ -57,6 +57,12 @@ def test_imports_run_downwards(file):
         "tabulate_splits",
         "tune",
         "collect_runs",
+        "collect_incomplete",
+        "collect_published",
+        "bootstrap_auc",
+        "compare_studies",
+        "render_explorer",
+        "render_overview",
         "render_table",
         "render_figure",
         "render_data_sheet",

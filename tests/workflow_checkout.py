@@ -18,7 +18,7 @@ KEPT = ("Snakefile", "all", "config.yaml", "workflow", "envs", "slurm", "README.
 TINY = ("--configfile", "tiny.yaml")
 """Lays the study of the fixture `finished` over config.yaml."""
 
-TARGETS = {"all", "data", "planned_splits", "tuning", "training", "saliency"}
+TARGETS = {"all", "data", "planned_splits", "tuning", "training", "saliency", "published", "incomplete"}
 
 
 class Checkout:

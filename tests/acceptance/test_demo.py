@@ -27,10 +27,37 @@ def test_masking_and_actdiff_repair_it(means, method):
     assert means.loc[method, "iou_gradient"] > means.loc["classification", "iou_gradient"]
 
 
-@pytest.mark.parametrize("figure", ["figure_1", "masks", "figure_3", "figure_4", "figure_5", "figure_8", "figure_a1"])
+FIGURES = [
+    *(f"figure_{number}" for number in (1, 2, 3, 4, 5, 8, "a1", "8_iou", "8_iop", "8_iot")),
+    *("masks", "mean_saliency_synthetic", "hyperparameters_synthetic", "auc_intervals"),
+    *("comparisons", "comparisons_iou", "relation", "agreement"),
+]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
 def test_every_figure_is_there_in_both_forms(figure):
     assert Image.open(DEMO / "figures" / f"{figure}.png").width >= 600
     assert (DEMO / "figures" / f"{figure}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_attributions_find_the_box_or_the_crosses_and_controls_do_not():
+    scores = pd.read_csv(DEMO / "localisation.csv").set_index(["method", "attribution"])["corrected_iou"]
+    means = scores.groupby(level=[0, 1]).mean()
+    for attribution in ("gradient", "integrated_gradients", "occlusion", "smoothgrad", "gradient_x_input"):
+        assert means["actdiff", attribution] > 0.2
+        assert means["actdiff", attribution] > means["classification", attribution] + 0.1
+    assert means.xs("random", level=1).abs().max() < 0.02
+
+
+def test_integrated_gradients_are_complete():
+    rows = pd.read_csv(DEMO / "localisation.csv").query("attribution == 'integrated_gradients'")
+    assert rows["completeness_error"].max() <= 0.01
+
+
+def test_it_ends_with_a_report_of_moderate_size():
+    report = DEMO / "report.html"
+    assert 1e6 < report.stat().st_size < 20e6
+    assert "Does saliency tell which classifiers generalise?" in report.read_text()
 
 
 def test_no_job_took_more_than_three_gibibytes():

@@ -34,7 +34,8 @@ def test_a_row_for_each_run_and_one_for_each_method(folder):
         ["rrr", 1, 60], ["rrr", 1, 60], ["rrr", 2, 120], ["masked", 1, 60], ["masked", 1, 60],
     ]  # fmt: skip
     assert table["seed"].isna().tolist() == [False, False, True, False, True]
-    assert (table["low"] < table["auc"]).all() and (table["auc"] < table["high"]).all()
+    assert (table["low"] < table["auc"]).all()
+    assert (table["auc"] < table["high"]).all()
     assert table["auc"][2] == pytest.approx((table["auc"][0] + table["auc"][1]) / 2)
 
 

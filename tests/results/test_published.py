@@ -20,7 +20,8 @@ def test_every_released_run_and_attribution_has_a_row(tables):
     occlusion = localisation[localisation["attribution"] == "occlusion"]
     assert occlusion["iot"].tolist() == released["iot_occlusion"].tolist()
     assert localisation[["pointing", "chance_iou", "images"]].isna().all().all()
-    assert tables["missing"].empty and tables["trials"].empty
+    assert tables["missing"].empty
+    assert tables["trials"].empty
 
 
 def test_ranges_are_the_papers_and_methods_without_a_mask_have_no_blur(tables):
@@ -35,6 +36,8 @@ def test_ranges_are_the_papers_and_methods_without_a_mask_have_no_blur(tables):
 def test_the_settings_are_those_of_the_released_runs():
     settings = published_settings()
     assert list(settings["tasks"]) == ["synthetic", "spc", "no_spc", "vpc", "no_vpc"]
-    assert settings["methods"][0] == "classification" and len(settings["methods"]) == 6
+    assert settings["methods"][0] == "classification"
+    assert len(settings["methods"]) == 6
     assert settings["attributions"] == ["gradient", "integrated_gradients", "occlusion"]
-    assert len(settings["seeds"]) == 10 and 451 in settings["seeds"]
+    assert len(settings["seeds"]) == 10
+    assert 451 in settings["seeds"]

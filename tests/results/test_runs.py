@@ -47,9 +47,7 @@ def results(tmp_path):
         saliency = tmp_path / "saliency" / "t" / method / "seed=3"
         saliency.mkdir(parents=True)
         scores = {"image": ["a", "b", "c"]} | {
-            f"{prefix}{measure}": [0.25, 0.75, None]
-            for measure in MEASURES
-            for prefix in ("", "chance_", "corrected_")
+            f"{prefix}{measure}": [0.25, 0.75, None] for measure in MEASURES for prefix in ("", "chance_", "corrected_")
         }
         scores = pd.DataFrame(scores | {"chance_iou": [0.125, 0.125, 0.125], "chance_iop": [0.25, 0.5, 0.375]})
         scores.to_csv(saliency / "gradient.csv", index=False)

@@ -3,65 +3,368 @@
 import numpy as np
 import pytest
 import torch
-from captum.attr import Saliency
+from captum.attr import GuidedGradCam
+from red_herring import terms
+from red_herring.data.dataset import Dataset
+from red_herring.files import StudyError
 from red_herring.model import ResNet18
-from red_herring.saliency.attribution import attribute, gradient, mean_maps
+from red_herring.saliency import attribution
+from red_herring.saliency.attribution import ATTRIBUTIONS, Request, attribute, completeness_error
 from scipy import ndimage
 from torch import nn
 
 CPU = torch.device("cpu")
+OF_THE_MODEL = [name for name in ATTRIBUTIONS if name not in terms.CONTROLS]
 
 
 class Linear(nn.Module):
+    """Logits are weighted sums of the pixels. weights: [2, height, width]."""
+
     def __init__(self, weights):
         super().__init__()
-        self.weights = nn.Parameter(weights)
+        self.weights = nn.Parameter(weights.flatten(1))
 
     def forward(self, x):
         return x.flatten(1) @ self.weights.T
 
 
-def test_of_a_linear_model_it_is_the_weights_of_the_positive_class(tiny_data):
-    weights = torch.randn(2, 256)
-    data = tiny_data(6)
-    maps = attribute("gradient", Linear(weights), data, sigma=0, batch_size=4, device=CPU)
-    assert maps.shape == (6, 16, 16)
-    np.testing.assert_allclose(maps, np.broadcast_to(weights[1].abs().view(16, 16), maps.shape), rtol=1e-6)
+class Function(nn.Module):
+    """y1 is a given function of the images, y0 is always larger, so that no map is of it by way of the arg-max."""
+
+    def __init__(self, logit, **modules):
+        super().__init__()
+        self.logit = logit
+        for name, module in modules.items():
+            self.add_module(name, module)
+
+    def forward(self, x):
+        y1 = self.logit(self, x)
+        return torch.stack([2 * y1.abs() + 9, y1], dim=1)
 
 
-def test_it_is_captums_saliency():
+def explain(name, model, data, sigma=0.0, batch_size=4, described="model.safetensors", **options):
+    return attribute(name, model, data, sigma, batch_size, CPU, described, **options)
+
+
+def pixels(data):
+    return data.batch(slice(None)).images.squeeze(1).numpy()
+
+
+def with_weights(convolution, values):
+    with torch.no_grad():
+        convolution.weight.copy_(torch.as_tensor(values, dtype=torch.float32).view_as(convolution.weight))
+    return convolution
+
+
+@pytest.fixture
+def rough():
+    """A small ResNet with biases, as without these the gradient is the same all along the path from zero."""
     torch.manual_seed(0)
-    model, images = ResNet18(4).eval(), torch.randn(3, 1, 16, 16)
-    theirs = Saliency(model).attribute(images.clone().requires_grad_(), target=1, abs=True)
-    torch.testing.assert_close(gradient(model, images), theirs)
+    model = ResNet18(4)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.bias, std=0.5)
+    return model.eval()
 
 
-def test_batching_changes_nothing(tiny_data):
+def test_they_are_those_that_have_a_name():
+    assert list(ATTRIBUTIONS) == list(terms.ATTRIBUTIONS)
+
+
+@pytest.mark.parametrize("name", ["gradient", "smoothgrad"])
+def test_of_a_linear_model_they_are_the_weights_of_the_positive_class(name, tiny_data):
+    weights = torch.randn(2, 16, 16)
+    maps = explain(name, Linear(weights), tiny_data(6)).maps
+    assert maps.dtype == np.float32
+    np.testing.assert_allclose(maps, np.broadcast_to(weights[1].abs(), (6, 16, 16)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["integrated_gradients", "gradient_x_input"])
+def test_of_a_linear_model_they_are_each_pixels_share_of_the_logit(name, tiny_data):
+    weights, data = torch.randn(2, 16, 16), tiny_data(6)
+    done = explain(name, Linear(weights), data)
+    np.testing.assert_allclose(done.maps, np.abs(pixels(data) * weights[1].numpy()), rtol=1e-5, atol=1e-7)
+    if name == "integrated_gradients":
+        assert (done.details["steps"] == 16).all()
+        assert (done.details["completeness_error"] < 1e-4).all()
+    else:
+        assert done.details.shape == (6, 0)
+
+
+@pytest.mark.parametrize(("size", "window"), [(16, 1), (28, 2), (40, 3), (97, 6)])
+def test_occlusion_of_a_linear_model_is_what_each_window_adds_and_windows_tile_the_image(size, window, tiny_data):
+    weights, data = torch.randn(2, size, size), tiny_data(3, size)
+    share = pixels(data) * weights[1].numpy()
+    expected = np.empty_like(share)
+    for row in range(0, size, window):
+        for column in range(0, size, window):
+            tile = slice(None), slice(row, row + window), slice(column, column + window)
+            expected[tile] = np.abs(share[tile].sum(axis=(1, 2), keepdims=True))
+    np.testing.assert_allclose(explain("occlusion", Linear(weights), data).maps, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_occlusion_by_what_is_there_already_is_exactly_zero(rough, tiny_data):
+    data = tiny_data(2)
+    data.levels[:, :8] = 0
+    map_ = explain("occlusion", rough, data).maps
+    assert (map_[:, :8] == 0).all()
+    assert (map_[:, 8:] > 0).any()
+
+
+def test_gradient_of_a_convolution_with_relu_and_sum_is_a_sum_of_weights_where_it_is_active(tiny_data):
+    data = tiny_data(3)
+    kernel = np.random.default_rng(0).standard_normal((3, 3))
+    convolution = with_weights(nn.Conv2d(1, 1, 3, padding=1, bias=False), kernel)
+    model = Function(lambda self, x: self.relu(self.conv(x)).sum((1, 2, 3)), conv=convolution, relu=nn.ReLU())
+    expected = np.zeros((3, 16, 16))
+    for image, map_ in zip(pixels(data), expected, strict=True):
+        for row in range(16):
+            for column in range(16):
+                seen = [
+                    (row + k, column + j, kernel[k + 1, j + 1])
+                    for k in (-1, 0, 1)
+                    for j in (-1, 0, 1)
+                    if 0 <= row + k < 16 and 0 <= column + j < 16
+                ]
+                if sum(weight * image[i, j] for i, j, weight in seen) > 0:
+                    for i, j, weight in seen:
+                        map_[i, j] += weight
+    np.testing.assert_allclose(explain("gradient", model, data).maps, np.abs(expected), rtol=1e-4, atol=1e-5)
+
+
+def test_guided_backprop_drops_negative_values_at_each_relu(tiny_data):
+    """a, b, e = 2x, x, 4x; c = ReLU(a - b) = x; d = e; y1 = sum 3c - 5d, so dy1/dx = 3 (2 - 1) - 5 * 4. Guided, -5 stops
+    at d and -3 at b: 3 * 2.
+    """
+    first = with_weights(nn.Conv2d(1, 3, 1, bias=False), [2, 1, 4])
+    second = with_weights(nn.Conv2d(3, 2, 1, bias=False), [1, -1, 0, 0, 0, 1])
+    last = with_weights(nn.Conv2d(2, 1, 1, bias=False), [3, -5])
+    layers = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last)
+    model, data = Function(lambda self, x: self.layers(x).sum((1, 2, 3)), layers=layers), tiny_data(3)
+    lit = pixels(data) > 0
+    np.testing.assert_allclose(explain("gradient", model, data).maps, 17 * lit, rtol=1e-6)
+    np.testing.assert_allclose(explain("guided_backprop", model, data).maps, 6 * lit, rtol=1e-6)
+
+
+def test_grad_cam_is_the_naive_sum_of_activations_upsampled(tiny_data):
     torch.manual_seed(0)
-    model, data = ResNet18(2), tiny_data(7)
-    one, all_ = (attribute("gradient", model, data, 1.0, size, CPU) for size in (1, 7))
-    np.testing.assert_allclose(one, all_, rtol=1e-3, atol=1e-6)
+    slopes = torch.randn(3, 4, 4)
+    model = Function(lambda self, x: (self.layer4(x) * slopes).sum((1, 2, 3)), layer4=nn.Conv2d(1, 3, 4, stride=4))
+    data = tiny_data(5)
+    activations = model.layer4(data.batch(slice(None)).images).detach().double().numpy()
+    alphas = slopes.double().mean((1, 2)).numpy()
+    coarse = np.zeros((5, 4, 4))
+    for image in range(5):
+        for channel in range(3):
+            coarse[image] += alphas[channel] * activations[image, channel]
+    coarse = np.maximum(coarse, 0)
+    expected = np.zeros((5, 16, 16))
+    for row in range(16):
+        for column in range(16):
+            y, x = (min(max((place + 0.5) / 4 - 0.5, 0), 3) for place in (row, column))
+            for i in range(4):
+                for j in range(4):
+                    expected[:, row, column] += max(0, 1 - abs(y - i)) * max(0, 1 - abs(x - j)) * coarse[:, i, j]
+    assert (coarse == 0).any()
+    assert (coarse > 0).any()
+    np.testing.assert_allclose(explain("grad_cam", model, data).maps, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_smoothing_is_within_each_map(tiny_data):
-    weights = torch.zeros(2, 256)
-    weights[1, 8 * 16 + 8] = 1
-    maps = attribute("gradient", Linear(weights), tiny_data(3), sigma=1.0, batch_size=2, device=CPU)
-    impulse = np.zeros((16, 16), np.float32)
-    impulse[8, 8] = 1
+def test_guided_grad_cam_is_the_product_of_both_and_captums(rough, tiny_data):
+    data = tiny_data(3)
+    maps = explain("guided_grad_cam", rough, data).maps
+    product = explain("guided_backprop", rough, data).maps * explain("grad_cam", rough, data).maps
+    images = data.batch(slice(None)).images.requires_grad_()
+    with pytest.warns(UserWarning, match="Setting backward hooks"):
+        theirs = GuidedGradCam(rough, rough.layer4).attribute(images, target=1, interpolate_mode="bilinear")
+    assert maps.max() > 0
+    np.testing.assert_allclose(maps, product, rtol=1e-5)
+    np.testing.assert_allclose(maps, theirs.abs().squeeze(1).detach().numpy(), rtol=1e-3, atol=1e-6)
+
+
+def test_smoothgrad_is_the_mean_of_fifty_gradients_at_noise_of_a_share_of_the_range(tiny_data):
+    """Of y1 = sum x^2 + 9x it is |2x + 9 + 2 mean(noise)|, whose variance about 2x + 9 is 4 sigma^2 / 50."""
+    model, data = Function(lambda self, x: (x**2 + 9 * x).sum((1, 2, 3))), tiny_data(16)
+    images = pixels(data)
+    noise = explain("smoothgrad", model, data).maps - (2 * images + 9)
+    sigma = 0.15 * (images.max(axis=(1, 2)) - images.min(axis=(1, 2)))
+    assert (noise**2 / sigma[:, None, None] ** 2).mean() == pytest.approx(4 / 50, rel=0.1)
+    assert len(np.unique(sigma)) > 1
+
+
+@pytest.mark.parametrize("name", ["smoothgrad", "random"])
+def test_noise_is_of_the_seed_and_the_image(name, rough, tiny_data):
+    one = tiny_data(1)
+    data = one.subset(np.zeros(4, int))
+    first = explain(name, rough, data, batch_size=4, seed=3).maps
+    torch.manual_seed(99)
+    np.testing.assert_allclose(explain(name, rough, data, batch_size=3, seed=3).maps, first, rtol=1e-3, atol=1e-6)
+    everything = [*first, *explain(name, rough, data, seed=4).maps]
+    scale = np.abs(first).max()
+    for i, map_ in enumerate(everything):
+        for other in everything[:i]:
+            assert np.abs(map_ - other).max() > 0.02 * scale
+
+
+def test_random_is_uniform(rough, tiny_data):
+    values = explain("random", rough, tiny_data(20)).maps
+    counts, _ = np.histogram(values, bins=10, range=(0, 1))
+    assert counts.sum() == values.size
+    assert np.abs(counts / values.size - 0.1).max() < 0.015
+
+
+@pytest.mark.parametrize("size", [15, 16])
+def test_centre_prior_is_a_gaussian_in_the_middle(size, rough, tiny_data):
+    maps = explain("centre_prior", rough, tiny_data(2, size)).maps
+    map_, centre, sigma = maps[0], (size - 1) / 2, size / 4
+    np.testing.assert_array_equal(maps[1], map_)
+    for symmetric in (map_[::-1], map_[:, ::-1], map_.T):
+        np.testing.assert_allclose(map_, symmetric, rtol=1e-6)
+    assert map_.max() == map_[size // 2, size // 2]
+    distance = (2 - centre) ** 2 + (5 - centre) ** 2
+    assert map_[2, 5] == pytest.approx(np.exp(-distance / (2 * sigma**2)), rel=1e-5)
+
+
+def test_edges_are_the_sobel_magnitude_within_each_image(rough, tiny_data):
+    data = tiny_data(3)
+    expected = [np.hypot(ndimage.sobel(image, 0), ndimage.sobel(image, 1)) for image in pixels(data)]
+    np.testing.assert_allclose(explain("edges", rough, data).maps, expected, rtol=1e-4, atol=1e-6)
+
+
+def naive_integrated_gradients(model, image, steps, start=0.0, end=1.0):
+    """Signed map [height, width] of a piece of the way, one point at a time."""
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    total = torch.zeros_like(image)
+    for node, weight in zip(nodes, weights, strict=True):
+        point = ((start + (end - start) * (1 + node) / 2) * image).requires_grad_()
+        total += (end - start) * weight / 2 * torch.autograd.grad(model(point)[0, 1], point)[0]
+    return (total * image)[0, 0].numpy()
+
+
+def signed(model, images, steps="adaptive"):
+    request = Request(model.eval(), images, range(len(images)), 16, 0, steps)
+    return attribution.integrated_gradients(request)
+
+
+def test_integrated_gradients_are_complete_and_report_their_own_error(rough, tiny_data):
+    images = tiny_data(6).batch(slice(None)).images
+    maps, details = signed(rough, images)
+    model, images = rough.double(), images.double()
+    black = model(torch.zeros_like(images[:1]))[0, 1].item()
+    for row, map_ in enumerate(maps[:, 0].double().numpy()):
+        change = model(images[row : row + 1])[0, 1].item() - black
+        error = abs(map_.sum() - change) / max(abs(change), 0.1 * np.abs(map_).sum())
+        assert details["completeness_error"][row].item() == pytest.approx(error, abs=1e-4)
+        assert error <= 0.01
+        fine = naive_integrated_gradients(model, images[row : row + 1], 1000)
+        np.testing.assert_allclose(map_, fine, atol=0.05 * np.abs(fine).max())  # 1 % of the sum
+
+
+def test_only_the_ways_of_incomplete_images_are_halved(rough, tiny_data):
+    images = tiny_data(8).batch(slice(None)).images
+    adaptive, fixed = signed(rough, images), signed(rough, images, steps=16)
+    complete = fixed.details["completeness_error"] <= 0.01
+    assert complete.any()
+    assert not complete.all()
+    steps = adaptive.details["steps"]
+    assert (steps[complete] == 16).all()
+    assert (steps[~complete] > 16).all()
+    assert (steps % 16 == 0).all()
+    torch.testing.assert_close(adaptive.maps[complete], fixed.maps[complete], rtol=1e-3, atol=1e-6)
+
+
+def test_a_number_of_steps_is_used_for_all(rough, tiny_data):
+    details = explain("integrated_gradients", rough, tiny_data(3), steps=200).details
+    assert details["steps"].tolist() == [200] * 3
+
+
+def test_a_map_that_stays_incomplete_is_kept_with_its_error(rough, tiny_data, monkeypatch):
+    monkeypatch.setattr(attribution, "MOST_HALVINGS", 1)
+    monkeypatch.setattr(attribution, "TOLERANCE", 0.0)
+    images = tiny_data(3).batch(slice(None)).images
+    maps, details = signed(rough, images)
+    assert details["steps"].tolist() == [32] * 3
+    assert (details["completeness_error"] > 0).all()
+    for row, map_ in enumerate(maps[:, 0].numpy()):
+        halves = [naive_integrated_gradients(rough, images[row : row + 1], 16, *ends) for ends in ((0, 0.5), (0.5, 1))]
+        np.testing.assert_allclose(map_, sum(halves), rtol=1e-3, atol=1e-5)
+
+
+def test_completeness_error_has_a_floor_where_relevance_cancels():
+    maps = torch.tensor([[1.0, 1.0], [5.0, -5.0], [0.0, 0.0], [0.0, 0.0]]).view(4, 1, 1, 2)
+    errors = completeness_error(maps, torch.tensor([2.5, 0.1, 0.0, 0.5]))
+    np.testing.assert_allclose(errors, [0.5 / 2.5, 0.1 / (0.1 * 10), 0, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_batching_changes_nothing(name, rough, tiny_data, monkeypatch):
+    data = tiny_data(7, 8)
+    together = explain(name, rough, data, sigma=1.0, batch_size=7)
+    monkeypatch.setattr(attribution, "PIXELS", 3 * 64)
+    for batch_size in (1, 7):
+        done = explain(name, rough, data, sigma=1.0, batch_size=batch_size)
+        np.testing.assert_allclose(done.maps, together.maps, rtol=1e-3, atol=1e-4 * together.maps.max())
+        assert done.details.columns.tolist() == together.details.columns.tolist()
+        assert len(done.details) == 7
+
+
+def test_a_pass_holds_no_more_pixels_than_allowed(rough, tiny_data, monkeypatch):
+    monkeypatch.setattr(attribution, "PIXELS", 5 * 64)
+    sizes = []
+    rough.conv1.register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
+    for name in OF_THE_MODEL:
+        sizes.clear()
+        explain(name, rough, tiny_data(6, 8), batch_size=6)
+        assert max(sizes) == 5, name
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_the_model_and_torchs_random_state_are_left_as_they_were(name, rough, tiny_data):
+    rough.train()
+    state, before = torch.get_rng_state(), {key: value.clone() for key, value in rough.state_dict().items()}
+    explain(name, rough, tiny_data(3))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(module.training for module in rough.modules())
+    assert all(torch.equal(value, before[key]) for key, value in rough.state_dict().items())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in rough.parameters())
+    for module in rough.modules():
+        hooks = module._forward_hooks | module._forward_pre_hooks | module._backward_hooks
+        assert not hooks
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_frozen_parameters_do_and_nobody_is_warned(name, rough, tiny_data, recwarn):
+    explain(name, rough.requires_grad_(False), tiny_data(2))
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("name", OF_THE_MODEL)
+def test_a_map_that_is_not_finite_names_attribution_and_model(name, rough, tiny_data):
+    nn.init.constant_(rough.layer2[0].conv1.weight, float("nan"))
+    with pytest.raises(StudyError, match=rf"^runs/seed=1/model\.safetensors: {name} is not finite for 3 of 3 .*image0"):
+        explain(name, rough, tiny_data(3), described="runs/seed=1/model.safetensors")
+
+
+@pytest.mark.parametrize("name", OF_THE_MODEL)
+def test_a_model_that_an_attribution_cannot_explain_is_named(name, tiny_data):
+    model = Function(lambda self, x: self.layer4(x).sum((1, 2, 3)), layer4=nn.Conv2d(3, 1, 3))
+    with pytest.raises(StudyError, match=rf"^the model: {name} cannot explain it \(.*channels.*\)"):
+        explain(name, model, tiny_data(3), described="the model")
+
+
+@pytest.mark.parametrize("name", terms.CONTROLS)
+def test_controls_know_nothing_of_the_model(name, rough, tiny_data):
+    expected = explain(name, rough, tiny_data(3)).maps
+    nn.init.constant_(rough.conv1.weight, float("nan"))
+    np.testing.assert_array_equal(explain(name, rough, tiny_data(3)).maps, expected)
+
+
+def test_smoothing_is_within_each_map_and_spares_occlusion(tiny_data):
+    weights = torch.zeros(2, 16, 16)
+    weights[1, 8, 8] = 1
+    impulse = weights[1].numpy()
+    data = Dataset(np.full((3, 16, 16), 255, np.uint8), np.ones((16, 16), bool), tiny_data(3).table, (0.0, 1.0))
+    maps = explain("gradient", Linear(weights), data, sigma=1.0).maps
     np.testing.assert_allclose(maps[2], ndimage.gaussian_filter(impulse, 1.0), atol=1e-6)
     assert maps[0].sum() == pytest.approx(1, abs=1e-4)
-
-
-def test_mean_maps_are_over_images_drawn_with_the_seed(tiny_data):
-    data = tiny_data(5)
-    maps = np.arange(5.0)[:, None, None] * np.ones((5, 16, 16))
-    all_ = mean_maps(maps, data, 500, seed=0)
-    assert all_.dtype == np.float32
-    assert (all_[0] == 2.0).all()
-    np.testing.assert_allclose(all_[1], data.levels.numpy().mean(0) / 255, rtol=1e-6)
-    np.testing.assert_array_equal(all_[2], data.masks[0].numpy())
-    one = mean_maps(maps, data, 1, seed=3)
-    row = int(one[0, 0, 0])
-    np.testing.assert_allclose(one[1], data.levels[row].numpy() / 255, rtol=1e-6)
-    assert len({mean_maps(maps, data, 1, seed=seed)[0, 0, 0] for seed in range(20)}) > 1
+    np.testing.assert_allclose(explain("occlusion", Linear(weights), data, sigma=1.0).maps[1], impulse, atol=1e-6)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from red_herring.terms import MEASURES
 from red_herring.saliency.localisation import binarise, chance, localise
+from red_herring.terms import MEASURES
 from scipy.stats import hypergeom
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -53,7 +53,8 @@ def test_a_constant_map_has_no_scores_and_a_whole_mask_nothing_beyond_chance():
     assert found.loc[0, list(MEASURES)].isna().all()
     assert found.loc[0, [f"chance_{measure}" for measure in MEASURES]].notna().all()
     assert found.loc[1, ["iou", "iop", "iot", "pointing", "mass", "ap"]].eq(1).all()
-    assert np.isnan(found.loc[1, "auc"]) and np.isnan(found.loc[1, "corrected_iou"])
+    assert np.isnan(found.loc[1, "auc"])
+    assert np.isnan(found.loc[1, "corrected_iou"])
 
 
 @given(st.integers(0, 1000), st.integers(2, 9))
@@ -68,7 +69,8 @@ def test_a_map_equal_to_its_mask_scores_one_and_its_negative_the_least(seed, siz
     worst = localise(~masks + 1.0, masks)
     least = np.maximum(0, 2 * masks.sum((1, 2)) - size * size) / masks.sum((1, 2))
     np.testing.assert_allclose(worst["iop"], least)
-    assert (worst["auc"] == 0).all() and (worst["pointing"] == 0).all()
+    assert (worst["auc"] == 0).all()
+    assert (worst["pointing"] == 0).all()
 
 
 @given(st.integers(0, 1000), st.integers(1, 4))

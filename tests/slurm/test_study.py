@@ -145,7 +145,7 @@ def test_slurms_own_logs_of_what_failed_are_with_the_logs(study):
 def test_once_mended_the_same_command_runs_what_is_missing_and_no_more(mended):
     assert [job["Comment"] for job in mended.jobs()] == [
         "rule_train_wildcards_synthetic_gradmask_1",
-        "rule_attribute_wildcards_synthetic_gradmask_1_gradient",
+        "rule_attribute_wildcards_synthetic_gradmask_1",
     ]
     assert "GradMask" in (mended.folder / "results" / "tables" / "synthetic.md").read_text()
     assert (mended.folder / "results" / "figures" / "figure_8.pdf").exists()

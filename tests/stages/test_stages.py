@@ -132,20 +132,32 @@ def test_from_images_to_a_scored_run(stage, prepared):
     attribute = {
         "task": "t",
         "mask": RUN["mask"],
+        "attributions": ["gradient", "edges"],
         "smoothing_sigma": 1.0,
+        "steps": "adaptive",
+        "example_images": 2,
         "mean_map_images": 4,
         "batch_size": 8,
         "device": "cpu",
     }
     done = stage(
-        "attribute", "--settings", json.dumps(attribute), "--attribution", "gradient", "--split", "splits/1.csv",
+        "attribute", "--settings", json.dumps(attribute), "--split", "splits/1.csv",
         "--images", "data/mine/images.npy", "--model", "run/seed=1/model.safetensors", "--seed", 1,
-        "--scores", "saliency/gradient.csv", "--means", "saliency/gradient.npy",
+        "--scores", "saliency/gradient.csv", "saliency/edges.csv",
+        "--means", "saliency/gradient.npy", "saliency/edges.npy",
+        "--examples", "saliency/examples.csv", "--example-maps", "saliency/examples.npy",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     scores = pd.read_csv(prepared / "saliency/gradient.csv")
     test = pd.read_csv(prepared / "splits/1.csv").query("split == 'test' and label == 1")
     assert scores["image"].tolist() == test["image"].tolist(), "every positive test image"
+    examples = pd.read_csv(prepared / "saliency/examples.csv")
+    assert examples["image"].tolist() == scores["image"][examples["row"]].tolist()
+    maps = np.load(prepared / "saliency/examples.npy")
+    assert maps.shape == (2, 4, 12, 12)
+    assert maps.dtype == np.uint8
+    assert (maps[:, 1].sum((1, 2)) == scores["mask_pixels"][examples["row"]]).all()
+    assert (maps[:, 2:].max((2, 3)) == 255).all()
     means = np.load(prepared / "saliency/gradient.npy")
     assert means.shape == (3, 12, 12)
     assert set(np.unique(means[2])) == {0.0, 1.0}, "one ellipse for all"

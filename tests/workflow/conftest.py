@@ -19,6 +19,7 @@ TINY = {
     "tasks": {"synthetic": {"sizes": {"train": 32, "valid": 16, "test": 24}}},
     "model": {"width": 1},
     "training": {"epochs": 2, "burn_in": 0},
+    "saliency": {"attributions": ["gradient", "integrated_gradients", "edges"], "example_images": 2},
     "tuning": {"seed": 1, "initial_points": 1, "iterations": 1, "epochs": 1, "burn_in": 0},
 }
 

@@ -51,8 +51,10 @@ def test_packed_results_are_recognised_in_another_clone(clones, left_out):
 def test_changes_in_the_other_clone_are_noticed(clones):
     first, second = clones
     pack(first, second, "model.safetensors")
-    second.edit("workflow/red_herring/results/figures/figure_8.py", 'ylabel="test AUC"', 'ylabel="AUC, test"')
-    assert second.planned("all", *TINY) == [("render_figure", "figure=figure_8")]
+    second.edit(
+        "workflow/red_herring/results/figures/figure_a1.py", 'ylabel="best validation AUC"', 'ylabel="best AUC"'
+    )
+    assert second.planned("all", *TINY) == [("render_figure", "study=results, figure=figure_a1")]
     git(second.folder, "checkout", "--quiet", ".")
 
     second.edit("tiny.yaml", "- 2\n", "- 2\n  - 3\n")

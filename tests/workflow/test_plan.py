@@ -12,8 +12,8 @@ def test_the_full_study(checkout):
     counts = checkout.counted("all")
     assert counts == {
         "fetch_source": 3, "index_source": 4, "prepare_images": 4, "render_data_sheet": 4, "draw_splits": 50,
-        "tabulate_splits": 1, "tune": 30, "train": 300, "attribute": 300, "collect_runs": 1, "render_table": 5,
-        "render_figure": 7,
+        "tabulate_splits": 1, "tune": 30, "train": 300, "attribute": 300, "collect_runs": 1, "bootstrap_auc": 1,
+        "render_table": 19, "render_figure": 29, "render_explorer": 1, "render_overview": 1,
     }  # fmt: skip
     assert counts == checkout.counted(), "all is the default target"
 
@@ -26,6 +26,21 @@ def test_one_method_or_one_stage_can_be_asked_for(checkout):
     assert checkout.counted("results/runs/vpc/rrr/seed=451/run.json") == {
         "fetch_source": 1, "index_source": 1, "prepare_images": 1, "draw_splits": 2, "tune": 1, "train": 1,
     }  # fmt: skip
+
+
+def test_every_item_of_the_paper_is_a_target(checkout):
+    planned = {wildcards.split("=")[-1] for rule, wildcards in checkout.planned("all") if rule.startswith("render_")}
+    figures = [f"figure_{number}" for number in (*range(1, 9), "a1", "a2")]
+    assert {*figures, "table_1", "table_2", "table_synthetic", "figure_8_iop", "figure_8_iot"} <= planned
+
+
+def test_the_released_runs_need_nothing_but_themselves(checkout):
+    counts = checkout.counted("published")
+    assert counts == {
+        "collect_published": 1, "render_table": 18, "render_figure": 13, "render_explorer": 1, "render_overview": 1,
+    }  # fmt: skip
+    small = ("--configfile", "workflow/studies/demo.yaml")
+    assert checkout.counted("published", *small) == counts, "whatever the study at hand"
 
 
 def test_nothing_is_fetched_for_a_folder_that_is_given(checkout):

@@ -41,7 +41,7 @@ def test_tables_and_figures_hold_both_tasks(results):
     for task in ("site_pneumonia", "no_site_pneumonia"):
         for suffix in ("csv", "md", "tex"):
             assert (results / "tables" / f"{task}.{suffix}").stat().st_size > 300
-    for figure in ("figure_1", "masks", "figure_3", "figure_4", "figure_5", "figure_8", "figure_a1"):
+    for figure in ("figure_1", "masks", "figure_3", "learning_curves", "mean_saliency", "figure_8", "figure_a1"):
         for suffix in ("pdf", "png"):
             assert (results / "figures" / f"{figure}.{suffix}").stat().st_size > 3000
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from red_herring.files import StudyError
-from red_herring.terms import ATTRIBUTIONS, CONTROLS, MEASURES  # noqa: F401
 
 PACKAGE = Path(__file__).parent
 METHODS = PACKAGE / "methods"

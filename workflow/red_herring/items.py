@@ -60,7 +60,7 @@ def tables(study: Settings) -> dict[str, Item]:
         found[task] = Item("tables", runs, (task,), TASK_TABLE, "Tables", "Test sets and groups")
         found[f"{task}_localisation"] = Item("tables", runs, (task,), LOCALISATION, "Tables", "Localisation")
     for name, caption in STATISTICS.items():
-        found[name] = Item("tables", (*runs, *EXTRA.get(name, ())), tasks, caption, "Statistics", _title(name))
+        found[name] = Item("tables", (*runs, *EXTRA.get(name, ())), tasks, caption, "Analyses", _title(name))
     return found
 
 
@@ -90,7 +90,7 @@ def figures(study: Settings, maps: str) -> dict[str, Item]:
         )
     found["figure_a1"] = Item("figure_a1", ("trials.csv", "searches.csv"), tasks, FIGURE_A1, "Figures", "Figure A.1")
     intervals = ("auc_intervals.csv",)
-    found["auc_intervals"] = Item("auc_intervals", intervals, tasks, AUC_INTERVALS, "Statistics", "AUC intervals")
+    found["auc_intervals"] = Item("auc_intervals", intervals, tasks, AUC_INTERVALS, "Analyses", "AUC intervals")
     return found | released_figures(study)
 
 
@@ -104,13 +104,17 @@ def released_figures(study: Settings) -> dict[str, Item]:
     for measure in OVERLAPS:
         title = f"Figure 8, {MEASURES[measure]} of all attributions"
         found[f"figure_8_{measure}"] = Item(
-            "figure_8_versions", scatter, tasks, FIGURE_8, "Figures", title, {"measure": measure}
+            "figure_8_versions", scatter[:2], tasks, FIGURE_8, "Figures", title, {"measure": measure}
         )
     for name, files in STATISTICAL_FIGURES.items():
-        found[name] = Item(name, files, tasks, STATISTICS[name], "Statistics", _title(name))
+        found[name] = Item(name, files, tasks, STATISTICS[name], "Analyses", _title(name))
+    files, caption = STATISTICAL_FIGURES["comparisons"], STATISTICS["comparisons"]
+    found["comparisons_iou"] = Item(
+        "comparisons", files, tasks, caption, "Analyses", "Comparisons of IoU", {"score": "iou_gradient"}
+    )
     for task in tasks:
         found[f"hyperparameters_{task}"] = Item(
-            "hyperparameters", ("trials.csv", "searches.csv"), (task,), HYPERPARAMETERS, "Statistics", "Hyperparameters"
+            "hyperparameters", ("trials.csv", "searches.csv"), (task,), HYPERPARAMETERS, "Analyses", "Hyperparameters"
         )
     return found
 
@@ -145,8 +149,8 @@ EXTRA = {"hyperparameters": ("trials.csv", "searches.csv"), "auc_intervals": ("a
 """What statistics are made of besides the runs."""
 
 PAPER_TABLE = (
-    "Test AUC and overlap of saliency and ROI mask, mean and standard deviation over seeds, in the form of the paper with "
-    "its numbers beside ours. Look whether the methods in bold (better than Classification and than chance) are those "
+    "Test AUC and overlap of saliency and ROI mask, mean and standard deviation over seeds, in the form of the paper, "
+    "with its numbers beside ours. Look whether the methods in bold (better than Classification and than chance) are those "
     "of the paper, and at the chance level before reading anything into an IoU."
 )
 TASK_TABLE = (
@@ -160,8 +164,8 @@ LOCALISATION = (
 )
 STATISTICS = {
     "comparisons": (
-        "Each method against Classification, seed by seed: the mean difference with its 95 % bootstrap interval and the "
-        "exact Wilcoxon test with Holm's correction. An interval that excludes zero without a small corrected p is no "
+        "Each method against Classification, seed by seed: the mean difference with its 95 % bootstrap interval and "
+        "the exact Wilcoxon test with Holm's correction. An interval that excludes zero without a small corrected p is no "
         "finding, and a share of collapsed runs means that the mean describes no run."
     ),
     "relation": (
@@ -182,8 +186,8 @@ STATISTICS = {
         "a bound (flagged) says that the range was too narrow or the penalty was switched off."
     ),
     "auc_intervals": (
-        "Test AUC of every run with its 95 % interval by bootstrap of the patients, and of every method by bootstrap of "
-        "seeds and patients. Compare the width within a run with the spread between seeds."
+        "Test AUC of every run with its 95 % interval by bootstrap of the patients, and of every method by bootstrap "
+        "of seeds and patients. Compare the width within a run with the spread between seeds."
     ),
 }
 HYPERPARAMETERS = (
@@ -212,14 +216,14 @@ LEARNING_CURVES = (
     "curve below one half is a method that uses the nuisance."
 )
 MEAN_SALIENCY = (
-    "The mean image with its mean mask in red, then the mean map of each method, the lower half left dark. Look whether "
-    "the maps lie on the mask or on the nuisance; thresholding at the median colours half of any image."
+    "The mean image with its mean mask in red, then the mean map of each method, the lower half left dark. Look "
+    "whether the maps lie on the mask or on the nuisance; thresholding at the median colours half of any image."
 )
 FIGURE_8 = (
     "Test AUC against agreement of saliency and ROI mask, one point per run; dotted lines are chance. If saliency told "
     "which classifiers generalise, the points of every panel and of every method would rise to the right."
 )
 FIGURE_A1 = (
-    "The best validation AUC of every trial of the search. Look how much luck there is in the best of a few, and whether "
-    "optima lie on a bound."
+    "The best validation AUC of every trial of the search. Look how much luck there is in the best of a few, and "
+    "whether optima lie on a bound."
 )

@@ -416,6 +416,7 @@ def results_settings(config: Config) -> dict[str, Any]:
             "nuisance": task["nuisance"]["name"],
             "groups": [group["name"] for group in task["nuisance"]["groups"]],
             "mask": mask_settings(config, name),
+            "mean_map_images": task["mean_map_images"],
             "guidance": guidance_settings(config, name)
             | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},
         }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import sys
 
@@ -10,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 PACKAGES = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True))
 sys.path.insert(0, PACKAGES)
 
-from red_herring import study
+from red_herring import items, study
 from red_herring.files import StudyError, check_writable
 from red_herring.provenance import code_digest
 from red_herring.stages import make_runnable
@@ -54,12 +55,35 @@ MAPS = expand(
 )
 
 
+# Three folders hold tables of a study, of which all else is made alike: this study's, that of the part of it that is
+# there while runs are missing, and that of the authors' released runs.
+RESULTS = config["pathvars"]["results"]
+INCOMPLETE = f"{RESULTS}/incomplete"
+PUBLISHED = "results/published"
+OF_STUDY, OF_PUBLISHED = study.results_settings(config), study.published_settings()
+OF = {RESULTS: OF_STUDY, INCOMPLETE: OF_STUDY, PUBLISHED: OF_PUBLISHED}
+TABLES = {
+    RESULTS: items.tables(OF_STUDY),
+    INCOMPLETE: items.tables(OF_STUDY),
+    PUBLISHED: items.released_tables(OF_PUBLISHED),
+}
+OWN_FIGURES = items.figures(OF_STUDY, f"{RESULTS}/saliency")
+DATA_FIGURES = [name for name, figure in OWN_FIGURES.items() if items.IMAGES in figure.files]
+FIGURES = {
+    RESULTS: OWN_FIGURES,
+    INCOMPLETE: {name: figure for name, figure in OWN_FIGURES.items() if name not in DATA_FIGURES},
+    PUBLISHED: items.released_figures(OF_PUBLISHED),
+}
+
+
 wildcard_constraints:
     task="|".join(TASKS),
     method="|".join(METHODS),
     seed=r"\d+",
     source="|".join(SOURCES),
-    attribution="|".join(ATTRIBUTIONS),
+    study="|".join(map(re.escape, OF)),
+    table="|".join({table for tables in TABLES.values() for table in tables}),
+    figure="|".join({figure for figures in FIGURES.values() for figure in figures}),
 
 
 def settings(select, *names):
@@ -102,6 +126,62 @@ def table(wildcards):
 def option(name):
     """A params function: --name and the input of that name, or nothing when there is no such input."""
     return lambda wildcards, input: [f"--{name}", input.get(name)] if input.get(name) else []
+
+
+def finished(wildcards):
+    """A params function: a stamp of the files of runs that are there."""
+    paths = [path.replace("<results>", RESULTS) for path in SEARCHES + RUNS + MAPS]
+    times = [os.stat(path).st_mtime for path in paths if os.path.exists(path)]
+    return f"{len(times)} files, the newest of {max(times, default=0)}"
+
+
+def item(wildcards):
+    """The table or figure that the wildcards name."""
+    kind, name = ("table", TABLES) if "table" in wildcards.keys() else ("figure", FIGURES)
+    found = name[wildcards.study].get(wildcards[kind])
+    if found is None:
+        raise WorkflowError(
+            f"{wildcards.study} has no {kind} {wildcards[kind]!r}; there is {', '.join(name[wildcards.study])}"
+        )
+    return found
+
+
+def made_of(wildcards):
+    """An input function: the files that a table or figure is made of."""
+    files = []
+    for file in item(wildcards).files:
+        files += DRAWN + DECODED if file == items.IMAGES else [f"{wildcards.study}/{file}"]
+    return files
+
+
+def item_settings(wildcards):
+    """A params function: what a table or figure reads, as JSON."""
+    return json.dumps(item(wildcards).settings(OF[wildcards.study]))
+
+
+def item_code(stage, package):
+    """A params function: the digest of the code of a stage and of the module that makes a table or figure."""
+    return lambda wildcards: code_digest(f"red_herring.stages.{stage}", f"{package}.{item(wildcards).module}")
+
+
+def labelled(wildcards):
+    """A function for reports: the labels of a table or figure."""
+    return item(wildcards).labels
+
+
+def categorised(wildcards):
+    """A function for reports: the category of a table or figure."""
+    return item(wildcards).category
+
+
+def shown(study):
+    """All that is made of a study: its tables, figures, interactive page and front page."""
+    return [
+        *expand("{study}/tables/{table}.md", study=study, table=TABLES[study]),
+        *expand("{study}/figures/{figure}.pdf", study=study, figure=FIGURES[study]),
+        f"{study}/explorer.html",
+        f"{study}/overview.rst",
+    ]
 
 
 def searched(inputs):

@@ -1,4 +1,6 @@
-"""Results: tidy tables of all runs, then the tables and figures of the paper, each from small files only."""
+"""Results: tidy tables of all runs, then the tables, figures and pages of the study, each from small files only."""
+
+STUDY_TABLES = ["runs", "localisation", "histories", "trials", "searches", "missing"]
 
 
 rule collect_runs:
@@ -8,9 +10,7 @@ rule collect_runs:
         MAPS,
         expand("<results>/tuning/{task}/{method}/trials.csv", task=TASKS, method=METHODS),
     output:
-        runs="<results>/runs.csv",
-        histories="<results>/histories.csv",
-        trials="<results>/trials.csv",
+        **{name: f"<results>/{name}.csv" for name in STUDY_TABLES},
     log:
         "<results>/logs/collect_runs.log",
     benchmark:
@@ -21,48 +21,141 @@ rule collect_runs:
         settings=settings(study.collect_settings),
         code=code("collect_runs"),
         # The files are too many for a command line; the stage finds them where the inputs say they are.
-        results=lambda wildcards, output: os.path.dirname(output.runs),
+        results=RESULTS,
     shell:
         r"""
         exec python -m red_herring.stages.collect_runs \
             --settings {params.settings:q} \
             --results {params.results:q} \
             --runs {output.runs:q} \
+            --localisation {output.localisation:q} \
             --histories {output.histories:q} \
             --trials {output.trials:q} \
+            --searches {output.searches:q} \
+            --missing {output.missing:q} \
+            --log {log:q}
+        """
+
+
+# The runs that are there, when some are not. No run is an input, as this must not make any.
+rule collect_incomplete:
+    output:
+        **{name: f"<results>/incomplete/{name}.csv" for name in STUDY_TABLES},
+    log:
+        "<results>/logs/collect_incomplete.log",
+    benchmark:
+        "<results>/benchmarks/collect_incomplete.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.collect_settings),
+        code=code("collect_incomplete"),
+        results=RESULTS,
+        there=finished,
+    shell:
+        r"""
+        exec python -m red_herring.stages.collect_incomplete \
+            --settings {params.settings:q} \
+            --results {params.results:q} \
+            --runs {output.runs:q} \
+            --localisation {output.localisation:q} \
+            --histories {output.histories:q} \
+            --trials {output.trials:q} \
+            --searches {output.searches:q} \
+            --missing {output.missing:q} \
+            --log {log:q}
+        """
+
+
+# The authors' released runs.
+rule collect_published:
+    input:
+        released="workflow/reference/published_runs.csv",
+        hyperparameters="workflow/reference/published_hyperparameters.csv",
+    output:
+        runs="results/published/runs.csv",
+        localisation="results/published/localisation.csv",
+        trials="results/published/trials.csv",
+        searches="results/published/searches.csv",
+        missing="results/published/missing.csv",
+    log:
+        "results/published/logs/collect_published.log",
+    benchmark:
+        "results/published/benchmarks/collect_published.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        code=code("collect_published"),
+    shell:
+        r"""
+        exec python -m red_herring.stages.collect_published \
+            --released {input.released:q} \
+            --hyperparameters {input.hyperparameters:q} \
+            --runs {output.runs:q} \
+            --localisation {output.localisation:q} \
+            --trials {output.trials:q} \
+            --searches {output.searches:q} \
+            --missing {output.missing:q} \
+            --log {log:q}
+        """
+
+
+rule bootstrap_auc:
+    input:
+        runs="{study}/runs.csv",
+    output:
+        intervals="{study}/auc_intervals.csv",
+    log:
+        "{study}/logs/bootstrap_auc.log",
+    benchmark:
+        "{study}/benchmarks/bootstrap_auc.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        code=code("bootstrap_auc"),
+        predictions=f"{RESULTS}/runs",
+    shell:
+        r"""
+        exec python -m red_herring.stages.bootstrap_auc \
+            --runs {input.runs:q} \
+            --predictions {params.predictions:q} \
+            --intervals {output.intervals:q} \
             --log {log:q}
         """
 
 
 rule render_table:
     input:
-        runs="<results>/runs.csv",
+        files=made_of,
         published_tables="workflow/reference/published_tables.csv",
         published_runs="workflow/reference/published_runs.csv",
     output:
-        csv=report("<results>/tables/{task}.csv", category="Tables", labels={"task": "{task}"}),
-        markdown="<results>/tables/{task}.md",
-        latex="<results>/tables/{task}.tex",
+        csv="{study}/tables/{table}.csv",
+        markdown="{study}/tables/{table}.md",
+        latex="{study}/tables/{table}.tex",
+        html=report("{study}/tables/{table}.html", category=categorised, labels=labelled, caption="../report/item.rst"),
     log:
-        "<results>/logs/render_table/{task}.log",
+        "{study}/logs/render_table/{table}.log",
     benchmark:
-        "<results>/benchmarks/render_table/{task}.tsv"
+        "{study}/benchmarks/render_table/{table}.tsv"
     conda:
         "../../envs/red_herring.yaml"
     params:
-        settings=settings(study.results_settings),
-        code=code("render_table"),
+        settings=item_settings,
+        code=item_code("render_table", "red_herring.results"),
+        caption=lambda wildcards: item(wildcards).caption,
     shell:
         r"""
         exec python -m red_herring.stages.render_table \
             --settings {params.settings:q} \
-            --task {wildcards.task} \
-            --runs {input.runs:q} \
+            --table {wildcards.table} \
+            --files {input.files:q} \
             --published-tables {input.published_tables:q} \
             --published-runs {input.published_runs:q} \
             --csv {output.csv:q} \
             --markdown {output.markdown:q} \
             --latex {output.latex:q} \
+            --html {output.html:q} \
             --log {log:q}
         """
 
@@ -134,44 +227,103 @@ rule render_data_sheet:
         """
 
 
-# What each figure is drawn from; its module in red_herring/results/figures has the same name.
+# What the figures of images are drawn from.
 DRAWN = expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=SEEDS[0])
 DECODED = expand("<results>/data/{source}/{file}", source=SOURCES, file=["images.npy", "masks.npy"])
-DATA_FIGURES = {"figure_1": DRAWN + DECODED, "figure_3": DRAWN + DECODED, "masks": DRAWN + DECODED}
-FIGURES = DATA_FIGURES | {
-    "figure_4": ["<results>/histories.csv"],
-    "figure_5": expand(
-        "<results>/saliency/{task}/{method}/seed={seed}/gradient.npy", task=TASKS, method=METHODS, seed=SEEDS
-    ),
-    "figure_8": ["<results>/runs.csv"],
-    "figure_a1": ["<results>/trials.csv"],
-}
 
 
 rule render_figure:
     input:
-        files=lambda wildcards: FIGURES[wildcards.figure],
+        files=made_of,
     output:
-        pdf="<results>/figures/{figure}.pdf",
-        png=report("<results>/figures/{figure}.png", category="Figures", labels={"figure": "{figure}"}),
+        pdf="{study}/figures/{figure}.pdf",
+        png=report("{study}/figures/{figure}.png", category=categorised, labels=labelled, caption="../report/item.rst"),
     log:
-        "<results>/logs/render_figure/{figure}.log",
+        "{study}/logs/render_figure/{figure}.log",
     benchmark:
-        "<results>/benchmarks/render_figure/{figure}.tsv"
-    wildcard_constraints:
-        figure="|".join(FIGURES),
+        "{study}/benchmarks/render_figure/{figure}.tsv"
     conda:
         "../../envs/red_herring.yaml"
     params:
-        settings=settings(study.results_settings),
-        code=code("render_figure", "red_herring.results.figures.{figure}"),
+        settings=item_settings,
+        code=item_code("render_figure", "red_herring.results.figures"),
+        module=lambda wildcards: item(wildcards).module,
+        files=lambda wildcards, input: ["--files", *input] if input else [],
+        caption=lambda wildcards: item(wildcards).caption,
     shell:
         r"""
         exec python -m red_herring.stages.render_figure \
             --settings {params.settings:q} \
-            --figure {wildcards.figure} \
-            --files {input.files:q} \
+            --figure {params.module} \
+            {params.files:q} \
             --pdf {output.pdf:q} \
             --png {output.png:q} \
+            --log {log:q}
+        """
+
+
+rule render_explorer:
+    input:
+        runs="{study}/runs.csv",
+        localisation="{study}/localisation.csv",
+        missing="{study}/missing.csv",
+        template="workflow/red_herring/results/explorer.html",
+    output:
+        html=report("{study}/explorer.html", category="Explorer", caption="../report/explorer.rst"),
+    log:
+        "{study}/logs/render_explorer.log",
+    benchmark:
+        "{study}/benchmarks/render_explorer.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=lambda wildcards: json.dumps(OF[wildcards.study] | {"title": wildcards.study}),
+        code=code("render_explorer"),
+        # Our maps are not those of the released runs, which have none.
+        maps=lambda wildcards: f"{PUBLISHED if wildcards.study == PUBLISHED else RESULTS}/saliency",
+    shell:
+        r"""
+        exec python -m red_herring.stages.render_explorer \
+            --settings {params.settings:q} \
+            --runs {input.runs:q} \
+            --localisation {input.localisation:q} \
+            --missing {input.missing:q} \
+            --maps {params.maps:q} \
+            --html {output.html:q} \
+            --log {log:q}
+        """
+
+
+rule render_overview:
+    input:
+        runs="{study}/runs.csv",
+        missing="{study}/missing.csv",
+        comparisons="{study}/tables/comparisons.csv",
+        relation="{study}/tables/relation.csv",
+        counts=lambda wildcards: SPLIT_COUNTS["splits"] if wildcards.study == RESULTS else [],
+    output:
+        rst=report("{study}/overview.rst", category="Overview", caption="../report/overview.rst"),
+    log:
+        "{study}/logs/render_overview.log",
+    benchmark:
+        "{study}/benchmarks/render_overview.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=lambda wildcards: json.dumps(OF[wildcards.study]),
+        code=code("render_overview"),
+        counts=lambda wildcards, input: ["--counts", *input.counts] if input.counts else [],
+        records=f"{RESULTS}/runs",
+    shell:
+        r"""
+        exec python -m red_herring.stages.render_overview \
+            --settings {params.settings:q} \
+            --runs {input.runs:q} \
+            --missing {input.missing:q} \
+            --comparisons {input.comparisons:q} \
+            --relation {input.relation:q} \
+            {params.counts:q} \
+            --records {params.records:q} \
+            --rst {output.rst:q} \
             --log {log:q}
         """

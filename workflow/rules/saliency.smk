@@ -9,12 +9,16 @@ rule attribute:
         about=prepared("source.json"),
         model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
     output:
-        scores="<results>/saliency/{task}/{method}/seed={seed}/{attribution}.csv",
-        means="<results>/saliency/{task}/{method}/seed={seed}/{attribution}.npy",
+        scores=expand(
+            "<results>/saliency/{{task}}/{{method}}/seed={{seed}}/{attribution}.csv", attribution=ATTRIBUTIONS
+        ),
+        means=expand("<results>/saliency/{{task}}/{{method}}/seed={{seed}}/{attribution}.npy", attribution=ATTRIBUTIONS),
+        examples="<results>/saliency/{task}/{method}/seed={seed}/examples.csv",
+        example_maps="<results>/saliency/{task}/{method}/seed={seed}/examples.npy",
     log:
-        "<results>/logs/attribute/{task}/{method}/seed={seed}/{attribution}.log",
+        "<results>/logs/attribute/{task}/{method}/seed={seed}.log",
     benchmark:
-        "<results>/benchmarks/attribute/{task}/{method}/seed={seed}/{attribution}.tsv"
+        "<results>/benchmarks/attribute/{task}/{method}/seed={seed}.tsv"
     conda:
         "../../envs/red_herring.yaml"
     threads: 1
@@ -25,13 +29,14 @@ rule attribute:
         r"""
         exec python -m red_herring.stages.attribute \
             --settings {params.settings:q} \
-            --attribution {wildcards.attribution} \
             --split {input.split:q} \
             --images {input.images:q} \
             --model {input.model:q} \
             --seed {wildcards.seed} \
             --scores {output.scores:q} \
             --means {output.means:q} \
+            --examples {output.examples:q} \
+            --example-maps {output.example_maps:q} \
             --threads {threads} \
             --log {log:q}
         """

@@ -12,7 +12,12 @@ rule train:
         model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
         history="<results>/runs/{task}/{method}/seed={seed}/history.csv",
         predictions="<results>/runs/{task}/{method}/seed={seed}/predictions.csv",
-        record="<results>/runs/{task}/{method}/seed={seed}/run.json",
+        record=report(
+            "<results>/runs/{task}/{method}/seed={seed}/run.json",
+            category="Runs",
+            labels={"task": "{task}", "method": "{method}", "seed": "{seed}"},
+            caption="../report/run.rst",
+        ),
     log:
         "<results>/logs/train/{task}/{method}/seed={seed}.log",
     benchmark:

@@ -9,7 +9,12 @@ rule tune:
         about=lambda wildcards: searched(prepared("source.json")(wildcards)),
     output:
         trials="<results>/tuning/{task}/{method}/trials.csv",
-        best="<results>/tuning/{task}/{method}/best.json",
+        best=report(
+            "<results>/tuning/{task}/{method}/best.json",
+            category="Searches",
+            labels={"task": "{task}", "method": "{method}"},
+            caption="../report/search.rst",
+        ),
     log:
         "<results>/logs/tune/{task}/{method}.log",
     benchmark:

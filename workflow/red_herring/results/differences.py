@@ -114,7 +114,9 @@ def compared(before: Study, after: Study, names: tuple[str, str]) -> Table:
     names: what the two studies are called.
     """
     frame = differences(before, after)
-    sections = [_section(frame, verdict, names) for verdict in (DIFFERS, TOO_FEW, NOISE, IDENTICAL)] if len(frame) else []
+    sections = (
+        [_section(frame, verdict, names) for verdict in (DIFFERS, TOO_FEW, NOISE, IDENTICAL)] if len(frame) else []
+    )
     return Table(frame, [section for section in sections if section.rows] + [_alone(before, after, names)])
 
 

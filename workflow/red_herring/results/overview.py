@@ -19,7 +19,7 @@ VERDICTS = {
     "no relation": "no relation (nearer to zero than 0.2)",
     "negligible relation": "a relation too small to matter (nearer to zero than 0.2)",
     "undecided": "undecided: the runs are too few to say",
-    "undefined": "undefined",
+    "undefined": "too few runs for an interval",
 }
 
 
@@ -54,7 +54,7 @@ def _many(count: int, noun: str) -> str:
 
 def _seeds(runs: pd.DataFrame) -> str:
     sizes = runs.groupby(["task", "method"])["seed"].nunique()
-    low, high = (sizes.min(), sizes.max()) if len(sizes) else (0, 0)
+    low, high = (int(sizes.min()), int(sizes.max())) if len(sizes) else (0, 0)
     return f"{_many(high, 'seed')} each" if low == high else f"{low} to {high} seeds each"
 
 
@@ -89,9 +89,16 @@ def _task(task: str, runs: pd.DataFrame, comparisons: pd.DataFrame, relation: pd
     chance = runs.loc[runs["task"] == task, "chance_iou"].mean()
     headings = ["Method", "n", "Test AUC", "Against Classification [95 %]", "p (Holm)", "IoU (gradient)"]
     return "\n\n".join(
-        [_heading(task, "-"), rst_table(headings, rows), _relation(task, relation)]
+        [_heading(task, "-"), rst_table(headings, rows), _smallest_p(aucs), _relation(task, relation)]
         + ([f"IoU of a random map: {number(chance)}."] if pd.notna(chance) else [])
     )
+
+
+def _smallest_p(aucs: pd.DataFrame) -> str:
+    pairs = int(aucs["paired"].max()) if len(aucs) else 0
+    if pairs < 2:
+        return "One seed has neither interval nor p."
+    return f"With {pairs} seeds the exact test cannot give a p below {2 / 2**pairs:.2g}, before Holm's correction."
 
 
 def _overlap(overlaps: pd.DataFrame, method: str) -> str:
@@ -109,7 +116,7 @@ def _relation(task: str, relation: pd.DataFrame) -> str:
         if level in own.index:
             row = own.loc[level]
             value = with_interval(row["value"], row["low"], row["high"]) if pd.notna(row["value"]) else UNDEFINED
-            sentences.append(f"{words} {value}: {VERDICTS.get(row['verdict'], row['verdict'])}")
+            sentences.append(f"{words} {value}: {VERDICTS[row['verdict']]}")
     return "Rank correlation of test AUC with the gradient's IoU " + "; ".join(sentences) + "." if sentences else ""
 
 

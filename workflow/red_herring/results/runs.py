@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from red_herring.terms import MEASURES
 from red_herring.data.splits import TESTS
 from red_herring.files import StudyError, read_json
+from red_herring.terms import MEASURES
 
 Run = tuple[str, str, int]
 """Task, method, seed."""

@@ -1,4 +1,4 @@
-"""Attribution maps of one run on all positive test images, and how well each agrees with its ROI mask."""
+"""All attribution maps of one run on all positive test images, and how well each agrees with its ROI mask."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from red_herring.data.dataset import load
 from red_herring.data.splits import read_split
 from red_herring.files import StudyError, replacing, write_text
 from red_herring.model import ResNet18
-from red_herring.saliency.attribution import attribute, mean_maps
+from red_herring.saliency.attribution import attribute
 from red_herring.saliency.localisation import localise
+from red_herring.saliency.summary import as_levels, drawn, mean_maps
 from red_herring.stages import command
 from red_herring.training.fit import pick_device
 
@@ -29,12 +30,26 @@ def main(given: argparse.Namespace) -> None:
     if len(positive) == 0:
         raise StudyError(f"{settings['task']}: no positive test image has a mask, so there is nothing to localise")
     model = load_model(given.model).to(device)
-    maps = attribute(given.attribution, model, positive, settings["smoothing_sigma"], settings["batch_size"], device)
-    scores = pd.concat([positive.table[["source", "image"]], localise(maps, positive.masks.numpy())], axis=1)
-    means = mean_maps(maps, positive, settings["mean_map_images"], given.seed)
-    with replacing(given.means) as temporary:
-        np.save(temporary, means)
-    write_text(given.scores, scores.to_csv(index=False))
+    averaged = drawn(positive, settings["mean_map_images"], given.seed)
+    shown = drawn(positive, settings["example_images"], given.seed)
+    names, masks = positive.table[["source", "image"]], positive.masks.numpy()
+    examples = [positive.levels.numpy()[shown], masks[shown].astype(np.uint8)]
+    for name, scores_file, means_file in zip(settings["attributions"], given.scores, given.means, strict=True):
+        maps = attribute(
+            name, model, positive, settings["smoothing_sigma"], settings["batch_size"], device,
+            seed=given.seed, steps=settings["steps"], described=str(given.model),
+        )  # fmt: skip
+        scores = pd.concat([names, localise(maps.maps, masks), maps.details], axis=1)
+        write_text(scores_file, scores.to_csv(index=False))
+        save(means_file, mean_maps(maps.maps, positive, averaged))
+        examples.append(as_levels(maps.maps[shown]))
+    write_text(given.examples, names.iloc[shown].assign(row=shown).to_csv(index=False))
+    save(given.example_maps, np.stack(examples, axis=1))
+
+
+def save(file: Path, array: np.ndarray) -> None:
+    with replacing(file) as temporary:
+        np.save(temporary, array)
 
 
 def load_model(path: Path) -> ResNet18:
@@ -50,14 +65,15 @@ def load_model(path: Path) -> ResNet18:
 
 if __name__ == "__main__":
     arguments = command.Arguments(__doc__)
-    arguments.add_argument("--attribution", required=True)
     arguments.add_argument("--split", type=Path, required=True, help="input: CSV of draw_splits")
     arguments.add_argument(
         "--images", type=Path, nargs="+", required=True, help="input: images.npy of each source, the rest beside it"
     )
     arguments.add_argument("--model", type=Path, required=True, help="input: safetensors of train")
     arguments.add_argument("--seed", type=int, required=True)
-    arguments.add_output("--scores", "CSV, one row per image")
-    arguments.add_output("--means", "NPY [3, height, width], mean map, image, mask")
+    arguments.add_outputs("--scores", "CSV of each attribution, one row per image")
+    arguments.add_outputs("--means", "NPY [3, height, width] of each attribution, mean map, image, mask")
+    arguments.add_output("--examples", "CSV, which images the next has")
+    arguments.add_output("--example-maps", "NPY, uint8 [images, 2 + attributions, height, width]: image, mask, maps")
     arguments.add_argument("--threads", type=int, default=1)
     command.run(main, arguments)

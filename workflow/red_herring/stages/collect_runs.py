@@ -1,4 +1,4 @@
-"""Collect the runs, epochs and trials of a study into three tidy tables."""
+"""Collect the runs, epochs, searches and trials of a whole study into tidy tables."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ import shutil
 from itertools import product
 from pathlib import Path
 
-from red_herring.files import write_text
-from red_herring.results.runs import check_made_by, histories_table, run_folder, runs_table, trials_table
-from red_herring.stages import command
+import pandas as pd
 
-INCOMPLETE = "incomplete.md"
-"""What report_missing has left of an earlier start."""
+from red_herring.results.runs import MISSING, check_made_by, run_folder, study_tables
+from red_herring.stages import command
+from red_herring.stages._tables import add_tables, write_tables
+
+INCOMPLETE = ("incomplete.md", "incomplete")
+"""What was made of the runs that were there while others were missing."""
 
 
 def main(given: argparse.Namespace) -> None:
     study, results = given.settings, given.results
     runs = list(product(study["tasks"], study["methods"], study["seeds"]))
-    searches = list(product(study["tasks"], study["methods"]))
     check_made_by(results, runs, study["made_by"])
-    write_text(given.runs, runs_table(results, runs, study["attributions"]).to_csv(index=False))
-    write_text(given.histories, histories_table(results, runs).to_csv(index=False))
+    write_tables(study_tables(results, runs, study) | {"missing": pd.DataFrame(columns=MISSING)}, given)
     # Snakemake has a record of all of them by now, so none will be started again for want of one.
-    for folder in (
-        *(run_folder(results / "runs", run) for run in runs),
-        *(results / "tuning" / task / method for task, method in searches),
+    for folder in dict.fromkeys(
+        folder for run in runs for folder in (run_folder(results / "runs", run), results / "tuning" / run[0] / run[1])
     ):
         shutil.rmtree(folder / command.RESUME, ignore_errors=True)
-    (results / INCOMPLETE).unlink(missing_ok=True)
-    write_text(given.trials, trials_table(results, searches).to_csv(index=False))
+    (results / INCOMPLETE[0]).unlink(missing_ok=True)
+    shutil.rmtree(results / INCOMPLETE[1], ignore_errors=True)
 
 
 if __name__ == "__main__":
@@ -37,7 +36,5 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--results", type=Path, required=True, help="input: the folder of runs/, saliency/ and tuning/"
     )
-    arguments.add_output("--runs", "CSV, one row per run")
-    arguments.add_output("--histories", "CSV, one row per epoch of every run")
-    arguments.add_output("--trials", "CSV, one row per trial of every search")
+    add_tables(arguments)
     command.run(main, arguments)

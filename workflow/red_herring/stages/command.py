@@ -27,16 +27,17 @@ class Arguments(argparse.ArgumentParser):
     """Arguments of every stage: --settings, a JSON object, --log, and its outputs.
 
     resumes: the stage keeps what it has done in the folder `resume` beside its first output, and finds it there when it
-    is started again.
+    is started again. settings: whether it reads any of the study.
     """
 
-    def __init__(self, description: str | None, resumes: bool = False):
+    def __init__(self, description: str | None, resumes: bool = False, settings: bool = True):
         super().__init__(description=description)
         self.outputs: list[str] = []
         self.resumes = resumes
-        self.add_argument(
-            "--settings", type=json.loads, required=True, help="what the stage reads of the study, as JSON"
-        )
+        if settings:
+            self.add_argument(
+                "--settings", type=json.loads, required=True, help="what the stage reads of the study, as JSON"
+            )
         self.add_argument(
             "--log", type=Path, help="file for the progress and for library messages; without it the terminal"
         )
@@ -46,6 +47,16 @@ class Arguments(argparse.ArgumentParser):
         action = self.add_argument(flag, type=Path, required=True, help=described)
         self.outputs.append(action.dest)
 
+    def add_outputs(self, flag: str, content: str) -> None:
+        """Several outputs of one kind."""
+        action = self.add_argument(flag, type=Path, nargs="+", required=True, help=f"outputs: {content}")
+        self.outputs.append(action.dest)
+
+    def outputs_of(self, given: argparse.Namespace) -> list[Path]:
+        """All outputs, in the order of their flags."""
+        values = [getattr(given, name) for name in self.outputs]
+        return [path for value in values for path in (value if isinstance(value, list) else [value])]
+
 
 def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> None:
     """Run a stage, the only process at its outputs; another that is at them is waited for.
@@ -54,7 +65,7 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> No
     end it with the state saved, status 143 and 130.
     """
     given = arguments.parse_args()
-    outputs = [getattr(given, name) for name in arguments.outputs]
+    outputs = arguments.outputs_of(given)
     if arguments.resumes:
         given.resume = outputs[0].parent / RESUME
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w")

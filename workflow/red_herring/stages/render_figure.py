@@ -18,7 +18,7 @@ def main(given: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.Arguments(__doc__)
     arguments.add_argument("--figure", required=True, help="a module of red_herring.results.figures")
-    arguments.add_argument("--files", type=Path, nargs="+", required=True, help="input: what the figure shows")
+    arguments.add_argument("--files", type=Path, nargs="+", default=[], help="input: what the figure shows")
     arguments.add_output("--pdf")
     arguments.add_output("--png")
     command.run(main, arguments)

@@ -1,4 +1,4 @@
-"""The tables of one task as CSV, Markdown and LaTeX."""
+"""One table as CSV, Markdown, LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from pathlib import Path
 import pandas as pd
 
 from red_herring.files import write_text
-from red_herring.results.runs import of_task
-from red_herring.results.tables import published, summarise, to_latex, to_markdown
+from red_herring.results.tabulate import table
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
-    runs = of_task(pd.read_csv(given.runs), given.task)
-    reference = published(given.task, pd.read_csv(given.published_tables), pd.read_csv(given.published_runs))
-    table = summarise(runs, given.settings["methods"], reference)
-    write_text(given.csv, table.to_csv(index=False))
-    groups = given.settings["tasks"][given.task]["groups"]
-    write_text(given.markdown, to_markdown(given.task, table, groups))
-    write_text(given.latex, to_latex(given.task, table, groups))
+    files = [*given.files, given.published_tables, given.published_runs]
+    found = table(given.table, {file.stem: pd.read_csv(file) for file in files}, given.settings)
+    write_text(given.csv, found.to_csv())
+    write_text(given.markdown, found.to_markdown())
+    write_text(given.latex, found.to_latex())
+    write_text(given.html, found.to_html())
 
 
 if __name__ == "__main__":
     arguments = command.Arguments(__doc__)
-    arguments.add_argument("--task", required=True)
-    arguments.add_argument("--runs", type=Path, required=True, help="input: runs.csv")
+    arguments.add_argument("--table", required=True, help="the name of a table, see red_herring.results.tabulate")
+    arguments.add_argument("--files", type=Path, nargs="+", required=True, help="input: tables of the study")
     arguments.add_argument("--published-tables", type=Path, required=True, help="input: CSV, the paper's tables")
     arguments.add_argument("--published-runs", type=Path, required=True, help="input: CSV, the authors' released runs")
     arguments.add_output("--csv")
     arguments.add_output("--markdown")
     arguments.add_output("--latex")
+    arguments.add_output("--html")
     command.run(main, arguments)

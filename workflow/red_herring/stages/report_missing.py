@@ -10,9 +10,8 @@ import pandas as pd
 
 from red_herring.files import write_text
 from red_herring.results.missing import WAITING, failures, missing_runs, to_markdown
-from red_herring.results.runs import runs_table
-from red_herring.results.tables import published, summarise
-from red_herring.results.tables import to_markdown as table_to_markdown
+from red_herring.results.runs import study_tables
+from red_herring.results.tabulate import table
 from red_herring.stages import command
 
 
@@ -26,15 +25,16 @@ def main(given: argparse.Namespace) -> None:
     print(f"\nMissing runs, {len(missing)} of {len(runs)}:", *failures(missing), sep="\n  ")
     if not there:
         return
-    collected = runs_table(given.results, there, settings["attributions"])
-    tables, released = pd.read_csv(given.published_tables), pd.read_csv(given.published_runs)
+    collected = study_tables(given.results, there, settings)
+    released = {name: pd.read_csv(getattr(given, name)) for name in ("published_tables", "published_runs")}
     parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):
-        own = collected[collected["task"] == task]
-        table = summarise(own, settings["methods"], published(task, tables, released))
-        parts += [table_to_markdown(task, table, settings["tasks"][task]["groups"]), to_markdown(missing, task)]
+        parts += [table(task, collected | released, settings).to_markdown(), to_markdown(missing, task)]
     write_text(given.report, "\n".join(parts))
-    print(f"Tables of the others: {given.report}. Start Snakemake again to make what is missing.")
+    print(
+        f"Tables of the others: {given.report}; all figures and statistics of them: the target `incomplete`. Start "
+        "Snakemake again to make what is missing."
+    )
 
 
 if __name__ == "__main__":

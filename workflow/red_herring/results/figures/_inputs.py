@@ -1,9 +1,10 @@
-"""What the figures of images are drawn from: the splits of the tasks, and the images and masks of the sources."""
+"""What figures are drawn from: tables, the splits of the tasks, and the images and masks of the sources."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,55 @@ from red_herring.files import StudyError
 
 CHUNK = 256
 """Images in memory at a time."""
+
+
+def has_table(files: Collection[Path], name: str) -> bool:
+    """Whether the table called `name` is among the files."""
+    return any(path.name == name for path in files)
+
+
+def table_of(files: Collection[Path], name: str, *columns: str) -> pd.DataFrame:
+    """The table called `name` among the files, such as runs.csv; a file without a line is a table without rows.
+
+    columns: those that the figure reads. StudyError when there is no such file, or it lacks one of them.
+    """
+    path = next((path for path in files if path.name == name), None)
+    if path is None:
+        given = ", ".join(sorted(path.name for path in files)) or "nothing"
+        raise StudyError(f"{name}: is not among the files of this figure, given is {given}; name it in the rule")
+    try:
+        table = pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame(columns=list(columns))
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise StudyError(f"{path}: has no column {missing[0]!r}, expected {', '.join(columns)}; make it again")
+    return table
+
+
+def rows_of(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """The rows in which each of the named columns has its value."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
+
+
+def seeds_expected(study: Mapping[str, Any]) -> int | None:
+    """How many seeds every method should have; None when the study does not say."""
+    return len(study["seeds"]) if "seeds" in study else None
+
+
+def runs_expected(study: Mapping[str, Any]) -> int | None:
+    """How many runs every task should have; None when the study does not say."""
+    return len(study["methods"]) * len(study["seeds"]) if "seeds" in study else None
+
+
+def only_task(study: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name and settings of the one task of a figure; StudyError if it is given several or none."""
+    if len(study["tasks"]) != 1:
+        given = ", ".join(study["tasks"]) or "none"
+        raise StudyError(f"tasks: this figure shows one task, given are {given}; name one in the rule")
+    return next(iter(study["tasks"].items()))
 
 
 def splits_of(files: Collection[Path]) -> dict[str, pd.DataFrame]:

@@ -137,7 +137,7 @@ def _draw_block(
         style.picture(row[0], image, vmin=0, vmax=255)
         finding = task["finding"] if example["label"] else task["control"]
         group = task["groups"][example["nuisance"]]
-        row[0].set_ylabel(f"{style.shortened(finding, 14)}\n{style.shortened(group, 14)}", fontsize=5.5)
+        row[0].set_ylabel(f"{style.shortened(finding, 14)}\n{style.shortened(group, 14)}", fontsize=style.SMALL)
         for axes, (column, masks) in zip(row[1:], columns.items(), strict=True):
             _show(axes, image, None if masks is None else masks[number], "no mask" if column == OWN else "all outside")
     for axes, title in zip(grid[0], ["image", *columns], strict=True):
@@ -174,4 +174,4 @@ def _show(axes: Axes, image: np.ndarray, mask: np.ndarray | None, nothing: str) 
 def _say(axes: Axes, text: str) -> None:
     """Words on the lower edge of the image."""
     frame = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}
-    axes.text(0.5, 0.08, text, ha="center", va="center", transform=axes.transAxes, fontsize=5, bbox=frame)
+    axes.text(0.5, 0.08, text, ha="center", va="center", transform=axes.transAxes, fontsize=style.SMALL, bbox=frame)

@@ -1,0 +1,40 @@
+"""The released runs through the same rules, and what is known of them."""
+
+import pandas as pd
+import pytest
+from workflow_checkout import Checkout
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    checkout = Checkout(tmp_path_factory.mktemp("published"))
+    checkout.snakemake("-c2", "published")
+    return checkout.folder / "results" / "published" / "tables"
+
+
+def test_the_relation_of_auc_and_iou_is_the_known_one(tables):
+    relation = pd.read_csv(tables / "relation.csv").set_index(["attribution", "level", "coefficient", "task"])["value"]
+    pooled = relation["gradient", "pooled", "spearman"]
+    known = {"synthetic": 0.65, "spc": 0.36, "no_spc": 0.81, "vpc": -0.38, "no_vpc": 0.76}
+    assert pooled.to_dict() == pytest.approx(known, abs=0.01)
+
+
+def test_no_improvement_on_spc_survives_the_correction_and_one_loss_does(tables):
+    comparisons = pd.read_csv(tables / "comparisons.csv").query("task == 'spc' and score == 'test_auc'")
+    found = comparisons.dropna(subset="p").set_index("method")
+    assert len(found) == 5
+    surviving = found[found["p_holm"] < 0.05]
+    assert surviving.index.tolist() == ["rrr"]
+    assert surviving.loc["rrr", "difference"] < 0
+    assert surviving.loc["rrr", "p_holm"] == pytest.approx(0.010, abs=0.0005)
+
+
+def test_every_table_is_there_in_every_form_and_none_holds_a_nan(tables):
+    names = {file.stem for file in tables.glob("*.csv")}
+    assert {"table_synthetic", "table_1", "table_2", "spc_localisation", "agreement", "hyperparameters"} <= names
+    for name in names:
+        for suffix in (".md", ".tex", ".html"):
+            text = (tables / f"{name}{suffix}").read_text()
+            assert "nan" not in text.lower().replace(">", " ").replace("<", " ").split(), name
+    figures = {file.name for file in (tables.parent / "figures").glob("*")}
+    assert {"figure_8.pdf", "figure_8.png", "figure_8_iot.pdf", "relation.pdf", "comparisons.png"} <= figures

@@ -1,0 +1,35 @@
+"""Collect those runs of a study that are there, and say why the others are not."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+from red_herring.files import StudyError
+from red_herring.results.missing import missing_runs
+from red_herring.results.runs import MISSING, study_tables
+from red_herring.stages import command
+from red_herring.stages._tables import add_tables, write_tables
+
+
+def main(given: argparse.Namespace) -> None:
+    study, results = given.settings, given.results
+    runs = list(product(study["tasks"], study["methods"], study["seeds"]))
+    reasons = missing_runs(results, runs, study["attributions"], study["made_by"]["train"])
+    there = [run for run in runs if run not in reasons]
+    if not there:
+        raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")
+    missing = pd.DataFrame([(*run, why) for run, why in reasons.items()], columns=MISSING)
+    write_tables(study_tables(results, there, study) | {"missing": missing}, given)
+
+
+if __name__ == "__main__":
+    arguments = command.Arguments(__doc__)
+    arguments.add_argument(
+        "--results", type=Path, required=True, help="input: the folder of runs/, saliency/ and tuning/"
+    )
+    add_tables(arguments)
+    command.run(main, arguments)

@@ -1,0 +1,35 @@
+"""The authors' released runs as the tables of a study."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from red_herring.results.published import published_tables
+from red_herring.stages import command
+from red_herring.stages._tables import write_tables
+from red_herring.tuning import on_bound
+
+
+def main(given: argparse.Namespace) -> None:
+    tables = published_tables(pd.read_csv(given.released), pd.read_csv(given.hyperparameters))
+    searches = tables["searches"]
+    searches["on_bound"] = [
+        bool(on_bound({row.hyperparameter: row.best}, {row.hyperparameter: [row.law, row.low, row.high]}))
+        for row in searches.itertuples()
+    ]
+    write_tables(tables, given)
+
+
+if __name__ == "__main__":
+    arguments = command.Arguments(__doc__, settings=False)
+    arguments.add_argument("--released", type=Path, required=True, help="input: CSV, the released runs")
+    arguments.add_argument("--hyperparameters", type=Path, required=True, help="input: CSV, those of the final runs")
+    arguments.add_output("--runs", "CSV, one row per run")
+    arguments.add_output("--localisation", "CSV, one row per run and attribution")
+    arguments.add_output("--searches", "CSV, one row per hyperparameter")
+    arguments.add_output("--trials", "CSV, one row per trial: none")
+    arguments.add_output("--missing", "CSV, one row per run that is not there: none")
+    command.run(main, arguments)
