@@ -49,5 +49,5 @@ def test_it_is_the_shifted_test_set_with_patients_told_apart_by_source(folder):
 
 def test_lost_predictions_are_named(folder):
     (folder / "t/rrr/seed=2/predictions.csv").unlink()
-    with pytest.raises(StudyError, match="rrr/seed=2/predictions.csv: there is no such file.*train it again"):
+    with pytest.raises(StudyError, match=r"rrr/seed=2/predictions.csv: there is no such file.*train it again"):
         auc_intervals(RUNS, folder)

@@ -5,6 +5,8 @@ import shutil
 
 import pandas as pd
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 from workflow_checkout import TINY
 
 
@@ -37,9 +39,11 @@ def test_it_opens_with_the_key_numbers_and_asks_nothing_of_the_network(reported,
     for log in ("browser", "performance"):
         browser.get_log(log)
     browser.get(reported.as_uri())
-    heading = browser.find_element("xpath", "//h1[contains(., 'Does saliency tell')]")
+    heading = WebDriverWait(browser, 10).until(
+        lambda page: page.find_element(By.XPATH, "//h1[contains(., 'Does saliency tell')]")
+    )
     assert heading.rect["y"] >= 0, "not cut off at the top"
-    words = browser.find_element("tag name", "body").text
+    words = browser.find_element(By.TAG_NAME, "body").text
     assert "4 runs: 1 task, 2 methods, 2 seeds each." in words
     assert "No run is missing." in words
     assert "System Message" not in words

@@ -150,8 +150,8 @@ EXTRA = {"hyperparameters": ("trials.csv", "searches.csv"), "auc_intervals": ("a
 
 PAPER_TABLE = (
     "Test AUC and overlap of saliency and ROI mask, mean and standard deviation over seeds, in the form of the paper, "
-    "with its numbers beside ours. Look whether the methods in bold (better than Classification and than chance) are those "
-    "of the paper, and at the chance level before reading anything into an IoU."
+    "with its numbers beside ours. Look whether the methods in bold (better than Classification and than chance) are "
+    "those of the paper, and at the chance level before reading anything into an IoU."
 )
 TASK_TABLE = (
     "The same classifiers on the shifted test set, on one with the relation of training, on a balanced one, and within "
@@ -165,8 +165,8 @@ LOCALISATION = (
 STATISTICS = {
     "comparisons": (
         "Each method against Classification, seed by seed: the mean difference with its 95 % bootstrap interval and "
-        "the exact Wilcoxon test with Holm's correction. An interval that excludes zero without a small corrected p is no "
-        "finding, and a share of collapsed runs means that the mean describes no run."
+        "the exact Wilcoxon test with Holm's correction. An interval that excludes zero without a small corrected p is "
+        "no finding, and a share of collapsed runs means that the mean describes no run."
     ),
     "relation": (
         "Correlation of test AUC with localisation over all runs, within methods and between their means, per "

@@ -42,7 +42,7 @@ def check(config: Config) -> None:
 
 
 def full_schema() -> dict[str, Any]:
-    """The JSON schema of config.yaml with the methods, sources, their settings and the attributions of this checkout."""
+    """The JSON schema of config.yaml with the methods, sources, attributions and their settings of this checkout."""
     schema = yaml.safe_load(SCHEMA.read_text())
     properties = schema["properties"]
     properties["study"]["properties"]["methods"]["items"] = {"enum": method_names()}

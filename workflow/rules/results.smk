@@ -21,7 +21,7 @@ rule collect_runs:
         settings=settings(study.collect_settings),
         code=code("collect_runs"),
         # The files are too many for a command line; the stage finds them where the inputs say they are.
-        results=RESULTS,
+        results=lambda wildcards, output: os.path.dirname(output.runs),
     shell:
         r"""
         exec python -m red_herring.stages.collect_runs \
@@ -50,7 +50,7 @@ rule collect_incomplete:
     params:
         settings=settings(study.collect_settings),
         code=code("collect_incomplete"),
-        results=RESULTS,
+        results=lambda wildcards, output: os.path.dirname(os.path.dirname(output.runs)),
         there=finished,
     shell:
         r"""

@@ -79,7 +79,7 @@ def _summary(values: pd.Series) -> list[tuple[str, float]]:
 
 
 def _permutation(a: np.ndarray, b: np.ndarray, paired: bool) -> tuple[float, float]:
-    """p of the difference of the means, and the smallest p that so many runs can give; missing without two runs each."""
+    """p of the difference of the means, and the least p that so many runs can give; missing without two runs each."""
     if min(len(a), len(b)) < 2:
         return np.nan, np.nan
     if paired:
@@ -114,9 +114,8 @@ def compared(before: Study, after: Study, names: tuple[str, str]) -> Table:
     names: what the two studies are called.
     """
     frame = differences(before, after)
-    sections = (
-        [_section(frame, verdict, names) for verdict in (DIFFERS, TOO_FEW, NOISE, IDENTICAL)] if len(frame) else []
-    )
+    verdicts = (DIFFERS, TOO_FEW, NOISE, IDENTICAL) if len(frame) else ()
+    sections = [_section(frame, verdict, names) for verdict in verdicts]
     return Table(frame, [section for section in sections if section.rows] + [_alone(before, after, names)])
 
 
@@ -126,7 +125,8 @@ def _section(frame: pd.DataFrame, verdict: str, names: tuple[str, str]) -> Secti
             row.task, _title(row.score), method_card(row.method).title,
             mean_and_sd(row.mean_before, row.sd_before, 3) + f" (n = {row.n_before})",
             mean_and_sd(row.mean_after, row.sd_after, 3) + f" (n = {row.n_after})",
-            with_interval(row.difference, row.low, row.high, 3), ABSENT if math.isnan(row.p_holm) else p_value(row.p_holm),
+            with_interval(row.difference, row.low, row.high, 3),
+            ABSENT if math.isnan(row.p_holm) else p_value(row.p_holm),
         ]
         for row in frame[frame["verdict"] == verdict].itertuples()
     ]  # fmt: skip

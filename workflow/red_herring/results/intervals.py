@@ -43,7 +43,6 @@ def read_predictions(folder: Path, run: tuple[str, str, int]) -> Predictions:
 
 
 def _row(task: str, method: str, seed: int | None, runs: list[Predictions], interval: Interval) -> tuple:
-    images, patients = (
-        sum(count) for count in zip(*((len(run.labels), len(set(run.patients))) for run in runs), strict=False)
-    )
+    images = sum(len(run.labels) for run in runs)
+    patients = sum(len(set(run.patients)) for run in runs)
     return (task, method, seed, len(runs), images, patients, *interval, RESAMPLES)

@@ -93,8 +93,8 @@ def runs_table(results: Path, runs: Sequence[Run], localisation: pd.DataFrame) -
 
 
 def wide(localisation: pd.DataFrame) -> pd.DataFrame:
-    """One row per run: task, method, seed; for each attribution iou_*, iop_* and iot_*; chance_iou, chance_iop, the means
-    of what a random map would score; localised, the number of images behind them.
+    """One row per run: task, method, seed; for each attribution iou_*, iop_* and iot_*; chance_iou, chance_iop,
+    the means of what a random map would score; localised, the number of images behind them.
     """
     columns = {
         f"{measure}_{attribution}": rows.set_index(KEYS)[measure]

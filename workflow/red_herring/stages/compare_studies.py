@@ -26,7 +26,7 @@ def read_study(folder: Path) -> dict[str, pd.DataFrame]:
         return {name: pd.read_csv(folder / f"{name}.csv") for name in ("runs", "localisation")}
     except FileNotFoundError as error:
         raise StudyError(
-            f"{error.filename}: there is no such file; expected the folder of a finished study, such as results/published"
+            f"{error.filename}: there is no such file; expected the folder of a study, such as results/published"
         ) from error
 
 
