@@ -80,6 +80,7 @@ STUDY = {
     },
     "model": {"width": 2},
     "training": {"epochs": 6, "burn_in": 0, "batch_size": 8},
+    "saliency": {"attributions": ["gradient", "edges"], "example_images": 2},
     "tuning": {"seed": 1, "initial_points": 2, "iterations": 1, "epochs": 3, "burn_in": 0},
 }
 

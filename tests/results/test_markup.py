@@ -50,6 +50,7 @@ def test_latex():
         r"\centering",
         r"\small",
         r"\setlength{\tabcolsep}{4pt}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         r"\begin{tabular}{llr}",
         r"\toprule",
         r" & Method & AUC [95 \%] \\",
@@ -59,7 +60,7 @@ def test_latex():
         r"\midrule",
         r"C & a-1 \& b & -- \\",
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         r"\caption{my\_task. p $<$ 0.05. Of all.}",
         r"\end{table}",
     ]

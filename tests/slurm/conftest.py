@@ -41,6 +41,7 @@ TINY = {
     "tasks": {"synthetic": {"sizes": {"train": 32, "valid": 16, "test": 24}}},
     "model": {"width": 1},
     "training": {"epochs": 2, "burn_in": 0},
+    "saliency": {"attributions": ["gradient", "edges"], "example_images": 2},
     "tuning": {"mode": "published"},
 }
 

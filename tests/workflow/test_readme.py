@@ -15,6 +15,7 @@ SHORT = {
     "study": {"seeds": [1]},
     "model": {"width": 1},
     "training": {"epochs": 2, "burn_in": 0},
+    "saliency": {"attributions": ["gradient", "edges"]},
     "tuning": {"seed": 1, "initial_points": 1, "iterations": 1, "epochs": 1, "burn_in": 0},
 }
 

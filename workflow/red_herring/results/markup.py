@@ -49,7 +49,7 @@ class Table:
         return "\n\n".join([*parts, self.note] if self.note else parts) + "\n"
 
     def to_latex(self) -> str:
-        """A float for each section, with the notes in its caption; they need \\usepackage{booktabs}."""
+        """A float for each section, with the notes in its caption; they need \\usepackage{booktabs,graphicx}."""
         return "\n".join(_latex_section(section, self.note) for section in self.sections)
 
     def to_html(self) -> str:
@@ -134,6 +134,10 @@ LATEX = {
 }
 
 
+SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+"""A table that is too wide for the page becomes smaller."""
+
+
 def _latex_section(section: Section, note: str) -> str:
     caption = _latex(joined(f"{section.title}.", section.note, note))
     lines = [r"\begin{table}", r"\centering"]
@@ -141,13 +145,14 @@ def _latex_section(section: Section, note: str) -> str:
         lines += [
             r"\footnotesize" if len(section.rows) > MANY_ROWS else r"\small",
             r"\setlength{\tabcolsep}{4pt}",
+            SHRUNK,
             rf"\begin{{tabular}}{{{'l' * section.names}{'r' * (len(section.headings) - section.names)}}}",
             r"\toprule",
             _latex_row(section.headings),
             r"\midrule",
             *_latex_body(section),
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
         ]
     return "\n".join([*lines, rf"\caption{{{caption}}}", r"\end{table}", ""])
 
