@@ -12,7 +12,8 @@ PACKAGE = ROOT / "workflow" / "red_herring"
 LAYERS = [
     {"files", "interrupt", "locks", "terms"},
     {"provenance", "catalogue", "model"},
-    {"study", "items"},
+    {"items"},
+    {"study"},
     {"data", "methods"},
     {"training"},
     {"results", "saliency", "tuning"},

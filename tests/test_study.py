@@ -92,6 +92,7 @@ def test_small_studies_are_valid(config, file):
         ({"sources": {"crosses": {"torrent": 40 * "0"}}}, ["sources.crosses.torrent", "no images to fetch"]),
         ({"fetch": {"trackers": ["academictorrents"]}}, ["fetch.trackers.0", "academictorrents"]),
         ({"fetch": {"stall_timeout": 0}}, ["fetch.stall_timeout", "more than 0"]),
+        ({"saliency": {"steps": "many"}}, ["saliency.steps", "many", "adaptive, or how many steps"]),
         ({"saliency": {"attributions": ["lime"]}}, ["saliency.attributions.0", "lime", "gradient"]),
     ],
     ids=lambda value: str(value)[:50],
@@ -103,6 +104,12 @@ def test_a_wrong_key_gets_one_line_that_names_it_what_was_given_and_what_is_allo
     assert "\n" not in sentence
     for word in words:
         assert word in sentence
+
+
+@pytest.mark.parametrize("name", ["agreement", "table_1", "splits", "spc_localisation"])
+def test_a_task_may_not_be_called_like_another_table(config, name):
+    with pytest.raises(StudyError, match=f"tasks.{name}: is the name of another table"):
+        study.check(merge(config, {"tasks": {name: config["tasks"]["spc"]}}))
 
 
 def test_no_two_keys_share_a_map(config):

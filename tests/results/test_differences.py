@@ -66,6 +66,20 @@ def test_what_cannot_be_scored_is_undefined():
     assert set(differences(study({"rrr": BASE["rrr"]}), study(empty))["verdict"]) == {"undefined"}
 
 
+def test_a_method_with_fewer_seeds_can_differ_after_the_others_have():
+    methods = ("classification", "masked", "actdiff", "gradmask", "rrr")
+    before = {method: [0.01 * n for n in range(10 if method != "rrr" else 6)] for method in methods}
+    after = {method: [auc + 0.5 + 0.001 * auc for auc in aucs] for method, aucs in before.items()}
+    assert set(verdicts(differences(study(before), study(after))).values()) == {"differs"}
+
+
+def test_every_row_is_shown_under_its_verdict():
+    other = {"classification": BASE["classification"], "rrr": [float("nan")] * 10}
+    text = compared(study(BASE), study(other), ("ours", "theirs")).to_markdown()
+    assert "Identical: 2 of 4" in text
+    assert "Undefined: 2 of 4" in text
+
+
 def test_what_only_one_study_has_is_listed():
     table = compared(study(BASE), study({"rrr": BASE["rrr"], "masked": BASE["rrr"]}), ("ours", "theirs"))
     text = table.to_markdown()

@@ -133,3 +133,9 @@ def test_nothing_searched_and_nothing_given(tmp_path):
 )
 def test_numbers_have_three_digits_at_most(value, text):
     assert hyperparameters._number(value) == text
+
+
+def test_hyperparameters_that_were_given_without_a_range_are_named(tmp_path):
+    given = [("a", "actdiff", "lr", None, None, None, 1e-3, False)]
+    figure = hyperparameters.draw(files(tmp_path, trials=[], searches=given), STUDY)
+    assert any("given:" in word for axes in figure.axes for word in words(axes))

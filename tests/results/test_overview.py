@@ -6,6 +6,7 @@ from docutils.core import publish_parts
 from red_herring.results.overview import front_page
 
 STUDY = {"tasks": {"spc": {}}, "methods": ["classification", "rrr"], "seeds": [1, 2]}
+ORIGIN = {"origin": "released by the authors"}
 COMPARED = {
     "task": "spc", "score": "test_auc", "sd": 0.05, "median": 0.7, "q1": 0.6, "q3": 0.8, "collapsed": 0.0, "paired": 2,
     "p": 0.005, "family": 1,
@@ -65,9 +66,21 @@ def test_the_key_numbers_of_each_method(tables, counts):
     assert "3 runs: 1 task, 2 methods, 1 to 2 seeds each." in page
     assert "Classification 2 0.70 ± 0.05 – – –" in page
     assert "RRR 1 0.57 ± 0.05 -0.13 [-0.18, -0.08] 0.010 0.38 ± 0.05" in page
-    assert "over all runs 0.36 [0.20, 0.52]: a relation; within methods undefined: too few runs for an interval" in page
+    assert (
+        "over all runs 0.36 [0.20, 0.52]: a relation; within methods undefined: no interval, as the seeds are too few"
+        in page
+    )
     assert "With 2 seeds the exact test cannot give a p below 0.5, before" in page
     assert "IoU of a random map: 0.34." in page
+    assert "1 to 2 seeds each, released by the authors of Viviano" in words(
+        front_page(STUDY | ORIGIN, tables, counts, [MAKER], MAKER)
+    )
+
+
+def test_without_classification_nothing_is_compared(tables, counts):
+    alone = tables | {"comparisons": tables["comparisons"].query("method == 'rrr'").assign(paired=0)}
+    page = words(front_page(STUDY, alone, counts, [MAKER], MAKER))
+    assert "No method shares a seed with Classification" in page
 
 
 def test_what_is_missing_and_the_realised_counts(tables, counts):

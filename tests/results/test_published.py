@@ -9,7 +9,11 @@ from red_herring.study import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS, publish
 
 @pytest.fixture(scope="module")
 def tables():
-    return published_tables(pd.read_csv(PUBLISHED_RUNS), pd.read_csv(PUBLISHED_HYPERPARAMETERS))
+    return published_tables(
+        pd.read_csv(PUBLISHED_RUNS),
+        pd.read_csv(PUBLISHED_HYPERPARAMETERS),
+        {"spc": {"iou": 0.25, "iop": 0.5, "iot": 0.5}},
+    )
 
 
 def test_every_released_run_and_attribution_has_a_row(tables):
@@ -19,9 +23,17 @@ def test_every_released_run_and_attribution_has_a_row(tables):
     assert len(localisation) == 3 * len(released) == 3 * len(tables["runs"])
     occlusion = localisation[localisation["attribution"] == "occlusion"]
     assert occlusion["iot"].tolist() == released["iot_occlusion"].tolist()
-    assert localisation[["pointing", "chance_iou", "images"]].isna().all().all()
+    assert localisation[["pointing", "images"]].isna().all().all()
     assert tables["missing"].empty
     assert tables["trials"].empty
+
+
+def test_chance_is_known_where_the_mask_is(tables):
+    by_task = tables["runs"].groupby("task")[["chance_iou", "chance_iop"]].mean()
+    assert by_task.loc["spc"].tolist() == [0.25, 0.5]
+    assert by_task.loc["vpc"].isna().all()
+    row = tables["localisation"].query("task == 'spc'").iloc[0]
+    assert row["corrected_iop"] == pytest.approx((row["iop"] - 0.5) / 0.5)
 
 
 def test_ranges_are_the_papers_and_methods_without_a_mask_have_no_blur(tables):

@@ -10,7 +10,7 @@ from red_herring.results.published import published_tables
 from red_herring.results.runs import SEARCHES
 from red_herring.results.tabulate import STATISTICAL_TABLES, table
 
-RELEASED = published_tables(pd.read_csv(study.PUBLISHED_RUNS), pd.read_csv(study.PUBLISHED_HYPERPARAMETERS))
+RELEASED = published_tables(pd.read_csv(study.PUBLISHED_RUNS), pd.read_csv(study.PUBLISHED_HYPERPARAMETERS), {})
 RELEASED["searches"]["on_bound"] = False
 INTERVALS = ["task", "method", "seed", "seeds", "images", "patients", "auc", "low", "high", "resamples"]
 RELEASED["auc_intervals"] = pd.DataFrame(columns=INTERVALS)
@@ -80,7 +80,7 @@ def test_comparisons_by_hand():
         "–",
     ]
     assert cells[("RRR",)][:5] == ["RRR", "3", "0.63 ± 0.23", "0.50 (0.50, 0.70)", "33%"]
-    assert cells[("RRR",)][5].startswith("0.433 [")
+    assert cells[("RRR",)][5] == "0.433", "three seeds are too few for an interval"
     assert cells[("Masked",)] == ["Masked", "0", *["–"] * 6]
     assert "a_b: 3 of 9 runs are missing (Masked 3)." in found.to_markdown()
     assert r"a\_b: test AUC" in found.to_latex()
@@ -139,6 +139,7 @@ def test_released_agreement():
     by_hand = table("agreement", STUDY, FEW).frame
     assert by_hand["value"].tolist() == [-1]
     alone = table("agreement", STUDY, FEW | {"attributions": ["gradient"]})
+    assert {"n", "value", "low"} <= set(alone.frame.columns), "the figure asks for them"
     assert "One attribution: nothing to compare." in alone.to_markdown()
 
 

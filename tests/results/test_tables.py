@@ -157,7 +157,7 @@ def test_runs_note():
 # The paper's tables, of the released runs
 
 METHODS_OF_PAPER = [BASELINE, "masked", "actdiff", "adversarial", "gradmask", "rrr"]
-RELEASED_STUDY = REFERENCE | published_tables(RELEASED, pd.read_csv(study.PUBLISHED_HYPERPARAMETERS))
+RELEASED_STUDY = REFERENCE | published_tables(RELEASED, pd.read_csv(study.PUBLISHED_HYPERPARAMETERS), {})
 RELEASED_SETTINGS = study.published_settings()
 
 
@@ -206,7 +206,16 @@ def test_a_table_of_the_paper_with_half_of_its_tasks_and_chance():
 
 def localisation(methods=("masked", "rrr"), attributions=("gradient", "random")):
     rows = [
-        {"task": "spc", "method": method, "seed": seed, "attribution": attribution, "images": 50, "undefined": seed}
+        {
+            "task": "spc",
+            "method": method,
+            "seed": seed,
+            "attribution": attribution,
+            "images": 50,
+            "undefined": seed,
+            "steps": 16 + seed if attribution == "gradient" else np.nan,
+            "completeness_error": 0.009 - 0.001 * seed,
+        }
         | {f"{measure}": 0.5 + seed / 10 for measure in MEASURES}
         | {f"chance_{measure}": 0.25 for measure in MEASURES}
         | {f"corrected_{measure}": (0.25 + seed / 10) / 0.75 for measure in MEASURES}
@@ -230,6 +239,8 @@ def test_localisation_by_hand():
     row = found.frame.set_index(["method", "attribution"]).loc[("rrr", "random")]
     assert row[["n", "images", "undefined"]].tolist() == [2, 50, 1]
     assert row["corrected_ap_mean"] == pytest.approx(0.4)
+    assert found.sections[0].note.endswith("completeness error: Masked 16 and 0.9%, RRR 16 and 0.9%.")
+    assert found.sections[1].note == ""
 
 
 def test_localisation_of_the_released_runs_has_what_was_released():
@@ -243,3 +254,10 @@ def test_constant_maps_only_are_undefined():
     constant.loc[constant["method"] == "rrr", "iou"] = 0.5
     found = table("spc_localisation", {"localisation": constant}, settings_of(methods=["masked", "rrr"]))
     assert found.sections[0].rows[0][5] == "undefined"
+
+
+def test_a_score_that_some_seeds_lack_says_how_many_have_it():
+    some = runs()
+    some.loc[some["method"].eq("actdiff") & some["seed"].eq(1), "test_auc"] = np.nan
+    text = table("spc", study_of(some), settings_of()).to_markdown()
+    assert "ActDiff | 2 | **0.70** (n = 1) |" in text

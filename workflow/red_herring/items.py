@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from red_herring.terms import MEASURES
+from red_herring.terms import MEASURES, OVERLAPS, PAPER_TABLES
 
 Settings = Mapping[str, Any]
 """What `red_herring.study.results_settings` gives."""
@@ -14,12 +14,9 @@ Settings = Mapping[str, Any]
 IMAGES = "images"
 """Stands for the first split of every task with the images and masks of all sources."""
 
-SAME_FORM = {"table_synthetic": ("synthetic",), "table_1": ("spc", "no_spc"), "table_2": ("vpc", "no_vpc")}
 CURVES = {"figure_4": ("synthetic",), "figure_a2": ("spc", "no_spc", "vpc", "no_vpc")}
 MEAN_MAPS = {"figure_5": ("synthetic",), "figure_6": ("spc", "no_spc"), "figure_7": ("vpc", "no_vpc")}
 """Item of the paper -> the tasks that it shows."""
-
-OVERLAPS = ("iou", "iop", "iot")
 
 
 @dataclass(frozen=True)
@@ -51,16 +48,18 @@ class Item:
 
 def tables(study: Settings) -> dict[str, Item]:
     """Name -> table of a study."""
-    runs, tasks = ("runs.csv", "localisation.csv", "missing.csv"), tuple(study["tasks"])
+    runs, tasks = ("runs.csv",), tuple(study["tasks"])
     found = {}
-    for name, shown in _shown(SAME_FORM, tasks):
+    for name, shown in _shown(PAPER_TABLES, tasks):
         title = name.replace("_", " ").capitalize()
         found[name] = Item("tables", runs, shown, PAPER_TABLE, "Tables", title)
     for task in tasks:
         found[task] = Item("tables", runs, (task,), TASK_TABLE, "Tables", "Test sets and groups")
-        found[f"{task}_localisation"] = Item("tables", runs, (task,), LOCALISATION, "Tables", "Localisation")
+        found[f"{task}{LOCALISATION_SUFFIX}"] = Item(
+            "tables", ("localisation.csv",), (task,), LOCALISATION, "Tables", "Localisation"
+        )
     for name, caption in STATISTICS.items():
-        found[name] = Item("tables", (*runs, *EXTRA.get(name, ())), tasks, caption, "Analyses", _title(name))
+        found[name] = Item("tables", STATISTICS_OF.get(name, runs), tasks, caption, "Analyses", _title(name))
     return found
 
 
@@ -101,6 +100,10 @@ def released_figures(study: Settings) -> dict[str, Item]:
     found = {}
     if "gradient" in study["attributions"]:
         found["figure_8"] = Item("figure_8", scatter, tasks, FIGURE_8, "Figures", "Figure 8")
+        files, caption = STATISTICAL_FIGURES["comparisons"], STATISTICS["comparisons"]
+        found["comparisons_iou"] = Item(
+            "comparisons", files, tasks, caption, "Analyses", "Comparisons of IoU", {"score": "iou_gradient"}
+        )
     for measure in OVERLAPS:
         title = f"Figure 8, {MEASURES[measure]} of all attributions"
         found[f"figure_8_{measure}"] = Item(
@@ -108,10 +111,6 @@ def released_figures(study: Settings) -> dict[str, Item]:
         )
     for name, files in STATISTICAL_FIGURES.items():
         found[name] = Item(name, files, tasks, STATISTICS[name], "Analyses", _title(name))
-    files, caption = STATISTICAL_FIGURES["comparisons"], STATISTICS["comparisons"]
-    found["comparisons_iou"] = Item(
-        "comparisons", files, tasks, caption, "Analyses", "Comparisons of IoU", {"score": "iou_gradient"}
-    )
     for task in tasks:
         found[f"hyperparameters_{task}"] = Item(
             "hyperparameters", ("trials.csv", "searches.csv"), (task,), HYPERPARAMETERS, "Analyses", "Hyperparameters"
@@ -145,13 +144,17 @@ STATISTICAL_FIGURES = {
     "relation": ("tables/relation.csv",),
     "agreement": ("tables/agreement.csv",),
 }
-EXTRA = {"hyperparameters": ("trials.csv", "searches.csv"), "auc_intervals": ("auc_intervals.csv",)}
-"""What statistics are made of besides the runs."""
+LOCALISATION_SUFFIX = "_localisation"
+STATISTICS_OF = {
+    "hyperparameters": ("trials.csv", "searches.csv"),
+    "auc_intervals": ("runs.csv", "auc_intervals.csv"),
+}
+"""What statistics are made of, if not of the runs alone."""
 
 PAPER_TABLE = (
     "Test AUC and overlap of saliency and ROI mask, mean and standard deviation over seeds, in the form of the paper, "
-    "with its numbers beside ours. Look whether the methods in bold (better than Classification and than chance) are "
-    "those of the paper, and at the chance level before reading anything into an IoU."
+    "with the printed numbers beside. Look whether the methods in bold (better than Classification and than chance) "
+    "are those of the paper, and at the chance level before reading anything into an IoU."
 )
 TASK_TABLE = (
     "The same classifiers on the shifted test set, on one with the relation of training, on a balanced one, and within "
@@ -190,6 +193,9 @@ STATISTICS = {
         "of seeds and patients. Compare the width within a run with the spread between seeds."
     ),
 }
+RESERVED = frozenset({*PAPER_TABLES, *STATISTICS, "splits", "planned_splits"})
+"""Tables that no task may be called like."""
+
 HYPERPARAMETERS = (
     "Validation AUC of every trial against each hyperparameter. A best trial at the end of a range is flagged: a wider "
     "range may do better."
@@ -216,8 +222,9 @@ LEARNING_CURVES = (
     "curve below one half is a method that uses the nuisance."
 )
 MEAN_SALIENCY = (
-    "The mean image with its mean mask in red, then the mean map of each method, the lower half left dark. Look "
-    "whether the maps lie on the mask or on the nuisance; thresholding at the median colours half of any image."
+    "The mean image with its mean mask in red, then the mean map of each method over some positive test images, the "
+    "lower half left dark. Look whether the maps lie on the mask or on the nuisance; thresholding at the median "
+    "colours half of any image."
 )
 FIGURE_8 = (
     "Test AUC against agreement of saliency and ROI mask, one point per run; dotted lines are chance. If saliency told "

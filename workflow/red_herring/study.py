@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from red_herring import items
 from red_herring.catalogue import BLUR, MethodCard, method_card, method_names, source_card, source_kinds
 from red_herring.files import StudyError, read_rows
 from red_herring.provenance import made_by
@@ -132,6 +133,8 @@ def _check_references(config: Config) -> None:
     for number, task in enumerate(config["study"]["tasks"]):
         known(f"study.tasks.{number}", task, config["tasks"])
     for name, task in config["tasks"].items():
+        if name in items.RESERVED or name.endswith(items.LOCALISATION_SUFFIX):
+            raise StudyError(f"config: tasks.{name}: is the name of another table; call the task otherwise")
         groups = task["nuisance"]["groups"]
         for number, group in enumerate(groups):
             known(f"tasks.{name}.nuisance.groups.{number}.source", group["source"], config["sources"])
@@ -401,9 +404,10 @@ def missing_settings(config: Config) -> dict[str, Any]:
 
 
 def results_settings(config: Config) -> dict[str, Any]:
-    """What tables and figures read: the tasks in order with their groups and masks, methods, seeds and attributions.
+    """What tables and figures read: the tasks in order with their groups and masks, methods, seeds and saliency.
 
-    A blur of the masks that is searched is given as the middle of its range.
+    How maps are made is part of it, as the figures of maps have no map among their inputs. A blur of the masks that is
+    searched is given as the middle of its range.
     """
     tasks = {}
     for name in config["study"]["tasks"]:
@@ -420,17 +424,18 @@ def results_settings(config: Config) -> dict[str, Any]:
             "guidance": guidance_settings(config, name)
             | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},
         }
-    return config["study"] | {"tasks": tasks, "attributions": config["saliency"]["attributions"]}
+    return config["study"] | {"tasks": tasks} | config["saliency"]
 
 
 def published_settings() -> dict[str, Any]:
-    """The same of the authors' released runs; the synthetic task has one more seed for most methods."""
+    """The same of the authors' released runs; the synthetic task has one more seed for most methods. origin: whose."""
     rows = read_rows(PUBLISHED_RUNS)
     return {
         "tasks": {task: {"groups": ["first", "second"]} for task in PUBLISHED_TASKS},
         "methods": list(PUBLISHED_METHODS),
         "seeds": sorted({int(row["seed"]) for row in rows if row["task"] != "synthetic"}),
         "attributions": [name for name in ATTRIBUTIONS if f"iou_{name}" in rows[0]],
+        "origin": "released by the authors",
     }
 
 

@@ -31,3 +31,9 @@ MEASURES = {
     "ap": "Pixel AP",
 }
 """Name -> title of each score in saliency/localisation.py."""
+
+OVERLAPS = ("iou", "iop", "iot")
+"""The measures that the authors computed."""
+
+PAPER_TABLES = {"table_synthetic": ("synthetic",), "table_1": ("spc", "no_spc"), "table_2": ("vpc", "no_vpc")}
+"""Table of the paper's form -> its tasks."""

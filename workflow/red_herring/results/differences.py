@@ -103,9 +103,9 @@ def _verdict(row: tuple, least_p: float) -> str:
         return UNDEFINED
     if row.identical:
         return IDENTICAL
-    if math.isnan(row.p) or least_p >= SIGNIFICANCE:
-        return TOO_FEW
-    return DIFFERS if row.p_holm < SIGNIFICANCE else NOISE
+    if row.p_holm < SIGNIFICANCE:
+        return DIFFERS
+    return TOO_FEW if math.isnan(row.p) or least_p >= SIGNIFICANCE else NOISE
 
 
 def compared(before: Study, after: Study, names: tuple[str, str]) -> Table:
@@ -114,7 +114,7 @@ def compared(before: Study, after: Study, names: tuple[str, str]) -> Table:
     names: what the two studies are called.
     """
     frame = differences(before, after)
-    verdicts = (DIFFERS, TOO_FEW, NOISE, IDENTICAL) if len(frame) else ()
+    verdicts = NOTES if len(frame) else ()
     sections = [_section(frame, verdict, names) for verdict in verdicts]
     return Table(frame, [section for section in sections if section.rows] + [_alone(before, after, names)])
 
@@ -137,9 +137,10 @@ def _section(frame: pd.DataFrame, verdict: str, names: tuple[str, str]) -> Secti
 NOTES = {
     DIFFERS: "Permutation test of the difference of the means, paired where both have the same seeds; Holm over the "
     "methods of a task and score; p below 0.05.",
-    TOO_FEW: "With so few runs no difference could pass the test, however large.",
+    TOO_FEW: "With so few runs no difference would pass the test if all the methods of its task had as few.",
     NOISE: "The test could have found a difference and did not; the interval says how large it may still be.",
     IDENTICAL: "The same seeds with the same numbers.",
+    UNDEFINED: "One of the two has no run with this score.",
 }
 
 

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from red_herring.data.splits import SHIFTED_TEST
 from red_herring.files import StudyError
 from red_herring.results.runs import run_folder
-from red_herring.results.statistics import RESAMPLES, Interval, Predictions, auc_interval, two_level_auc_interval
+from red_herring.results.statistics import (
+    LEAST_SEEDS,
+    RESAMPLES,
+    Interval,
+    Predictions,
+    auc_interval,
+    two_level_auc_interval,
+)
 
 COLUMNS = ["task", "method", "seed", "seeds", "images", "patients", "auc", "low", "high", "resamples"]
 
 
 def auc_intervals(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """One row per run, then one per method for all its seeds (`seed` is missing there): the AUC on the shifted test set
-    with its 95 % interval, by bootstrap of patients, and of seeds and patients; see `red_herring.results.statistics`.
+    with its 95 % interval, by bootstrap of patients, and of seeds (LEAST_SEEDS at least) and patients; see
+    `red_herring.results.statistics`.
 
     runs: task, method, seed. folder: where {task}/{method}/seed={seed}/predictions.csv of these runs are.
     """
@@ -26,7 +35,9 @@ def auc_intervals(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
         for seed, one in predictions.items():
             rows.append(_row(task, method, seed, [one], auc_interval(*one)))
         together = list(predictions.values())
-        rows.append(_row(task, method, None, together, two_level_auc_interval(together)))
+        whole = two_level_auc_interval(together)
+        few = len(together) < LEAST_SEEDS  # they say too little of the spread between seeds
+        rows.append(_row(task, method, None, together, Interval(whole.value, np.nan, np.nan) if few else whole))
     return pd.DataFrame(rows, columns=COLUMNS).astype({"seed": "Int64"})
 
 

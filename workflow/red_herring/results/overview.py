@@ -9,6 +9,7 @@ import pandas as pd
 
 from red_herring.catalogue import method_card
 from red_herring.results.markup import ABSENT, UNDEFINED, mean_and_sd, number, p_value, with_interval
+from red_herring.results.statistics import LEAST_SEEDS
 
 CITATION = (
     "Viviano, Simpson, Dutil, Bengio and Cohen, *Saliency is a Possible Red Herring When Diagnosing Poor "
@@ -19,7 +20,7 @@ VERDICTS = {
     "no relation": "no relation (nearer to zero than 0.2)",
     "negligible relation": "a relation too small to matter (nearer to zero than 0.2)",
     "undecided": "undecided: the runs are too few to say",
-    "undefined": "too few runs for an interval",
+    "undefined": "no interval, as the seeds are too few or a score does not vary",
 }
 
 
@@ -32,20 +33,25 @@ def front_page(
 ) -> str:
     """The page.
 
-    study: tasks, methods, seeds. tables: runs, missing, comparisons and relation. counts: those of the splits, or no
-    row. records: run.json of each run, or none. rendered: `red_herring.provenance.environment` of whoever writes it.
+    study: tasks, methods, seeds; origin: whose runs they are, if not ours. tables: runs, missing, comparisons and
+    relation. counts: those of the splits, or no row. records: run.json of each run, or none. rendered:
+    `red_herring.provenance.environment` of whoever writes it.
     """
     runs, missing = tables["runs"], tables["missing"]
     parts = [
         _heading("Does saliency tell which classifiers generalise?", "="),
         f"{_many(len(runs), 'run')}: {_many(len(study['tasks']), 'task')}, {_many(len(study['methods']), 'method')}, "
-        f"{_seeds(runs)}. A reproduction and extension of {CITATION}.",
+        f"{_seeds(runs)}{_origin(study)} {CITATION}.",
         _missing(missing),
         *(_task(task, runs, tables["comparisons"], tables["relation"]) for task in study["tasks"]),
         _counts(counts),
         _versions(records, rendered),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _origin(study: Mapping[str, Any]) -> str:
+    return f", {study['origin']} of" if "origin" in study else ". A reproduction and extension of"
 
 
 def _many(count: int, noun: str) -> str:
@@ -96,9 +102,12 @@ def _task(task: str, runs: pd.DataFrame, comparisons: pd.DataFrame, relation: pd
 
 def _smallest_p(aucs: pd.DataFrame) -> str:
     pairs = int(aucs["paired"].max()) if len(aucs) else 0
-    if pairs < 2:
+    if pairs == 0:
+        return "No method shares a seed with Classification, so nothing is compared."
+    if pairs == 1:
         return "One seed has neither interval nor p."
-    return f"With {pairs} seeds the exact test cannot give a p below {2 / 2**pairs:.2g}, before Holm's correction."
+    few = f" Fewer than {LEAST_SEEDS} seeds have no interval." if pairs < LEAST_SEEDS else ""
+    return f"With {pairs} seeds the exact test cannot give a p below {2 / 2**pairs:.2g}, before Holm's correction.{few}"
 
 
 def _overlap(overlaps: pd.DataFrame, method: str) -> str:

@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from red_herring.catalogue import BLUR, method_card
 from red_herring.results.runs import KEYS, LOCALISATION, MISSING, SEARCHES, SHIFT_SCORES
+from red_herring.terms import OVERLAPS
 
-RELEASED_MEASURES = ("iou", "iop", "iot")
 BLUR_RANGE = ["uniform", 0.0, 1.0]
 """That of the released search; the paper's text says up to 2."""
 
 
-def published_tables(runs: pd.DataFrame, hyperparameters: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def published_tables(
+    runs: pd.DataFrame, hyperparameters: pd.DataFrame, chance: Mapping[str, Mapping[str, float]]
+) -> dict[str, pd.DataFrame]:
     """Name -> table, columns as in a study of our own; what was not released is missing.
 
     runs: task, method, seed, best_epoch, valid_auc, test_auc, and {iou, iop, iot}_{attribution}. hyperparameters: task,
-    method, and a column per hyperparameter, missing where a method has none.
+    method, and a column per hyperparameter, missing where a method has none. chance: task -> iou, iop and iot of a
+    random map, of the tasks whose masks are known.
     """
-    unreleased = [*SHIFT_SCORES, "chance_iou", "chance_iop", "localised"]
+    unreleased = dict.fromkeys([*SHIFT_SCORES, "localised"], float("nan"))
+    levels = {f"chance_{name}": _of_task(runs, chance, name) for name in ("iou", "iop")}
     return {
-        "runs": runs.assign(**dict.fromkeys(unreleased, float("nan"))),
-        "localisation": localisation_of(runs),
+        "runs": runs.assign(**unreleased, **levels),
+        "localisation": localisation_of(runs, chance),
         "searches": searches_of(hyperparameters),
         "trials": pd.DataFrame(columns=["task", "method", "trial", "status", "valid_auc"]),
         "missing": pd.DataFrame(columns=MISSING),
     }
 
 
-def localisation_of(runs: pd.DataFrame) -> pd.DataFrame:
+def _of_task(runs: pd.DataFrame, chance: Mapping[str, Mapping[str, float]], measure: str) -> pd.Series:
+    return runs["task"].map({task: levels[measure] for task, levels in chance.items()}).astype(float)
+
+
+def localisation_of(runs: pd.DataFrame, chance: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     """One row per run and attribution."""
     attributions = [column.removeprefix("iou_") for column in runs if column.startswith("iou_")]
     parts = {
-        attribution: runs[KEYS].assign(**{name: runs[f"{name}_{attribution}"] for name in RELEASED_MEASURES})
+        attribution: runs[KEYS].assign(**{name: runs[f"{name}_{attribution}"] for name in OVERLAPS})
         for attribution in attributions
     }
-    return pd.concat(parts, names=["attribution"]).reset_index("attribution").reindex(columns=LOCALISATION)
+    table = pd.concat(parts, names=["attribution"]).reset_index("attribution")
+    for name in OVERLAPS:
+        level = _of_task(table, chance, name)
+        table = table.assign(**{f"chance_{name}": level, f"corrected_{name}": (table[name] - level) / (1 - level)})
+    return table.reindex(columns=LOCALISATION)
 
 
 def searches_of(hyperparameters: pd.DataFrame) -> pd.DataFrame:

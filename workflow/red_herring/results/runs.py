@@ -109,8 +109,8 @@ def wide(localisation: pd.DataFrame) -> pd.DataFrame:
 
 def localisation_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> pd.DataFrame:
     """One row per run and attribution: task, method, seed, attribution, images (positive test images with a mask),
-    undefined (those of them whose map is constant), and for each measure the means over the others of it, chance_ and
-    corrected_; for integrated gradients steps, their mean, and completeness_error, the largest.
+    undefined (those of them whose map is constant), and for each measure the means of it, chance_ and corrected_ over
+    the images that have it; for integrated gradients steps, their mean, and completeness_error, the largest.
     """
     means = [f"{prefix}{measure}" for measure in MEASURES for prefix in ("", "chance_", "corrected_")]
     rows = []

@@ -32,6 +32,12 @@ SCORES = {"test_auc": "test AUC", "iou_gradient": "IoU of the input gradient"}
 """Columns of runs.csv in which methods are compared."""
 
 
+FEW_SEEDS = (
+    f"Fewer than {statistics.LEAST_SEEDS} seeds: no interval, as it would be far too narrow; with 10 the "
+    "bootstrap's 95 % is about 91 %."
+)
+
+
 # Methods against Classification
 
 
@@ -59,7 +65,7 @@ COMPARISON_NOTE = (
     "these differences, which n seeds cannot bring below 2 / 2^n; Holm: adjusted over the methods of this task and "
     "score. Collapsed: share of runs that rank at chance, an AUC of 0.45 to 0.55 in two decimals on the shifted test "
     "set and, where it is known, on one with the relation of training. Where it is not, a classifier half-way between "
-    "shortcut and finding counts as well."
+    "shortcut and finding counts as well. " + FEW_SEEDS
 )
 
 
@@ -110,7 +116,7 @@ def relation_table(study: Study, settings: Settings) -> Table:
         for own in [_of(runs, task)]
         for attribution in attributions
     }
-    frame = _below_each_other(parts, ["task", "attribution"])
+    frame = pd.concat(parts, names=["task", "attribution"]).reset_index(level=[0, 1]).reset_index(drop=True)
     note = joined(RELATION_NOTE, _missing(study, settings))
     sections = [
         Section(f"{task}: test AUC and IoU", RELATION_HEADINGS, _relation_rows(_of(frame, task)), names=2)
@@ -125,7 +131,8 @@ RELATION_NOTE = (
     "n: runs, or methods. Pooled: over all runs. Within: method means taken away. Between: of the method means; the "
     "methods are taken as given, so it says nothing of others. 95 % bootstrap intervals over seeds, all methods of a "
     "drawn seed together. Relation: the interval excludes 0. No relation: the 90 % interval lies within "
-    f"±{statistics.EQUIVALENCE_BOUND} (two one-sided tests at 0.05). Negligible relation: both. Undecided: neither."
+    f"±{statistics.EQUIVALENCE_BOUND} (two one-sided tests at 0.05). Negligible relation: both. Undecided: neither. "
+    + FEW_SEEDS
 )
 
 
@@ -153,7 +160,7 @@ def relation_between_tasks_table(study: Study, settings: Settings) -> Table:
         for attribution in _attributions(runs, settings)
         for coefficient in statistics.COEFFICIENTS
     }
-    frame = _below_each_other(parts, ["attribution", "coefficient"])
+    frame = _below_each_other(parts, ["attribution", "coefficient"], [*PAIRS, "p_holm"])
     sections = [
         Section(
             f"Test AUC and IoU, {ATTRIBUTIONS[attribution]}: tasks compared",
@@ -186,8 +193,11 @@ def _pairs_of_tasks(runs: pd.DataFrame, tasks: Sequence[str], attribution: str, 
         (n_a, a), (n_b, b) = found[task_a], found[task_b]
         z, p = statistics.fisher_z(coefficient, a, n_a, b, n_b)
         rows.append((task_a, task_b, n_a, n_b, a, b, z, p))
-    pairs = pd.DataFrame(rows, columns=["task_a", "task_b", "n_a", "n_b", "value_a", "value_b", "z", "p"])
+    pairs = pd.DataFrame(rows, columns=PAIRS)
     return pairs.assign(p_holm=statistics.holm(pairs["p"]))
+
+
+PAIRS = ["task_a", "task_b", "n_a", "n_b", "value_a", "value_b", "z", "p"]
 
 
 def _pair_rows(*coefficients: pd.DataFrame) -> list[list[str]]:
@@ -213,7 +223,7 @@ def agreement_table(study: Study, settings: Settings) -> Table:
     runs, tasks = study["runs"], settings["tasks"]
     pairs = list(combinations(_attributions(runs, settings), 2))
     parts = {(task, a, b): _agreement(_of(runs, task), a, b) for task in tasks for a, b in pairs}
-    frame = _below_each_other(parts, ["task", "attribution_a", "attribution_b"])
+    frame = _below_each_other(parts, ["task", "attribution_a", "attribution_b"], AGREEMENT)
     note = AGREEMENT_NOTE if pairs else "One attribution: nothing to compare."
     sections = [
         Section(
@@ -235,7 +245,10 @@ AGREEMENT_NOTE = (
 
 def _agreement(runs: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
     found = statistics.relation(*_columns(runs, f"iou_{a}", f"iou_{b}"), levels=["pooled"])
-    return found[found["coefficient"] == "spearman"][["n", "seeds", "value", "low", "high"]]
+    return found[found["coefficient"] == "spearman"][AGREEMENT]
+
+
+AGREEMENT = ["n", "seeds", "value", "low", "high"]
 
 
 def _agreement_row(found: pd.DataFrame, a: str, b: str) -> list[str]:
@@ -312,7 +325,7 @@ def auc_intervals_table(study: Study, settings: Settings) -> Table:
 
 INTERVALS_NOTE = (
     "Test AUC with its 95 % bootstrap interval: of a run over its patients, each drawn with all images; of all seeds "
-    "over seeds and, within each, over its patients."
+    "over seeds and, within each, over its patients. " + FEW_SEEDS
 )
 
 
@@ -375,10 +388,12 @@ def _columns(runs: pd.DataFrame, x: str, y: str) -> tuple[np.ndarray, ...]:
     return (*(runs[column].to_numpy(float) for column in (x, y)), *(runs[key].to_numpy() for key in ("method", "seed")))
 
 
-def _below_each_other(parts: Mapping[tuple[str, ...], pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
-    """The frames with their keys as first columns."""
-    if not parts:
-        return pd.DataFrame(columns=list(names))
+def _below_each_other(
+    parts: Mapping[tuple[str, ...], pd.DataFrame], names: Sequence[str], columns: Sequence[str]
+) -> pd.DataFrame:
+    """The frames, of these columns, with their keys as first columns."""
+    if not any(map(len, parts.values())):
+        return pd.DataFrame(columns=[*names, *columns])
     return pd.concat(parts, names=names).reset_index(level=names).reset_index(drop=True)
 
 

@@ -16,6 +16,11 @@ from statsmodels.stats.multitest import multipletests
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+LEAST_SEEDS = 5
+"""Fewer have no interval: of normal data the bootstrap's 95 % covers the mean in two of three cases with 3 seeds, in
+86 % with 5 and in 91 % with 10.
+"""
+
 LEAST_USABLE = 0.9
 """Share of the resamples that must be defined for an interval to be."""
 
@@ -98,12 +103,13 @@ def holm(p: Sequence[float]) -> np.ndarray:
 def mean_interval(values: np.ndarray) -> Interval:
     """The mean of values [n] with its BCa bootstrap interval (Efron 1987), 95 %.
 
-    The interval is undefined for one value, and where all are the same, as these say nothing of its width.
+    The interval is undefined for fewer than LEAST_SEEDS values, and where all are the same, as these say nothing of its
+    width.
     """
     if not len(values):
         return Interval(np.nan, np.nan, np.nan)
     mean = float(np.mean(values))
-    if np.ptp(np.round(values, DECIMALS)) == 0:
+    if len(values) < LEAST_SEEDS or np.ptp(np.round(values, DECIMALS)) == 0:
         return Interval(mean, np.nan, np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # the interval is undefined then
@@ -258,8 +264,8 @@ def relation(
     Returns one row per level and coefficient (spearman, pearson) with n (runs; methods at the level `between`), seeds,
     value, its percentile bootstrap intervals low to high (95 %) and low_90 to high_90, over seeds, of which each is
     drawn with its runs of all methods (the methods are taken as given), and `verdict`. Undefined for fewer than three
-    points or when x or y is constant; resamples in which one is are left out, see `percentiles`. One seed has no
-    interval.
+    points or when x or y is constant; resamples in which one is are left out, see `percentiles`. Fewer than LEAST_SEEDS
+    have no interval.
     """
     there = ~(np.isnan(x) | np.isnan(y))
     x, y, groups, clusters = (np.asarray(values)[there] for values in (x, y, groups, clusters))
@@ -271,12 +277,12 @@ def relation(
         arrange = LEVELS[level]
         points = arrange(x)
         values = _correlations(points, arrange(y))
-        resampled = _correlations(arrange(x[drawn]), arrange(y[drawn])) if seeds > 1 else values
+        resampled = _correlations(arrange(x[drawn]), arrange(y[drawn])) if seeds >= LEAST_SEEDS else values
         for coefficient in COEFFICIENTS:
             row = {"level": level, "coefficient": coefficient, "n": int((~np.isnan(points)).sum()), "seeds": seeds}
             value = float(values[coefficient])
             wide = narrow = (np.nan, np.nan)
-            if seeds > 1 and not np.isnan(value):
+            if seeds >= LEAST_SEEDS and not np.isnan(value):
                 wide, narrow = (percentiles(resampled[coefficient], confidence) for confidence in (0.95, 0.9))
             row |= {"value": value, "low": wide[0], "high": wide[1], "low_90": narrow[0], "high_90": narrow[1]}
             rows.append(row | {"verdict": verdict(wide, narrow)})

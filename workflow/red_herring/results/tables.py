@@ -13,7 +13,7 @@ from red_herring.data.splits import TESTS
 from red_herring.files import StudyError
 from red_herring.results.markup import ABSENT, Section, Table, bold, given, joined, mean_and_sd, number
 from red_herring.results.runs import SHIFT_SCORES
-from red_herring.terms import ATTRIBUTIONS, MEASURES
+from red_herring.terms import ATTRIBUTIONS, MEASURES, OVERLAPS, PAPER_TABLES
 
 Study = Mapping[str, pd.DataFrame]
 """Name -> table of a study: runs, localisation, trials, searches, auc_intervals; published_tables, published_runs."""
@@ -23,10 +23,7 @@ TABLE_GROUP = {"Input masking": "Baseline"}
 
 CHANCE_AUC = 0.5
 BASELINE = "classification"
-OVERLAPS = ("iou", "iop", "iot")
 PAPER_ATTRIBUTIONS = ("gradient", "integrated_gradients", "occlusion")
-PAPER_TABLES = {"table_synthetic": ["synthetic"], "table_1": ["spc", "no_spc"], "table_2": ["vpc", "no_vpc"]}
-"""Name -> tasks side by side. The paper prints no table of the synthetic task; its text quotes the AUCs."""
 
 CHANCE_OF = {"iou": "chance_iou", "iop": "chance_iop", "iot": "chance_iop"}
 
@@ -81,9 +78,9 @@ def summarise(
 ) -> pd.DataFrame:
     """One row per method of one task, in the order of `methods` within the paper's groups.
 
-    Columns: group, method, n (seeds), those of `scores` as mean and sd (sample standard deviation, missing for one
-    seed), the means chance_iou, chance_iop, floor_auc and the images of each test set, published_*, and, for AUC, IoU,
-    IoP and IoT, *_bold: beats Classification and is better than chance.
+    Columns: group, method, n (seeds), those of `scores` as n (seeds that have it), mean and sd (sample standard
+    deviation, missing for one seed), the means chance_iou, chance_iop, floor_auc and the images of each test set,
+    published_*, and, for AUC, IoU, IoP and IoT, *_bold: beats Classification and is better than chance.
     """
     runs = runs.reindex(columns=list(dict.fromkeys([*runs, *scores.values(), *_CONTEXT])))
     rows = []
@@ -91,7 +88,11 @@ def summarise(
         own = runs[runs["method"] == method]
         row = {"group": _group(method), "method": method, "n": len(own)}
         for name, column in scores.items():
-            row |= {f"{name}_mean": own[column].mean(), f"{name}_sd": own[column].std()}
+            row |= {
+                f"{name}_n": own[column].count(),
+                f"{name}_mean": own[column].mean(),
+                f"{name}_sd": own[column].std(),
+            }
         row |= {name: own[name].mean() for name in _CONTEXT}
         row |= {f"published_{name}": reference[name].get(method, np.nan) for name in PUBLISHED if len(reference)}
         rows.append(row)
@@ -160,8 +161,10 @@ def _title(method: str) -> str:
 
 
 def _score(row: pd.Series, name: str) -> str:
+    """Mean and spread, and how many seeds have it where that is not all of them."""
     text = mean_and_sd(row[f"{name}_mean"], row[f"{name}_sd"])
-    return given(bold(text, bool(row.get(f"{name}_bold", False))), row["n"])
+    some = f" (n = {row[f'{name}_n']})" if 0 < row[f"{name}_n"] < row["n"] else ""
+    return given(bold(text, bool(row.get(f"{name}_bold", False))) + some, row["n"])
 
 
 def _published(row: pd.Series, name: str) -> str:
@@ -214,7 +217,7 @@ def _paper_cells(row: pd.Series) -> list[str]:
         _score(row, "auc"),
         _published(row, "auc"),
         _score(row, "iou"),
-        given(mean_and_sd(row["iop_mean"], row["iop_sd"]), row["n"]),
+        _score(row.drop("iop_bold"), "iop"),
         _published(row, "iou"),
         f"{_known(row['chance_iou'])} / {_known(row['chance_iop'])}",
     ]
@@ -229,8 +232,8 @@ def _shift_headings(groups: Sequence[str], table: pd.DataFrame) -> list[str]:
 
 def _shift_cells(row: pd.Series) -> list[str]:
     names = ("auc", "in_distribution_auc", "balanced_auc", "within_0_auc", "within_1_auc")
-    scores = [mean_and_sd(row[f"{name}_mean"], row[f"{name}_sd"]) for name in names]
-    return [given(score, row["n"]) for score in (*scores, number(row["floor_auc"]))]
+    row = row.drop("auc_bold")
+    return [*(_score(row, name) for name in names), given(number(row["floor_auc"]), row["n"])]
 
 
 # The tables of the paper
@@ -347,7 +350,8 @@ def localisation_table(task: str, study: Study, settings: Mapping[str, Any]) -> 
     """Every measure of every attribution of a task: as measured, of chance, and corrected for chance.
 
     frame: method, attribution, n (runs), images (positive test images with a mask, mean over runs), undefined (constant
-    maps, sum over runs), and for each measure its mean and sd over seeds, chance_* and corrected_* mean and sd.
+    maps, sum over runs), for each measure its n, mean and sd over seeds, chance_* and corrected_* n, mean and sd; of
+    integrated gradients steps, their mean, and completeness_error, the largest.
     """
     own = study["localisation"][study["localisation"]["task"] == task]
     rows = [
@@ -364,6 +368,7 @@ def localisation_table(task: str, study: Study, settings: Mapping[str, Any]) -> 
             f"{task}: {ATTRIBUTIONS[attribution]}",
             ["", "Method", "n", "Images", "Undefined maps", *(MEASURES[measure] for measure in measures)],
             _localisation_rows(frame[frame["attribution"] == attribution], measures),
+            _completeness(frame[frame["attribution"] == attribution]),
             names=2,
         )
         for attribution in settings["attributions"]
@@ -381,11 +386,13 @@ LOCALISATION_NOTE = (
 def _localised(found: pd.DataFrame) -> dict[str, float]:
     row = {"n": len(found), "images": found["images"].mean(), "undefined": found["undefined"].sum(min_count=1)}
     for measure in MEASURES:
-        row |= {f"{measure}_mean": found[measure].mean(), f"{measure}_sd": found[measure].std()}
+        scores = found[measure]
+        row |= {f"{measure}_n": scores.count(), f"{measure}_mean": scores.mean(), f"{measure}_sd": scores.std()}
         row[f"chance_{measure}"] = found[f"chance_{measure}"].mean()
         corrected = found[f"corrected_{measure}"]
-        row |= {f"corrected_{measure}_mean": corrected.mean(), f"corrected_{measure}_sd": corrected.std()}
-    return row
+        row |= {f"corrected_{measure}_n": corrected.count(), f"corrected_{measure}_mean": corrected.mean()}
+        row[f"corrected_{measure}_sd"] = corrected.std()
+    return row | {"steps": found["steps"].mean(), "completeness_error": found["completeness_error"].max()}
 
 
 def _localisation_rows(frame: pd.DataFrame, measures: Sequence[str]) -> list[list[str]]:
@@ -400,6 +407,17 @@ def _localisation_rows(frame: pd.DataFrame, measures: Sequence[str]) -> list[lis
     if np.isnan(chance).all():
         return measured
     return [*measured, ["Chance", "", "", "", "", *(number(value) for value in chance)], *corrected]
+
+
+def _completeness(rows: pd.DataFrame) -> str:
+    """How far integrated gradients are from adding up, in a sentence; of other attributions nothing."""
+    if rows["steps"].isna().all():
+        return ""
+    listed = ", ".join(
+        f"{_title(row['method'])} {row['steps']:.0f} and {row['completeness_error']:.1%}"
+        for _, row in rows.dropna(subset="steps").iterrows()
+    )
+    return f"Mean number of steps and largest completeness error: {listed}."
 
 
 def _count(value: float) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 from red_herring.files import StudyError
 from red_herring.results import statistical_tables
 from red_herring.results.markup import Table
-from red_herring.results.tables import PAPER_TABLES, Study, localisation_table, paper_table, task_table
+from red_herring.results.tables import Study, localisation_table, paper_table, task_table
+from red_herring.terms import PAPER_TABLES
 
 STATISTICAL_TABLES = {
     "comparisons": statistical_tables.comparisons_table,

@@ -7,14 +7,23 @@ from pathlib import Path
 
 import pandas as pd
 
+from red_herring.data.masks import ellipse
 from red_herring.results.published import published_tables
+from red_herring.saliency.localisation import chance
 from red_herring.stages import command
 from red_herring.stages._tables import write_tables
 from red_herring.tuning import on_bound
 
+ONE_ELLIPSE = ("spc", "no_spc")
+SIZE, SEMI_AXIS = 224, 0.4
+"""Tasks that have one mask for all images, which is known, pixels a side, and its semi-axis in sides."""
+
 
 def main(given: argparse.Namespace) -> None:
-    tables = published_tables(pd.read_csv(given.released), pd.read_csv(given.hyperparameters))
+    of_ellipse = chance(int(ellipse(SIZE, SEMI_AXIS).sum()), SIZE**2)
+    tables = published_tables(
+        pd.read_csv(given.released), pd.read_csv(given.hyperparameters), dict.fromkeys(ONE_ELLIPSE, of_ellipse)
+    )
     searches = tables["searches"]
     searches["on_bound"] = [
         bool(on_bound({row.hyperparameter: row.best}, {row.hyperparameter: [row.law, row.low, row.high]}))

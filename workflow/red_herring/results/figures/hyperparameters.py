@@ -56,6 +56,10 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
 
 
 def _panel(axes: Axes, search: pd.Series, trials: pd.DataFrame, colour: str) -> None:
+    if pd.isna(search["low"]):
+        _blank(axes)
+        style.say(axes, f"given:\n{_number(search['best'])}")
+        return
     tried = trials[search.name].dropna() if search.name in trials else pd.Series(dtype=float)
     _scale(axes, search, [*tried, search["best"]])
     if len(trials):
