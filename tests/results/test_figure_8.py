@@ -88,7 +88,7 @@ def test_the_rank_correlation_of_all_runs_is_quoted(tmp_path):
     first, second = figure_8.draw(files, STUDY).axes
     assert first.get_title().endswith("\nSpearman ρ = −0.38 [−0.54, 0.22]")
     assert second.get_title().endswith("\nSpearman ρ undefined")
-    assert "interval undefined" in figure_8.correlation(pd.DataFrame([relation("a", value=0.5)]))
+    assert "(no interval)" in figure_8.correlation(pd.DataFrame([relation("a", value=0.5)]))
 
 
 def localisation(rows, measure="iop"):

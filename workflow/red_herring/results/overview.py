@@ -20,7 +20,7 @@ VERDICTS = {
     "no relation": "no relation (nearer to zero than 0.2)",
     "negligible relation": "a relation too small to matter (nearer to zero than 0.2)",
     "undecided": "undecided: the runs are too few to say",
-    "undefined": "no interval, as the seeds are too few or a score does not vary",
+    "undefined": "no interval",
 }
 
 

@@ -56,7 +56,7 @@ def correlation(relation: pd.DataFrame) -> str:
     if row.empty or row["value"].isna().all():
         return "Spearman ρ undefined"
     value, low, high = row.iloc[0][["value", "low", "high"]]
-    interval = "interval undefined" if pd.isna(low) or pd.isna(high) else f"[{low:z.2f}, {high:z.2f}]"
+    interval = "(no interval)" if pd.isna(low) or pd.isna(high) else f"[{low:z.2f}, {high:z.2f}]"
     return f"Spearman ρ = {value:z.2f} {interval}".replace("-", "−")
 
 
