@@ -66,10 +66,7 @@ def test_the_key_numbers_of_each_method(tables, counts):
     assert "3 runs: 1 task, 2 methods, 1 to 2 seeds each." in page
     assert "Classification 2 0.70 ± 0.05 – – –" in page
     assert "RRR 1 0.57 ± 0.05 -0.13 [-0.18, -0.08] 0.010 0.38 ± 0.05" in page
-    assert (
-        "over all runs 0.36 [0.20, 0.52]: a relation; within methods undefined: no interval"
-        in page
-    )
+    assert "over all runs 0.36 [0.20, 0.52]: a relation; within methods undefined: no interval" in page
     assert "With 2 seeds the exact test cannot give a p below 0.5, before" in page
     assert "IoU of a random map: 0.34." in page
     assert "1 to 2 seeds each, released by the authors of Viviano" in words(
