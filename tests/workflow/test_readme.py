@@ -62,4 +62,4 @@ def test_a_source_and_a_task_of_ones_own(examples):
     train = counts["train", 1, 0] + counts["train", 1, 1]
     assert counts["train", 1, 1] == pytest.approx(0.7 * train, abs=0.5)
     assert len(pd.read_csv(results / "runs.csv")) == 2
-    assert (results / "figures/figure_5.png").is_file()
+    assert (results / "figures/mean_saliency.png").is_file()

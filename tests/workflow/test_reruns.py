@@ -155,4 +155,4 @@ def test_the_report_holds_the_splits_tables_figures_and_data_sheets(after):
     after.snakemake("all", "--report", "report.zip", *TINY)
     with zipfile.ZipFile(after.folder / "report.zip") as report:
         held = {name.rsplit("/", 1)[-1] for name in report.namelist()}
-    assert {"report.html", "splits.csv", "synthetic.csv", "figure_1.png", "masks.png", "data_sheet.png"} <= held
+    assert {"report.html", "splits.csv", "synthetic.html", "figure_1.png", "masks.png", "data_sheet.png"} <= held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import textwrap
 from collections.abc import Collection, Sequence
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from red_herring.catalogue import method_card
-from red_herring.files import replacing
+from red_herring.files import write_bytes
 
 COLUMN = 3.4
 """Width of a column of print, inches."""
@@ -211,5 +212,6 @@ def picture(axes: Axes, image: np.ndarray, **arguments: Any) -> None:
 def save(figure: Figure, pdf: Path, png: Path) -> None:
     """Write both files, the same bytes every time for the same figure."""
     for path, metadata in ((pdf, {"CreationDate": None, "Creator": None, "Producer": None}), (png, {"Software": None})):
-        with replacing(path) as temporary:
-            figure.savefig(temporary, metadata=metadata)
+        content = io.BytesIO()  # on a full disk Matplotlib's writer of PDF would hide what is wrong
+        figure.savefig(content, format=path.suffix[1:], metadata=metadata)
+        write_bytes(path, content.getvalue())
