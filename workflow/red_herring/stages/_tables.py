@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,7 +18,10 @@ def write_tables(tables: dict[str, pd.DataFrame], given: argparse.Namespace) -> 
 
 
 def add_tables(arguments: command.Arguments) -> None:
-    """The outputs of `write_tables`."""
+    """The folder of the study, and the outputs of `write_tables`."""
+    arguments.add_argument(
+        "--results", type=Path, required=True, help="input: the folder of runs/, saliency/ and tuning/"
+    )
     arguments.add_output("--runs", "CSV, one row per run")
     arguments.add_output("--localisation", "CSV, one row per run and attribution")
     arguments.add_output("--histories", "CSV, one row per epoch of every run")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 
@@ -33,8 +32,5 @@ def main(given: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.Arguments(__doc__)
-    arguments.add_argument(
-        "--results", type=Path, required=True, help="input: the folder of runs/, saliency/ and tuning/"
-    )
     add_tables(arguments)
     command.run(main, arguments)

@@ -37,15 +37,21 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     grid = figure.subplots(len(tasks), 1 + len(methods), squeeze=False)
     for row, (name, task) in zip(grid, tasks.items(), strict=True):
         own = rows_of(runs, task=name)
-        picture(row[0], read_maps(study["maps"], own, attribution))
+        draw_row(row, own, attribution, task, study)
         row[0].set_ylabel(style.wrapped(name, 15, rows=3), fontsize=style.SMALL)
-        for axes, method in zip(row[1:], methods, strict=True):
-            of_method = rows_of(own, method=method)
-            maps = read_maps(study["maps"], of_method, attribution)
-            panel(axes, maps, seeds_expected(study), images_of_a_map(of_method, task))
     head(grid[0], methods)
     figure.suptitle(f"{ATTRIBUTIONS.get(attribution, attribution)}, mean over seeds", fontsize=7)
     return figure
+
+
+def draw_row(
+    row: Sequence[Axes], runs: pd.DataFrame, attribution: str, task: dict[str, Any], study: dict[str, Any]
+) -> None:
+    """The mean image with its mask, then the mean map of each method. runs: those of the task."""
+    picture(row[0], read_maps(study["maps"], runs, attribution))
+    for axes, method in zip(row[1:], study["methods"], strict=True):
+        own = rows_of(runs, method=method)
+        panel(axes, read_maps(study["maps"], own, attribution), seeds_expected(study), images_of_a_map(own, task))
 
 
 def read_maps(folder: str | Path, runs: pd.DataFrame, attribution: str) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from red_herring.results.figures import style
-from red_herring.results.figures._inputs import only_task, rows_of, seeds_expected, table_of
-from red_herring.results.figures.mean_saliency import NEEDED, head, images_of_a_map, panel, picture, read_maps
+from red_herring.results.figures._inputs import only_task, rows_of, table_of
+from red_herring.results.figures.mean_saliency import NEEDED, draw_row, head
 from red_herring.terms import ATTRIBUTIONS
 
 
@@ -21,12 +21,8 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     figure = style.Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(attributions) + 0.35))
     grid = figure.subplots(len(attributions), 1 + len(methods), squeeze=False)
     for row, attribution in zip(grid, attributions, strict=True):
-        picture(row[0], read_maps(study["maps"], runs, attribution))
+        draw_row(row, runs, attribution, task, study)
         row[0].set_ylabel(style.wrapped(ATTRIBUTIONS.get(attribution, attribution), 14), fontsize=7)
-        for axes, method in zip(row[1:], methods, strict=True):
-            own = rows_of(runs, method=method)
-            maps = read_maps(study["maps"], own, attribution)
-            panel(axes, maps, seeds_expected(study), images_of_a_map(own, task))
     head(grid[0], methods)
     figure.suptitle(f"{name}, mean over seeds", fontsize=7)
     return figure
