@@ -76,6 +76,7 @@ def test_small_studies_are_valid(config, file):
         ({"tasks": {"synthetic": {"mask": {"blur_sigma": [2, 1]}}}}, ["tasks.synthetic.mask.blur_sigma", "low < high"]),
         ({"sources": {"my-source": {"kind": "nih"}}}, ["sources", "'my-source'", "names like"]),
         ({"tuning": {"mode": "none"}}, ["tuning.mode", '"none"', "search, published, given"]),
+        ({"tuning": {"parallel": 0}}, ["tuning.parallel", "0", "at least 1"]),
         ({"tuning": {"mode": "given"}}, ["tuning.mode", "methods.classification.hyperparameters", "'lr'"]),
         ({"tasks": {"spc": {"selection": "test"}}}, ["tasks.spc.selection", '"test"', "shifted, in_distribution"]),
         ({"tasks": {"spc": {"patients": "leaky"}}}, ["tasks.spc.patients", "disjoint, as_published"]),

@@ -6,9 +6,11 @@ import math
 import pytest
 from red_herring import tuning
 from red_herring.files import StudyError
+from skopt import Optimizer
+from skopt.space import Integer, Real
 
 SPACE = {"lr": ["log-uniform", 1e-5, 1e-2], "lambda": ["log-uniform", 1e-4, 10.0], "steps": ["integer", 2, 10]}
-COUNTS = {"initial_points": 4, "iterations": 5, "seed": 3}
+COUNTS = {"initial_points": 4, "iterations": 5, "parallel": 1, "seed": 3}
 
 
 def bowl(hyperparameters, number):
@@ -22,7 +24,10 @@ def bowl(hyperparameters, number):
 
 
 def run(folder, objective=bowl, fingerprint="same", counts=COUNTS):
-    return tuning.search(SPACE, objective, trials=tuning.TrialLog(folder / "trials.jsonl", fingerprint), **counts)
+    def all_of(proposals):
+        return [objective(hyperparameters, number) for number, hyperparameters in proposals.items()]
+
+    return tuning.search(SPACE, all_of, trials=tuning.TrialLog(folder / "trials.jsonl", fingerprint), **counts)
 
 
 def test_trials_stay_in_the_space_and_beat_chance(tmp_path):
@@ -54,6 +59,62 @@ def test_interrupted_and_continued_it_ends_with_the_same_answer(tmp_path, stop_a
         run(tmp_path / "cut", until)
     assert run(tmp_path / "cut", counting) == whole
     assert evaluated == list(range(stop_at, 10)), "no trial is evaluated twice"
+
+
+def test_one_by_one_it_is_asked_and_told_one_point_at_a_time(tmp_path):
+    """What is proposed does not depend on there being batches."""
+    optimizer = Optimizer(
+        [Real(1e-5, 1e-2, "log-uniform"), Real(1e-4, 10.0, "log-uniform"), Integer(2, 10)],
+        base_estimator="GP", n_initial_points=4, initial_point_generator="random", random_state=3,
+    )  # fmt: skip
+    for trial in run(tmp_path):
+        point = optimizer.ask()
+        assert [trial[name] for name in SPACE] == point
+        optimizer.tell(point, -trial["valid_auc"])
+
+
+BATCHES = COUNTS | {"iterations": 3, "parallel": 3}
+
+
+@pytest.fixture(scope="module")
+def batches(tmp_path_factory):
+    """The folder and the trials of a search in batches of three: 1 to 3, 4, 5 to 7."""
+    folder = tmp_path_factory.mktemp("batches")
+    return folder, run(folder, counts=BATCHES)
+
+
+def test_in_batches_the_random_trials_are_those_of_one_by_one_and_proposals_differ(tmp_path, batches):
+    _, trials = batches
+    one_by_one = run(tmp_path, counts=BATCHES | {"parallel": 1})
+    assert trials[:4] == one_by_one[:4]
+    assert trials[4:] != one_by_one[4:]
+    assert len({trial["lr"] for trial in trials}) == 7, "the lies keep the proposals apart"
+
+
+def test_a_batch_is_evaluated_at_once(tmp_path):
+    asked = []
+
+    def at_once(proposals):
+        asked.append(list(proposals))
+        return [bowl(hyperparameters, number) for number, hyperparameters in proposals.items()]
+
+    tuning.search(SPACE, at_once, trials=tuning.TrialLog(tmp_path / "trials.jsonl", "same"), **BATCHES)
+    assert asked == [[1, 2, 3], [4], [5, 6, 7]]
+
+
+@pytest.mark.parametrize("known", range(8))
+def test_batches_continued_after_any_trial_end_with_the_same_answer(tmp_path, batches, known):
+    folder, whole = batches
+    lines = (folder / "trials.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "trials.jsonl").write_text("".join(lines[: known + 1]))
+    evaluated = []
+
+    def counting(hyperparameters, number):
+        evaluated.append(number)
+        return bowl(hyperparameters, number)
+
+    assert run(tmp_path, counting, counts=BATCHES) == whole
+    assert evaluated == list(range(known + 1, 8))
 
 
 def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path, caplog):

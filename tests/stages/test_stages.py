@@ -27,6 +27,11 @@ RUN = {
     "guidance": {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.0},
     "width": 1, "batch_size": 8, "device": "cpu", "epochs": 3, "burn_in": 0, "patience": None,
 }  # fmt: skip
+SEARCH = RUN | {
+    "mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "parallel": 1,
+    "space": {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]},
+}  # fmt: skip
+BATCHES = SEARCH | {"iterations": 2, "parallel": 2, "epochs": 20}
 SPLIT = {
     "task": "t", "finding": ["ill"], "control": ["well"], "ratio": 0.75, "sizes": None, "patients": "disjoint", "selection": "shifted",
     "groups": [{"source": "mine", "group": group, "people": "mine"} for group in ("AP", "PA")],
@@ -205,8 +210,7 @@ def train_arguments(**changes):
 
 
 def test_a_search_is_a_table_and_a_best(stage, prepared):
-    space = {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]}
-    tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "epochs": 1, "space": space}
+    tuning = SEARCH | {"epochs": 1}
     outputs = ("--trials", "tuning/trials.csv", "--best", "tuning/best.json")
     done = stage(
         "tune",
@@ -234,8 +238,7 @@ def search_arguments(tuning, folder):
 
 
 def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(stage, prepared):
-    space = {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]}
-    tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "epochs": 2, "space": space}
+    tuning = SEARCH | {"epochs": 2}
 
     assert stage("tune", *search_arguments(tuning, "whole")).returncode == 0
     # Killed after the third checkpoint, so in the second trial.
@@ -253,7 +256,7 @@ def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(stage, prepared):
 
 def test_a_trial_that_diverges_is_recorded_and_the_search_goes_on(stage, prepared):
     space = {"lr": ["log-uniform", 1e-3, 1e36], "lambda": ["log-uniform", 1e-2, 1.0]}
-    tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 5, "iterations": 1, "epochs": 1, "space": space}
+    tuning = SEARCH | {"initial_points": 5, "epochs": 1, "space": space}
     done = stage(
         "tune", "--settings", json.dumps(tuning), "--split", "splits/1.csv", "--images", "data/mine/images.npy",
         "--trials", "trials.csv", "--best", "tuned.json",
@@ -413,8 +416,7 @@ def test_told_to_stop_a_run_saves_within_ten_seconds_and_goes_on_from_there(stag
 
 
 def test_told_to_stop_a_search_saves_the_batch_of_its_trial(stage, prepared):
-    space = {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]}
-    tuning = RUN | {"mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "epochs": 20, "space": space}
+    tuning = SEARCH | {"epochs": 20}
 
     process = started(prepared, "tune", search_arguments(tuning, "cut"))
     wait_for("epoch 2/20", prepared / "cut.log", process, times=2)  # in the second trial
@@ -426,6 +428,54 @@ def test_told_to_stop_a_search_saves_the_batch_of_its_trial(stage, prepared):
     assert stage("tune", *search_arguments(tuning, "whole")).returncode == 0
     for name in ("trials.csv", "best.json"):
         assert (prepared / "cut" / name).read_bytes() == (prepared / "whole" / name).read_bytes()
+
+
+def stopped(process: subprocess.Popen, number: int, everyone: bool) -> str:
+    """End a stage by a signal to it, or to all its processes as Slurm does; none is left. What it said."""
+    workers = psutil.Process(process.pid).children(recursive=True)
+    for one in (*workers, process) if everyone else (process,):
+        one.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
+    return err
+
+
+def test_a_search_in_batches_stopped_in_any_way_ends_as_if_it_had_not_been(stage, prepared):
+    def begun(word, *threads):
+        (prepared / "cut.log").unlink(missing_ok=True)
+        process = started(prepared, "tune", [*search_arguments(BATCHES, "cut"), *threads])
+        wait_for(word, prepared / "cut.log", process)
+        return process
+
+    def logged():
+        return len((prepared / "cut/resume/trials.jsonl").read_text().splitlines()) - 1
+
+    told = "error: stopped by SIGTERM; what was done is kept; run again to go on\n"
+    first = begun("trial=0002  epoch 2/20", "--threads", "2")
+    assert (stopped(first, signal.SIGTERM, everyone=False), first.returncode, logged()) == (told, 143, 0)
+    second = begun("trial=0003  epoch 2/20")  # with fewer threads than trials at once
+    assert (stopped(second, signal.SIGTERM, everyone=True), second.returncode, logged()) == (told, 143, 2)
+    third = begun("trial=0003  continuing after")
+    assert (stopped(third, signal.SIGKILL, everyone=False), logged()) == ("", 2)
+
+    assert stage("tune", *search_arguments(BATCHES, "cut")).returncode == 0
+    assert stage("tune", *search_arguments(BATCHES, "whole")).returncode == 0
+    for name in ("trials.csv", "best.json"):
+        assert (prepared / "cut" / name).read_bytes() == (prepared / "whole" / name).read_bytes()
+    assert files(prepared / "cut") == {"trials.csv", "best.json", "resume/trials.jsonl"}
+
+
+def test_what_goes_wrong_in_one_of_several_processes_gets_its_sentence(stage, prepared, small_disk):
+    small_disk(prepared / "small", "64k")
+    done = stage("tune", *search_arguments(BATCHES | {"width": 4}, "small"))
+    assert_one_sentence(done, "No space left on device", "put that right and run again")
+    process = started(prepared, "tune", search_arguments(BATCHES, "large"))
+    wait_for("trial=0001  epoch 1/", prepared / "large.log", process)
+    max(psutil.Process(process.pid).children(), key=lambda child: child.memory_info().rss).kill()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err.startswith("error: a process that evaluates trials ended without a result")
 
 
 def test_of_two_processes_at_one_run_the_second_waits_and_trains_nothing_again(stage, prepared):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+PR_SET_PDEATHSIG = 1
+"""Of Linux: the signal that a process gets when its parent has died."""
 
 
 class Interrupted(BaseException):
@@ -32,6 +37,20 @@ def deafen() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def end_with(parent: int) -> None:
+    """From now on this process is killed when its parent, the process of that number, ends, also by a kill."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before that
+        os._exit(1)
+
+
+def stop(number: int) -> None:
+    """Stop this process as the signal of this number does."""
+    # Slurm sends SIGTERM twice within milliseconds; the second must not end the saving that the first began.
+    deafen()
+    raise Interrupted(number)
+
+
 @contextmanager
 def whole() -> Iterator[None]:
     """What is in the block is done to its end; a signal that comes meanwhile stops the process after it."""
@@ -43,7 +62,7 @@ def whole() -> Iterator[None]:
         _whole -= 1
     if _waiting is not None and not _whole:
         number, _waiting = _waiting, None
-        _stop(number)
+        stop(number)
 
 
 def _receive(number: int, frame: object) -> None:
@@ -51,10 +70,4 @@ def _receive(number: int, frame: object) -> None:
     if _whole:
         _waiting = number
     else:
-        _stop(number)
-
-
-def _stop(number: int) -> None:
-    # Slurm sends SIGTERM twice within milliseconds; the second must not end the saving that the first began.
-    deafen()
-    raise Interrupted(number)
+        stop(number)

@@ -1,4 +1,4 @@
-"""Bayesian search for hyperparameters, one trial after the other, that can be interrupted at any moment."""
+"""Bayesian search for hyperparameters, trial by trial or batch by batch, that can be interrupted at any moment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ WORST_AUC = 0.0
 log = logging.getLogger(__name__)
 
 Space = dict[str, list[Any]]
+Hyperparameters = dict[str, float]
 Trial = dict[str, Any]
 
 
@@ -82,19 +83,21 @@ class TrialLog:
 
 def search(
     space: Space,
-    objective: Callable[[dict[str, float], int], Trial],
+    objective: Callable[[dict[int, Hyperparameters]], list[Trial]],
     initial_points: int,
     iterations: int,
+    parallel: int,
     seed: int,
     trials: TrialLog,
 ) -> list[Trial]:
     """Maximise `valid_auc` by a Gaussian process after `initial_points` random trials, `iterations` more.
 
-    space: hyperparameter -> [law, low, high]. objective(hyperparameters, trial number from 1) gives a dict with
-    `status` (`ok` or `failed`) and, if ok, `valid_auc`. Trials already in the log are told to the search instead of
-    evaluated, so an interrupted search ends with the same answer. Needs at least one hyperparameter.
+    space: hyperparameter -> [law, low, high]. objective(trial number from 1 -> hyperparameters), of at most `parallel`
+    trials, gives in their order dicts with `status` (`ok` or `failed`) and, if ok, `valid_auc`. Trials already in the
+    log are told to the search instead of evaluated, so an interrupted search ends with the same answer. Needs at least
+    one hyperparameter.
     """
-    names = list(space)
+    names, total = list(space), initial_points + iterations
     optimizer = Optimizer(
         [_dimension(name, *space[name]) for name in names],
         base_estimator="GP",
@@ -102,27 +105,60 @@ def search(
         initial_point_generator="random",
         random_state=seed,
     )
-    for number in range(1, initial_points + iterations + 1):
+    for batch in _batches(initial_points, total, parallel):
         with warnings.catch_warnings():
             # A flat objective (AUC 0.0 everywhere is a finding here) makes the process warn about its length scale.
             warnings.simplefilter("ignore")
-            point = optimizer.ask()
-        hyperparameters = {name: _plain(value) for name, value in zip(names, point, strict=True)}
-        if number <= len(trials.trials):
+            points = _ask(optimizer, len(batch), random=batch[-1] <= initial_points)
+        proposals = {
+            number: {name: _plain(value) for name, value in zip(names, point, strict=True)}
+            for number, point in zip(batch, points, strict=True)
+        }
+        _add_missing(trials, proposals, objective)
+        values = []
+        for number in batch:
             trial = trials.trials[number - 1]
-            if any(not math.isclose(trial[name], hyperparameters[name], rel_tol=1e-9) for name in names):
-                raise StudyError(
-                    f"{trials.path}: trial {number} is not what the search proposes; delete this file to start anew"
-                )
-        else:
-            trial = {"trial": number, **hyperparameters, **objective(hyperparameters, number)}
-            trials.add(trial)
-        log.info("trial %d/%d  %s", number, initial_points + iterations, json.dumps(trial))
-        value = trial["valid_auc"] if trial["status"] == "ok" else WORST_AUC
+            log.info("trial %d/%d  %s", number, total, json.dumps(trial))
+            values.append(-trial["valid_auc"] if trial["status"] == "ok" else -WORST_AUC)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            optimizer.tell(point, -value)
+            optimizer.tell(points, values)
     return trials.trials
+
+
+def _batches(initial_points: int, total: int, parallel: int) -> Iterator[range]:
+    """The numbers of the trials that are evaluated at once; those of one batch are all random, or none of them is."""
+    for first, last in ((1, initial_points), (initial_points + 1, total)):
+        for start in range(first, last + 1, parallel):
+            yield range(start, min(start + parallel, last + 1))
+
+
+def _ask(optimizer: Optimizer, count: int, random: bool) -> list[list[Any]]:
+    """The points of a batch. Before it proposes the next one, the Gaussian process is told that the last one is as good
+    as the best so far: the constant liar of Ginsbourger, Le Riche and Carraro (2010), Kriging Is Well-Suited to
+    Parallelize Optimization.
+    """
+    if random or count == 1:
+        return [optimizer.ask() for _ in range(count)]
+    return optimizer.ask(n_points=count, strategy="cl_min")
+
+
+def _add_missing(
+    trials: TrialLog,
+    proposals: dict[int, Hyperparameters],
+    objective: Callable[[dict[int, Hyperparameters]], list[Trial]],
+) -> None:
+    """Evaluate the proposals that are not in the log and add them; StudyError if another trial is in their place."""
+    missing = {number: proposed for number, proposed in proposals.items() if number > len(trials.trials)}
+    for number in sorted(proposals.keys() - missing.keys()):
+        trial, proposed = trials.trials[number - 1], proposals[number]
+        if any(not math.isclose(trial[name], proposed[name], rel_tol=1e-9) for name in proposed):
+            raise StudyError(
+                f"{trials.path}: trial {number} is not what the search proposes; delete this file to start anew"
+            )
+    if missing:
+        for (number, proposed), result in zip(missing.items(), objective(missing), strict=True):
+            trials.add({"trial": number, **proposed, **result})
 
 
 def best(trials: list[Trial], space: Space) -> dict[str, Any]:

@@ -21,7 +21,7 @@ rule tune:
         "<results>/benchmarks/tune/{task}/{method}.tsv"
     conda:
         "../../envs/red_herring.yaml"
-    threads: 1
+    threads: config["tuning"]["parallel"]
     params:
         settings=settings(study.tune_settings, "task", "method"),
         code=code("tune", "red_herring.methods.{method}", "red_herring.methods.classification"),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import logging
 import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,9 +24,6 @@ from red_herring.files import StudyError, replacing
 
 CHUNK = 16
 """Images that a process takes at a time: enough that handing them out costs nothing, few enough to share the end."""
-
-PR_SET_PDEATHSIG = 1
-"""Of Linux: the signal that a process gets when its parent has died."""
 
 log = logging.getLogger(__name__)
 
@@ -142,9 +137,7 @@ def _decode_all(job: _Job, processes: int) -> Iterator[_Decoded | tuple[int, str
 
 def _start_process(job: _Job, parent: int) -> None:
     """End with the process that gives the work, also when that is killed, and not before it."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before that
-        os._exit(1)
+    interrupt.end_with(parent)
     interrupt.deafen()  # they reach the other process too
     _start(job)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pandas as pd
 from red_herring.files import write_json, write_text
 from red_herring.provenance import made_by
 from red_herring.stages import command
+from red_herring.training.parallel import Evaluate, processes
 
 log = logging.getLogger(__name__)
 
@@ -31,20 +34,20 @@ def main(given: argparse.Namespace) -> None:
 
 
 def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
-    from red_herring import tuning  # needs PyTorch by way of training, which given hyperparameters do not
-    from red_herring.training.run import Run
+    from red_herring import tuning  # needs scikit-optimize, which given hyperparameters do not
 
     settings, resume = given.settings, given.resume
-    run = Run(settings, given.split, given.images, settings["seed"], given.threads)
+    fingerprint, evaluating = _evaluation(given)
+    trial_log = tuning.TrialLog(resume / "trials.jsonl", fingerprint)
+    with evaluating as evaluate:
 
-    def objective(hyperparameters: dict[str, float], number: int) -> tuning.Trial:
-        own = resume / f"trial={number:04d}"
-        _forget_trials(resume, but=own)
-        return run.trial(hyperparameters, own)
+        def objective(proposals: dict[int, tuning.Hyperparameters]) -> list[tuning.Trial]:
+            jobs = [(hyperparameters, resume / f"trial={number:04d}") for number, hyperparameters in proposals.items()]
+            _forget_trials(resume, but=[own for _, own in jobs])
+            return evaluate(jobs)
 
-    trial_log = tuning.TrialLog(resume / "trials.jsonl", run.fingerprint("tune"))
-    counts = (settings["initial_points"], settings["iterations"])
-    trials = tuning.search(settings["space"], objective, *counts, settings["seed"], trial_log)
+        counts = (settings["initial_points"], settings["iterations"], settings["parallel"])
+        trials = tuning.search(settings["space"], objective, *counts, settings["seed"], trial_log)
     _forget_trials(resume)
     chosen = tuning.best(trials, settings["space"])
     for name in chosen["on_bound"]:
@@ -54,10 +57,23 @@ def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame(trials), chosen
 
 
-def _forget_trials(resume: Path, but: Path | None = None) -> None:
+def _evaluation(given: argparse.Namespace) -> tuple[str, AbstractContextManager[Evaluate]]:
+    """The fingerprint of the search, and what evaluates its trials: this process, or several others at once."""
+    from red_herring.training.run import Run  # needs PyTorch, which given hyperparameters do not
+
+    settings, parallel = given.settings, given.settings["parallel"]
+    threads = max(1, given.threads // parallel)  # of a trial: its result depends on how many
+    arguments = (settings, given.split, given.images, settings["seed"], threads)
+    run = Run(*arguments)  # also for others, so that wrong data are named before they start
+    if parallel > 1:
+        return run.fingerprint("tune"), processes(parallel, arguments)
+    return run.fingerprint("tune"), nullcontext(lambda jobs: [run.trial(*job) for job in jobs])
+
+
+def _forget_trials(resume: Path, but: Collection[Path] = ()) -> None:
     """Remove the states of trials that have ended: their results are in the log of trials."""
     for folder in resume.glob("trial=*"):
-        if folder != but:
+        if folder not in but:
             shutil.rmtree(folder, ignore_errors=True)
 
 
