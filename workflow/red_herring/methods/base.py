@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -10,6 +12,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from red_herring.model import Batch
+
+
+class Adam(torch.optim.Adam):
+    """PyTorch's fused Adam without its guards against being compiled, which import the compiler: a second a process."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float):
+        super().__init__(parameters, lr=lr, fused=True)
+
+    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
+    state_dict = inspect.unwrap(torch.optim.Adam.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Adam.load_state_dict)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
 
 
 class Method(ABC):
@@ -21,7 +36,7 @@ class Method(ABC):
     def __init__(self, model: nn.Module, hyperparameters: dict[str, float]):
         self.model = model
         self.weight = hyperparameters.get("lambda", 0.0)
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=hyperparameters["lr"], fused=True)
+        self.optimizer = Adam(model.parameters(), hyperparameters["lr"])
 
     @abstractmethod
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -36,7 +51,7 @@ class Method(ABC):
         total = terms["classification"]
         if "penalty" in terms:
             total = total + self.weight * terms["penalty"]
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         total.backward()
         self.optimizer.step()
         return {name: term.detach() for name, term in terms.items()}
