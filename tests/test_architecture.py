@@ -11,7 +11,8 @@ from conftest import ROOT
 PACKAGE = ROOT / "workflow" / "red_herring"
 LAYERS = [
     {"files", "interrupt", "locks", "terms"},
-    {"provenance", "catalogue", "model"},
+    {"provenance", "catalogue", "hardware", "layers"},
+    {"model"},
     {"items"},
     {"study"},
     {"data", "methods"},

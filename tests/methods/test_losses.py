@@ -14,8 +14,18 @@ from torch import nn
 HYPERPARAMETERS = {"lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2}
 
 
-class Linear(nn.Module):
-    """A classifier with the interface of ResNet18, small enough to do by hand: features = the pixels, logits = W x."""
+class Classifier(nn.Module):
+    """The interface of ResNet18."""
+
+    def features_of_both(self, x, other):
+        return self.features(x), self.features(other)
+
+    def forward(self, x):
+        return self.fc(self.features(x))
+
+
+class Linear(Classifier):
+    """A classifier small enough to do by hand: features = the pixels, logits = W x."""
 
     def __init__(self, weights):
         super().__init__()
@@ -25,11 +35,8 @@ class Linear(nn.Module):
     def features(self, x):
         return x.flatten(1)
 
-    def forward(self, x):
-        return self.fc(self.features(x))
 
-
-class Smooth(nn.Module):
+class Smooth(Classifier):
     """A small non-linear classifier without kinks, for finite differences."""
 
     def __init__(self):
@@ -39,9 +46,6 @@ class Smooth(nn.Module):
 
     def features(self, x):
         return torch.tanh(self.hidden(x.flatten(1)))
-
-    def forward(self, x):
-        return self.fc(self.features(x))
 
 
 def small_batch(n=6, size=3, dtype=torch.float64, seed=0):

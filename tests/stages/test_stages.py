@@ -25,7 +25,7 @@ COLUMNS = {"file": "file", "label": "label", "group": "view", "patient": "patien
 RUN = {
     "task": "t", "method": "actdiff", "options": {}, "mask": {"kind": "ellipse", "semi_axis": 0.3},
     "guidance": {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.0},
-    "width": 1, "batch_size": 8, "device": "cpu", "epochs": 3, "burn_in": 0, "patience": None,
+    "width": 1, "batch_size": 8, "device": "cpu", "precision": "float32", "compile": False, "epochs": 3, "burn_in": 0, "patience": None,
 }  # fmt: skip
 SEARCH = RUN | {
     "mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "parallel": 1,
@@ -124,6 +124,7 @@ def test_from_images_to_a_scored_run(stage, prepared):
     assert files(run) == OUTPUTS | KEPT_OUTPUTS, "no state is left behind"
     record = json.loads((run / "run.json").read_text())
     assert (record["method"], record["seed"], record["threads"], record["device"]) == ("actdiff", 1, 1, "cpu")
+    assert record["precision"] == "float32"
     assert {"commit", "versions", "seconds", "settings", "hyperparameters"} <= set(record)
     predictions = pd.read_csv(run / "predictions.csv")
     assert predictions["split"].unique().tolist() == ["valid", "test"], "eight of a class are too few for further sets"
@@ -144,6 +145,7 @@ def test_from_images_to_a_scored_run(stage, prepared):
         "mean_map_images": 4,
         "batch_size": 8,
         "device": "cpu",
+        "precision": "float32",
     }
     done = stage(
         "attribute", "--settings", json.dumps(attribute), "--split", "splits/1.csv",

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from red_herring.hardware import Hardware
 from red_herring.model import ResNet18
 from red_herring.training.evaluate import auc, cross_entropy, predict, prediction_table, score_tests
 from sklearn.metrics import roc_auc_score
@@ -36,7 +37,7 @@ def test_predictions_are_of_evaluation_mode_whatever_the_batch_size(tiny_data):
     torch.manual_seed(0)
     model, data = ResNet18(2), tiny_data(10)
     model.train()
-    one, all_ = (predict(model, data, size, torch.device("cpu")) for size in (1, 10))
+    one, all_ = (predict(model, data, size, Hardware(torch.device("cpu"), "float32")) for size in (1, 10))
     torch.testing.assert_close(one, all_, rtol=1e-4, atol=1e-5)
     assert not model.training
 

@@ -5,17 +5,21 @@ import itertools
 import math
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
+from conftest import ROOT
 from red_herring import interrupt
 from red_herring.data.dataset import Dataset
-from red_herring.files import StudyError
+from red_herring.hardware import Hardware
 from red_herring.methods import base
 from red_herring.training import checkpoint
 from red_herring.training import fit as module
-from red_herring.training.fit import Diverged, Recipe, fit, pick_device
+from red_herring.training.fit import Diverged, Recipe
 
+WORKFLOW = ROOT / "workflow"
 METHODS = {
     "classification": {"lr": 1e-3},
     "masked": {"lr": 1e-3},
@@ -27,9 +31,12 @@ METHODS = {
 
 
 def recipe(**changes):
-    return Recipe(
-        **({"width": 1, "epochs": 3, "batch_size": 8, "burn_in": 0, "patience": None, "device": "cpu"} | changes)
-    )
+    return Recipe(**({"width": 1, "epochs": 3, "batch_size": 8, "burn_in": 0, "patience": None} | changes))
+
+
+def fit(method, hyperparameters, options, train, valid, chosen, seed, *resume, precision="float32"):
+    hardware = Hardware(torch.device("cpu"), precision)
+    return module.fit(method, hyperparameters, options, train, valid, chosen, seed, hardware, *resume)
 
 
 def same(a, b):
@@ -239,9 +246,39 @@ def test_it_learns(tiny_data):
     assert fitted.history[-1]["valid_auc"] == 1.0
 
 
-def test_a_device_that_is_not_there_is_named():
-    assert pick_device("cpu").type == "cpu"
-    assert pick_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(StudyError, match=r"training\.device: is cuda, but PyTorch sees no CUDA device"):
-            pick_device("cuda")
+@pytest.mark.parametrize("method", METHODS)
+def test_in_bfloat16_all_that_is_kept_is_float32_and_it_resumes_to_the_bit(tiny_data, method, tmp_path):
+    data = tiny_data(20), tiny_data(10, seed=1)
+    whole = fit(method, METHODS[method], {}, *data, recipe(epochs=2), 7, precision="bfloat16")
+    assert {tensor.dtype for tensor in whole.model.state_dict().values()} == {torch.float32, torch.int64}
+    assert whole.history != fit(method, METHODS[method], {}, *data, recipe(epochs=2), 7).history
+    fit(method, METHODS[method], {}, *data, recipe(epochs=1), 7, tmp_path, "same", precision="bfloat16")
+    again = fit(method, METHODS[method], {}, *data, recipe(epochs=2), 7, tmp_path, "same", precision="bfloat16")
+    assert same(whole, again)
+
+
+def test_compiled_it_learns_the_same_but_for_rounding(tiny_data):
+    data = tiny_data(16), tiny_data(8, seed=1)
+    plain, compiled = (
+        fit("classification", {"lr": 1e-3}, {}, *data, recipe(epochs=1, compile=flag), 7) for flag in (False, True)
+    )
+    assert list(compiled.model.state_dict()) == list(plain.model.state_dict())
+    for mine, other in zip(plain.history, compiled.history, strict=True):
+        assert mine == pytest.approx(other, rel=1e-3)
+
+
+def test_a_process_that_trains_does_not_import_the_compiler():
+    """It takes a second, and sympy with it."""
+    code = """
+import sys, torch
+from red_herring.methods import make_method
+from red_herring.model import Batch, ResNet18
+given = {"lr": 1e-3, "lambda": 0.1, "discriminator_steps": 2, "discriminator_lr": 1e-3}
+batch = Batch(torch.rand(4, 1, 16, 16), torch.tensor([0, 1, 0, 1]), torch.rand(4, 1, 16, 16) > 0.5)
+for name in ("actdiff", "adversarial", "rrr"):
+    method = make_method(name, ResNet18(1), given)
+    method.update(batch, torch.Generator())
+    method.load_state_dict(method.state_dict())
+assert not {"torch._dynamo", "sympy"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(WORKFLOW)})

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from red_herring import layers
 
 BLOCKS_PER_STAGE = 2
 STRIDES = (1, 2, 2, 2)
@@ -28,15 +33,15 @@ class Block(nn.Module):
 
     def __init__(self, channels_in: int, channels: int, stride: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv1 = layers.Conv2d(channels_in, channels, 3, stride, padding=1)
+        self.bn1 = layers.BatchNorm2d(channels)
         self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv2 = layers.Conv2d(channels, channels, 3, padding=1)
+        self.bn2 = layers.BatchNorm2d(channels)
         self.downsample = None
         if stride != 1 or channels_in != channels:
-            shortcut = nn.Conv2d(channels_in, channels, 1, stride, bias=False)
-            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(channels))
+            shortcut = layers.Conv2d(channels_in, channels, 1, stride)
+            self.downsample = nn.Sequential(shortcut, layers.BatchNorm2d(channels))
         self.relu2 = nn.ReLU()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -54,8 +59,8 @@ class ResNet18(nn.Module):
 
     def __init__(self, width: int = 64):
         super().__init__()
-        self.conv1 = nn.Conv2d(1, width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.conv1 = layers.Conv2d(1, width, 3, padding=1)
+        self.bn1 = layers.BatchNorm2d(width)
         self.relu = nn.ReLU()
         channels = width
         for stage, stride in enumerate(STRIDES):
@@ -64,17 +69,62 @@ class ResNet18(nn.Module):
                 blocks.append(Block(channels, width * 2**stage, stride if index == 0 else 1))
                 channels = width * 2**stage
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
-        self.fc = nn.Linear(channels, CLASSES)
+        self.fc = layers.Linear(channels, CLASSES)
+        self._compiled: Callable[[torch.Tensor], torch.Tensor] | None = None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """The vector after average pooling, [n, 8 * width]: o(x) of ActDiff, input of the discriminator."""
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return x.mean(dim=(2, 3))
+        """The vector after average pooling, float32 [n, 8 * width]: o(x) of ActDiff, input of the discriminator.
+
+        In training the gradient of images that require it can be differentiated again.
+        """
+        if self.training and x.requires_grad:
+            with layers.differentiable_twice():
+                return self._features(x)
+        return (self._compiled or self._features)(x)
+
+    def _features(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv1(x).contiguous(memory_format=torch.channels_last)
+        x = self.layer3(self.layer2(self.layer1(self.relu(self.bn1(x)))))
+        if x.device.type == "cpu":
+            x = x.contiguous()  # oneDNN is faster so on maps as small as these
+        return self.layer4(x).mean(dim=(2, 3), dtype=self.fc.weight.dtype)
+
+    def compile_features(self) -> None:
+        """From now on passes that are differentiated once at most are compiled, when they are first made."""
+        self._compiled = torch.compile(self._features)
+
+    def features_of_both(self, x: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """features(x) and features(other), batches of one shape, at the cost of one pass.
+
+        In training each batch is normalised by its own statistics, and both enter the running ones, x first.
+        """
+        with layers.batches_apart():
+            features = self.features(torch.cat([x, other]))
+        return features[: len(x)], features[len(x) :]
+
+    def folded(self) -> ResNet18:
+        """A copy for evaluation only, in which every normalisation is part of the convolution before it.
+
+        It gives the same logits but for rounding, a quarter faster, and has no weights that could be trained.
+        """
+        copied = copy.deepcopy(self).eval().requires_grad_(False)
+        for module in list(copied.modules()):
+            for number in (1, 2):
+                if hasattr(module, f"bn{number}"):
+                    _fold(module, f"conv{number}", f"bn{number}")
+            if getattr(module, "downsample", None) is not None:
+                _fold(module.downsample, "0", "1")
+        return copied
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits [n, 2] of images [n, 1, height, width]."""
+        """Logits, float32 [n, 2], of images [n, 1, height, width]."""
         return self.fc(self.features(x))
+
+
+def _fold(module: nn.Module, convolution: str, normalisation: str) -> None:
+    fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, normalisation))
+    setattr(module, convolution, fused.requires_grad_(False))
+    setattr(module, normalisation, nn.Identity())

@@ -337,7 +337,7 @@ def _run_settings(config: Config, task: str, method: str) -> dict[str, Any]:
         "guidance": None,
         "width": config["model"]["width"],
         "batch_size": config["training"]["batch_size"],
-        "device": config["training"]["device"],
+        **{key: config["training"][key] for key in ("device", "precision", "compile")},
     }
     if method_card(method).needs_mask:  # others do not train again when only the guidance changes
         blur = config["tasks"][task]["mask"].get("blur_sigma", 0.0)
@@ -376,7 +376,7 @@ def attribute_settings(config: Config, task: str) -> dict[str, Any]:
         **config["saliency"],
         "mean_map_images": config["tasks"][task]["mean_map_images"],
         "batch_size": config["training"]["batch_size"],
-        "device": config["training"]["device"],
+        **{key: config["training"][key] for key in ("device", "precision")},
     }
 
 

@@ -18,13 +18,13 @@ HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-4, 10.0]}
 class Method(base.Method):
     """penalty = mean over the batch of || o(x_masked) - o(x) ||_2, o the features after average pooling (eq. 1).
 
-    The masked images pass through the network in training mode, in a pass of their own, so they enter the running
-    statistics of batch normalisation.
+    The masked images pass through the network in training mode, normalised by their own statistics, so they enter the
+    running statistics of batch normalisation.
     """
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        features = self.model.features(batch.images)
-        masked = self.model.features(base.shuffle_outside(batch.images, batch.masks, generator))
+        shuffled = base.shuffle_outside(batch.images, batch.masks, generator)
+        features, masked = self.model.features_of_both(batch.images, shuffled)
         # An image with nothing outside its mask differs by batch normalisation only, whose batch it shares with others.
         distance = torch.linalg.vector_norm(masked - features, dim=1) * base.guided(batch.masks)
         return {

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from red_herring.layers import Linear
 from red_herring.methods import base
 from red_herring.model import Batch
 
@@ -32,10 +33,10 @@ class Discriminator(nn.Sequential):
     """Features [n, d] to logits [n], positive for masked images: three hidden layers of 1024 with spectral norm."""
 
     def __init__(self, features: int):
-        layers: list[nn.Module] = []
+        hidden: list[nn.Module] = []
         for width in (features, HIDDEN, HIDDEN):
-            layers += [spectral_norm(nn.Linear(width, HIDDEN)), nn.ReLU()]
-        super().__init__(*layers, nn.Linear(HIDDEN, 1), nn.Flatten(0))
+            hidden += [spectral_norm(nn.Linear(width, HIDDEN)), nn.ReLU()]
+        super().__init__(*hidden, Linear(HIDDEN, 1), nn.Flatten(0))
 
 
 class Method(base.Method):
@@ -51,9 +52,7 @@ class Method(base.Method):
         self.schedule = schedule
         self.steps = int(hyperparameters["discriminator_steps"])
         self.discriminator = Discriminator(model.fc.in_features).to(model.fc.weight.device)
-        self.discriminator_optimizer = torch.optim.Adam(
-            self.discriminator.parameters(), lr=hyperparameters["discriminator_lr"], fused=True
-        )
+        self.discriminator_optimizer = base.Adam(self.discriminator.parameters(), hyperparameters["discriminator_lr"])
         self.batches_seen = 0
 
     def update(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -71,8 +70,8 @@ class Method(base.Method):
         return self._encoder_losses(*self._features(batch, generator), base.guided(batch.masks), batch.labels)
 
     def _features(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        masked = base.shuffle_outside(batch.images, batch.masks, generator)
-        return self.model.features(batch.images), self.model.features(masked)
+        shuffled = base.shuffle_outside(batch.images, batch.masks, generator)
+        return self.model.features_of_both(batch.images, shuffled)
 
     def _encoder_losses(self, features: Tensor, masked: Tensor, guided: Tensor, labels: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # only the encoder learns from this
@@ -82,7 +81,7 @@ class Method(base.Method):
 
     def _step_discriminator(self, features: Tensor, masked: Tensor, guided: Tensor) -> Tensor:
         loss = self._tell_apart(ones=masked, zeros=features, guided=guided)
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        self.discriminator_optimizer.zero_grad()
         loss.backward()
         self.discriminator_optimizer.step()
         return loss.detach()

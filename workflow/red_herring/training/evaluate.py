@@ -10,14 +10,16 @@ from torch import nn
 
 from red_herring.data.dataset import Dataset
 from red_herring.data.splits import SHIFTED_TEST
+from red_herring.hardware import Hardware
 
 
-@torch.no_grad()
-def predict(model: nn.Module, data: Dataset, batch_size: int, device: torch.device) -> torch.Tensor:
+@torch.inference_mode()
+def predict(model: nn.Module, data: Dataset, batch_size: int, hardware: Hardware) -> torch.Tensor:
     """Logits of all images in evaluation mode, float32 [n, 2], on the CPU."""
     model.eval()
-    logits = [model(batch.images).cpu() for batch in data.batches(batch_size, device)]
-    return torch.cat(logits) if logits else torch.empty(0, 2)
+    with hardware.mixed():
+        logits = [model(batch.images) for batch in data.batches(batch_size, hardware.device)]
+    return torch.cat(logits).cpu() if logits else torch.empty(0, 2)
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from red_herring import interrupt
 from red_herring.data.dataset import Dataset
 from red_herring.files import StudyError
+from red_herring.hardware import Hardware
 from red_herring.methods import make_method
 from red_herring.model import ResNet18
 from red_herring.training import checkpoint
@@ -31,7 +32,7 @@ class Diverged(StudyError):
 @dataclass(frozen=True)
 class Recipe:
     """How long and with what. burn_in: epochs at the start that cannot be the best one. patience: epochs without a
-    better validation loss after which training stops; None: never. device: `auto` is CUDA when there is one.
+    better validation loss after which training stops; None: never. compile: whether to compile the network first.
     """
 
     width: int
@@ -39,7 +40,7 @@ class Recipe:
     batch_size: int
     burn_in: int
     patience: int | None
-    device: str = "auto"
+    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,6 @@ class Fitted:
     best_epoch: int
 
 
-def pick_device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise StudyError(f"training.device: is {name}, but PyTorch sees no CUDA device; set it to auto or cpu")
-    return torch.device(name)
-
-
 def fit(
     method: str,
     hyperparameters: dict[str, float],
@@ -69,6 +62,7 @@ def fit(
     valid: Dataset,
     recipe: Recipe,
     seed: int,
+    hardware: Hardware,
     resume: Path | None = None,
     fingerprint: str = "",
 ) -> Fitted:
@@ -81,14 +75,14 @@ def fit(
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
     torch.manual_seed(seed)
-    training = _Training(method, hyperparameters, options, recipe, seed)
+    training = _Training(method, hyperparameters, options, recipe, seed, hardware)
     if resume:
         training.resume(resume, fingerprint)
     progress = tqdm(total=recipe.epochs, initial=training.epochs_done, unit="epoch", disable=not sys.stderr.isatty())
     try:
         while not training.is_over():
             training.finish_batches(train)
-            logits = predict(training.model, valid, recipe.batch_size, training.device)
+            logits = predict(training.model, valid, recipe.batch_size, hardware)
             with interrupt.whole():
                 training.end_epoch(cross_entropy(logits, valid.labels), auc(logits, valid.labels))
                 if resume:
@@ -111,11 +105,19 @@ class _Training:
     """The state of a training, which can be saved after any batch."""
 
     def __init__(
-        self, method: str, hyperparameters: dict[str, float], options: dict[str, Any], recipe: Recipe, seed: int
+        self,
+        method: str,
+        hyperparameters: dict[str, float],
+        options: dict[str, Any],
+        recipe: Recipe,
+        seed: int,
+        hardware: Hardware,
     ):
         self.method, self.hyperparameters, self.recipe, self.seed = method, hyperparameters, recipe, seed
-        self.device = pick_device(recipe.device)
-        self.model = ResNet18(recipe.width).to(self.device)
+        self.hardware = hardware
+        self.model = ResNet18(recipe.width).to(hardware.device)
+        if recipe.compile:
+            self.model.compile_features()
         self.trainer = make_method(method, self.model, hyperparameters, options)
         self.history: list[dict[str, float]] = []
         self.best_epoch, self.best_weights = 0, self.model.state_dict()
@@ -126,7 +128,7 @@ class _Training:
         self.batches_done = 0
         self.sums: dict[str, torch.Tensor] = {}  # of each term of the loss, over the images of this epoch
         self.images: dict[str, int] = {}
-        self.shuffling = _generator(self.seed, self.epochs_done + 1, "shuffling", self.device)
+        self.shuffling = _generator(self.seed, self.epochs_done + 1, "shuffling", self.hardware.device)
 
     @property
     def epochs_done(self) -> int:
@@ -148,8 +150,8 @@ class _Training:
         self.model.train()
         size = self.recipe.batch_size
         order = torch.randperm(len(data), generator=_generator(self.seed, self.epochs_done + 1, "order"))
-        for batch in data.batches(size, self.device, order[self.batches_done * size :]):
-            with interrupt.whole():
+        for batch in data.batches(size, self.hardware.device, order[self.batches_done * size :]):
+            with interrupt.whole(), self.hardware.mixed():
                 for name, value in self.trainer.update(batch, self.shuffling).items():
                     self.sums[name] = self.sums.get(name, 0) + value.double() * len(batch.labels)
                     self.images[name] = self.images.get(name, 0) + len(batch.labels)
@@ -201,7 +203,7 @@ class _Training:
         self.best_weights = state["best_weights"]
         self._start_epoch()
         self.batches_done, self.images = batches, state["images"]
-        self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
+        self.sums = {name: total.to(self.hardware.device) for name, total in state["sums"].items()}
         self.shuffling.set_state(state["shuffling"])
         self.saved = self.position
         log.info("continuing after epoch %d of %d and %d batches", epochs, self.recipe.epochs, batches)

@@ -11,16 +11,16 @@ from typing import Any
 
 import pandas as pd
 import safetensors.torch
-import torch
 
 from red_herring.catalogue import BLUR
 from red_herring.data.dataset import Dataset, check_masks, load
 from red_herring.data.splits import TESTS, read_split
 from red_herring.files import read_json, sha256, write_bytes, write_json, write_text
+from red_herring.hardware import pick
 from red_herring.provenance import environment, made_by, method_code_digest, versions
 from red_herring.training import checkpoint
 from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
-from red_herring.training.fit import Diverged, Fitted, Recipe, fit, pick_device
+from red_herring.training.fit import Diverged, Fitted, Recipe, fit
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Run:
     """
 
     def __init__(self, settings: dict[str, Any], split: Path, images: list[Path], seed: int, threads: int):
-        torch.set_num_threads(threads)
+        self.hardware = pick(settings["device"], settings["precision"], threads)
         self.settings, self.seed, self.threads = settings, seed, threads
         self.split, self.folders = split, [path.parent for path in images]
         self.train, self.valid = self._load("train", "valid")
@@ -49,7 +49,8 @@ class Run:
             "settings": self.settings,
             "seed": self.seed,
             "threads": self.threads,
-            "device": str(self._device),
+            "device": str(self.hardware.device),
+            "precision": self.hardware.precision,
             "versions": versions(),
             "split": sha256(self.split),
             "sources": [read_json(folder / "source.json") for folder in self.folders],
@@ -85,9 +86,9 @@ class Run:
             log.info("trained before: the outputs of that are restored")
             return
         fitted = self._fit(hyperparameters, resume, fingerprint)
-        batch_size, device = self.settings["batch_size"], self._device
+        batch_size = self.settings["batch_size"]
         evaluated = {"valid": self.valid} | dict(zip(TESTS, self._load(*TESTS), strict=True))
-        logits = {name: predict(fitted.model, data, batch_size, device) for name, data in evaluated.items()}
+        logits = {name: predict(fitted.model, data, batch_size, self.hardware) for name, data in evaluated.items()}
         tables = {name: prediction_table(logits[name], data) for name, data in evaluated.items()}
         write_bytes(
             model, safetensors.torch.save({k: v.cpu().contiguous() for k, v in fitted.model.state_dict().items()})
@@ -107,17 +108,14 @@ class Run:
                 "settings": self.settings,
                 "made_by": made_by("train", self.settings),
                 "images": {"train": len(self.train)} | {name: len(data) for name, data in evaluated.items()},
-                "device": str(self._device),
+                "device": str(self.hardware.device),
+                "precision": self.hardware.precision,
                 "threads": self.threads,
                 "seconds": round(time.monotonic() - start, 1),
                 **environment(),
             },
         )
         checkpoint.keep_finished(resume, fingerprint, outputs)
-
-    @property
-    def _device(self) -> torch.device:
-        return pick_device(self.settings["device"])
 
     def _guided(self, hyperparameters: dict[str, float]) -> Dataset:
         """The training images with the masks that the method is shown."""
@@ -129,7 +127,7 @@ class Run:
 
     def _fit(self, hyperparameters: dict[str, float], resume: Path, fingerprint: str) -> Fitted:
         settings = self.settings
-        keys = ("width", "epochs", "batch_size", "burn_in", "patience", "device")
+        keys = ("width", "epochs", "batch_size", "burn_in", "patience", "compile")
         return fit(
             settings["method"],
             hyperparameters,
@@ -138,6 +136,7 @@ class Run:
             self.valid,
             Recipe(**{key: settings[key] for key in keys}),
             self.seed,
+            self.hardware,
             resume,
             fingerprint,
         )

@@ -1,0 +1,56 @@
+"""Where a stage computes, and in which precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from red_herring.files import StudyError
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """precision: `float32`, rounded as IEEE 754 says; `tf32`, the same but for products on NVIDIA's tensor cores, which
+    take 10 bits of the 23; `bfloat16`, convolutions and what follows them in 8 bits, weights and losses in float32.
+    """
+
+    device: torch.device
+    precision: str
+
+    def mixed(self) -> torch.autocast:
+        """The context of all passes through a network. Weights are cast each time, as they may change within it."""
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16", cache_enabled=False
+        )
+
+
+def pick(device: str, precision: str, threads: int = 1) -> Hardware:
+    """What a study asks for, on this machine, and PyTorch set to it.
+
+    device: `auto` is CUDA when there is one. precision: `auto` is bfloat16 where the processor multiplies matrices of
+    it in hardware, else float32. threads: of the CPU. Raises StudyError for a device that is not there.
+    """
+    torch.set_num_threads(threads)
+    chosen = _device(device)
+    if precision == "auto":
+        precision = "bfloat16" if _has_bfloat16(chosen) else "float32"
+    products = "tf32" if precision == "tf32" else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = products
+    torch.backends.cudnn.conv.fp32_precision = products
+    return Hardware(chosen, precision)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise StudyError(f"training.device: is {name}, but PyTorch sees no CUDA device; set it to auto or cpu")
+    return torch.device(name)
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
