@@ -7,13 +7,14 @@ from captum.attr import GuidedGradCam
 from red_herring import terms
 from red_herring.data.dataset import Dataset
 from red_herring.files import StudyError
+from red_herring.hardware import Hardware
 from red_herring.model import ResNet18
 from red_herring.saliency import attribution
 from red_herring.saliency.attribution import ATTRIBUTIONS, Request, attribute, completeness_error
 from scipy import ndimage
 from torch import nn
 
-CPU = torch.device("cpu")
+CPU = Hardware(torch.device("cpu"), "float32")
 OF_THE_MODEL = [name for name in ATTRIBUTIONS if name not in terms.CONTROLS]
 
 

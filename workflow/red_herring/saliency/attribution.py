@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -15,13 +16,13 @@ import numpy as np
 import pandas as pd
 import torch
 from captum.attr import (
+    FeatureAblation,
     GuidedBackprop,
     InputXGradient,
     IntegratedGradients,
     LayerAttribution,
     LayerGradCam,
     NoiseTunnel,
-    Occlusion,
     Saliency,
 )
 from scipy import ndimage
@@ -30,6 +31,7 @@ from torch.nn import functional
 
 from red_herring.data.dataset import Dataset
 from red_herring.files import StudyError
+from red_herring.hardware import Hardware
 
 POSITIVE = 1
 
@@ -51,6 +53,9 @@ POINTS = 16
 
 MOST_HALVINGS = 16
 """In turn, should an image never be complete: of the roughest models seen, an image took nine."""
+
+ROUGH_HALVINGS = 2
+"""In turn, in the precision of the study; what an image still misses then may be rounding, so float32 is taken."""
 
 CANCELLED = 0.1
 """Share of a map's total relevance below which the change of the logit is taken to be mere cancellation."""
@@ -148,7 +153,7 @@ def integrated_gradients(request: Request) -> Signed:
     adaptive = request.steps == "adaptive"
     points = POINTS if adaptive else request.steps
     maps, missing = _piece(request, images[row], start, end, points)
-    for _ in range(MOST_HALVINGS if adaptive else 0):
+    for turn in range(MOST_HALVINGS if adaptive else 0):
         error = completeness_error(torch.zeros_like(images).index_add(0, row, maps), change)
         own = torch.zeros_like(change).index_add(0, row, missing) / torch.bincount(row)
         halved = (error > TOLERANCE)[row] & (missing >= own[row])  # at least the mean of the image's pieces
@@ -157,7 +162,8 @@ def integrated_gradients(request: Request) -> Signed:
         middle = (start[halved] + end[halved]) / 2
         new_row = row[halved].repeat(2)
         new_start, new_end = torch.cat([start[halved], middle]), torch.cat([middle, end[halved]])
-        new_maps, new_missing = _piece(request, images[new_row], new_start, new_end, points)
+        with nullcontext() if turn < ROUGH_HALVINGS else _in_float32(images):
+            new_maps, new_missing = _piece(request, images[new_row], new_start, new_end, points)
         row, start, end = (
             torch.cat([old[~halved], new])
             for old, new in ((row, new_row), (start, new_start), (end, new_end))
@@ -200,19 +206,21 @@ def occlusion(request: Request) -> Tensor:
     """How far y1 falls when the window that holds the pixel is set to zero (Zeiler and Fergus 2014).
 
     The windows tile the image from its upper left corner; those at the other edges are cut off if they do not fit. One
-    that is zero already has exactly 0, not the rounding errors of two forward passes.
+    that is zero already has exactly 0, without a pass through the network, which saves most of them in crosses.
     """
-    window = max(1, round(request.images.shape[-1] * OCCLUDED))
-    fall = Occlusion(request.model).attribute(
-        request.images.detach(),
-        sliding_window_shapes=(1, window, window),
-        strides=(1, window, window),
+    images = request.images.detach()
+    window = max(1, round(images.shape[-1] * OCCLUDED))
+    anything = functional.max_pool2d(images.abs(), window, ceil_mode=True) > 0
+    numbers = anything.flatten(1).cumsum(1).view(anything.shape) * anything  # of each image from 1; 0: is zero
+    windows = numbers.repeat_interleave(window, 2).repeat_interleave(window, 3)
+    windows = windows[..., : images.shape[-2], : images.shape[-1]]
+    fall = FeatureAblation(request.model).attribute(
+        images,
+        feature_mask=windows,
         target=POSITIVE,
-        perturbations_per_eval=max(1, request.together // len(request.images)),
+        perturbations_per_eval=max(1, request.together // len(images)),
     )
-    anything = functional.max_pool2d(request.images.detach().abs(), window, ceil_mode=True) > 0
-    windows = anything.repeat_interleave(window, 2).repeat_interleave(window, 3)
-    return fall * windows[..., : fall.shape[-2], : fall.shape[-1]]
+    return fall * (windows > 0)
 
 
 def guided_backprop(request: Request) -> Tensor:
@@ -279,7 +287,7 @@ def attribute(
     data: Dataset,
     sigma: float,
     batch_size: int,
-    device: torch.device,
+    hardware: Hardware,
     described: str,
     seed: int = 0,
     steps: Steps = "adaptive",
@@ -296,11 +304,12 @@ def attribute(
     together = max(1, PIXELS // data.levels[0].numel())
     size = min(batch_size, together)
     parts = []
-    for number, batch in enumerate(data.batches(size, device)):
+    for number, batch in enumerate(data.batches(size, hardware.device)):
         rows = range(number * size, number * size + len(batch.images))
         request = Request(model, batch.images.requires_grad_(), rows, together, seed, steps)
         try:
-            parts.append(_absolute(attribution.explain(request)))
+            with hardware.mixed():
+                parts.append(_absolute(attribution.explain(request)))
         except RuntimeError as error:
             why = str(error).strip().partition("\n")[0]
             raise StudyError(
@@ -314,7 +323,12 @@ def attribute(
 
 
 def _logit(model: nn.Module, images: Tensor) -> Tensor:
-    return model(images)[:, POSITIVE]
+    with _in_float32(images):
+        return model(images)[:, POSITIVE]
+
+
+def _in_float32(images: Tensor) -> torch.autocast:
+    return torch.autocast(images.device.type, enabled=False)
 
 
 def _random(seed: int, row: int) -> np.random.Generator:
@@ -323,7 +337,7 @@ def _random(seed: int, row: int) -> np.random.Generator:
 
 def _absolute(explained: Tensor | Signed) -> Maps:
     signed = explained if isinstance(explained, Signed) else Signed(explained, {})
-    maps = signed.maps.detach().abs().squeeze(1).cpu().numpy()
+    maps = signed.maps.detach().float().abs().squeeze(1).cpu().numpy()
     details = {column: values.cpu().numpy() for column, values in signed.details.items()}
     return Maps(maps, pd.DataFrame(details, index=range(len(maps))))
 

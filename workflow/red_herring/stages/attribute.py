@@ -8,35 +8,33 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import safetensors.torch
-import torch
 
 from red_herring.data.dataset import load
 from red_herring.data.splits import read_split
 from red_herring.files import StudyError, replacing, write_text
+from red_herring.hardware import pick
 from red_herring.model import ResNet18
 from red_herring.saliency.attribution import attribute
 from red_herring.saliency.localisation import localise
 from red_herring.saliency.summary import as_levels, drawn, mean_maps
 from red_herring.stages import command
-from red_herring.training.fit import pick_device
 
 
 def main(given: argparse.Namespace) -> None:
-    torch.set_num_threads(given.threads)
     settings = given.settings
-    device = pick_device(settings["device"])
+    hardware = pick(settings["device"], settings["precision"], given.threads)
     (test,) = load(read_split(given.split), [path.parent for path in given.images], settings["mask"], ["test"])
     positive = test.subset(np.flatnonzero((test.labels == 1).numpy() & test.has_mask().numpy()))
     if len(positive) == 0:
         raise StudyError(f"{settings['task']}: no positive test image has a mask, so there is nothing to localise")
-    model = load_model(given.model).to(device)
+    model = load_model(given.model).folded().to(hardware.device)
     averaged = drawn(positive, settings["mean_map_images"], given.seed)
     shown = drawn(positive, settings["example_images"], given.seed)
     names, masks = positive.table[["source", "image"]], positive.masks.numpy()
     examples = [positive.levels.numpy()[shown], masks[shown].astype(np.uint8)]
     for name, scores_file, means_file in zip(settings["attributions"], given.scores, given.means, strict=True):
         maps = attribute(
-            name, model, positive, settings["smoothing_sigma"], settings["batch_size"], device,
+            name, model, positive, settings["smoothing_sigma"], settings["batch_size"], hardware,
             seed=given.seed, steps=settings["steps"], described=str(given.model),
         )  # fmt: skip
         scores = pd.concat([names, localise(maps.maps, masks), maps.details], axis=1)
