@@ -2,11 +2,13 @@
 PYTHON ?= python3.11
 CORES ?= 2
 KILLS ?= 50
+BENCH ?=
 IMAGES ?= ../shared/data/nih_chestxray14/images
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
+BENCHED := results/bench
 
 .PHONY: help env demo published compare counts test acceptance chaos bench lint format lock clean
 
@@ -17,7 +19,7 @@ help:
 	@echo "make counts how many images the splits of the full study have, without any image"
 	@echo "make test   all tests"
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
-	@echo "make bench  how fast images are prepared and read (IMAGES=folder) and maps made, and what Snakemake costs"
+	@echo "make bench  one page of what takes how long: images (IMAGES=folder), training, maps, start-up, plans, the demo"
 	@echo "make lint   ruff, snakefmt, snakemake --lint"
 	@echo "make lock   write requirements.lock anew from requirements.in"
 
@@ -60,11 +62,13 @@ acceptance: env
 chaos: env
 	python tests/chaos/chaos.py --kills $(KILLS)
 
+# The page of what was measured is made even when a benchmark fails. BENCH="-k planner" runs some of them.
 bench: env
-	PYTHONPATH=workflow python tests/benchmarks/data.py $(IMAGES)
-	PYTHONPATH=workflow python tests/benchmarks/attributions.py --width 8
-	PYTHONPATH=workflow python tests/benchmarks/attributions.py --width 64
-	python tests/benchmarks/snakemake_share.py --cores $(CORES)
+	mkdir -p $(BENCHED)
+	rm -f $(BENCHED)/*
+	IMAGES=$(IMAGES) python -m pytest tests/benchmarks -o python_files='bench_*.py' $(BENCH) \
+		--benchmark-quiet --benchmark-json=$(BENCHED)/benchmarks.json; \
+	failed=$$?; python tests/benchmarks/table.py $(BENCHED)/benchmarks.json $(BENCHED)/performance.md; exit $$failed
 
 lint: env
 	ruff check workflow tests envs

@@ -1,0 +1,99 @@
+"""Attribution maps of the paper's network, a batch at a time, against one image after the other as in the released code."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from benchmarks.measuring import crosses, side_by_side
+from captum.attr import IntegratedGradients, Occlusion, Saliency
+from red_herring.hardware import Hardware
+from red_herring.model import ResNet18
+from red_herring.saliency.attribution import ATTRIBUTIONS, Maps, attribute
+
+IMAGES = 16
+ONE_BY_ONE = 2
+"""Images of which the time of the reference is taken: it takes seconds for each."""
+STEPS = 200
+WINDOW = 2
+OF_THE_PAPER = ["gradient", "integrated_gradients", "occlusion"]
+PRECISIONS = ["float32", "bfloat16"]
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", params=[64, 8], ids="width {}".format)
+def model(request):
+    """Trained a little, as the steps that integrated gradients need depend on that."""
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    model, data = ResNet18(request.param), crosses(500)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for _ in range(2):
+        for batch in data.batches(16, order=torch.randperm(len(data))):
+            optimizer.zero_grad()
+            F.cross_entropy(model(batch.images), batch.labels).backward()
+            optimizer.step()
+    return model.eval().requires_grad_(False)
+
+
+def positives(count: int):
+    data = crosses(2 * count)
+    return data.subset(np.flatnonzero(data.labels.numpy()))
+
+
+def one_by_one(name: str, model: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
+    """As released: 200 steps of integrated gradients, and all windows of occlusion, for one image in a pass."""
+    if name == "gradient":
+        return Saliency(model).attribute(image.requires_grad_(), target=1)
+    if name == "integrated_gradients":
+        return IntegratedGradients(model).attribute(image, target=1, n_steps=STEPS, internal_batch_size=1)
+    shape = (1, WINDOW, WINDOW)
+    return Occlusion(model).attribute(image, sliding_window_shapes=shape, strides=shape, target=1)
+
+
+@pytest.mark.parametrize("threads", [2, 1])
+def test_an_image(benchmark, model, threads):
+    torch.set_num_threads(threads)
+    data, few = positives(IMAGES), positives(ONE_BY_ONE)
+    folded, last = model.folded(), {}
+
+    def batched(precision: str) -> None:
+        hardware = Hardware(CPU, precision)
+        for name in OF_THE_PAPER:
+            last[precision, name] = attribute(name, folded, data, 1.0, 16, hardware, "the model")
+
+    def reference() -> None:
+        for batch in few.batches(1):
+            for name in OF_THE_PAPER:
+                one_by_one(name, model, batch.images.clone())
+
+    row = side_by_side(
+        benchmark,
+        "Gradient, integrated gradients and occlusion of an image of 28 pixels",
+        {"width": model.fc.in_features // 8, "threads": threads},
+        {"reference": reference} | {name: partial(batched, name) for name in PRECISIONS},
+        rounds=3,
+    )
+    for name, taken in row["seconds"].items():
+        row["seconds"][name] = [seconds / (ONE_BY_ONE if name == "reference" else IMAGES) for seconds in taken]
+    for precision in PRECISIONS:
+        row["more"][f"largest completeness error, {precision}"] = told(last[precision, "integrated_gradients"])
+
+
+def told(maps: Maps) -> str:
+    return f"{maps.details['completeness_error'].max():.2%}"
+
+
+@pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if name not in ("random", "centre_prior", "edges")])
+def test_each(benchmark, model, name):
+    torch.set_num_threads(2)
+    data, folded = positives(64), model.folded()
+    pieces = {
+        precision: partial(attribute, name, folded, data, 1.0, 16, Hardware(CPU, precision), "the model")
+        for precision in PRECISIONS
+    }
+    row = {"attribution": name, "width": model.fc.in_features // 8}
+    side_by_side(benchmark, "All maps of 64 images of 28 pixels, 2 threads", row, pieces, rounds=2)

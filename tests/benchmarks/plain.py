@@ -1,0 +1,118 @@
+"""The training loop as one would first write it, and as the released code does: what ours is set against.
+
+torchvision's ResNet-18 in float32; a data set that makes one image after the other; images that always require their
+gradient; shuffling image by image; two passes where two batches are compared; Adam as it comes; the loss fetched and
+garbage collected after every step. The mathematics are those of `red_herring.methods` (a test compares the two).
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from red_herring.data.dataset import Dataset
+from red_herring.methods.adversarial import Discriminator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+
+class Images(torch.utils.data.Dataset):
+    """One image [1, size, size], its mask and its label at a time."""
+
+    def __init__(self, data: Dataset):
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, Tensor, Tensor]:
+        scale = (self.data.high - self.data.low) / 255
+        image = self.data.levels[row].float() * scale + self.data.low
+        return image[None], self.data.masks[row][None], self.data.labels[row]
+
+
+def resnet() -> nn.Module:
+    model = torchvision.models.resnet18(num_classes=2)
+    model.conv1 = nn.Conv2d(1, 64, 3, padding=1, bias=False)
+    model.maxpool = nn.Identity()
+    return model
+
+
+class Training:
+    """hyperparameters: lr, lambda, discriminator_lr, discriminator_steps. collects: garbage, after every step."""
+
+    def __init__(self, method: str, hyperparameters: dict[str, float], collects: bool = True):
+        self.model = resnet().train()
+        self.fc, self.model.fc = self.model.fc, nn.Identity()
+        self.loss: Callable[[Tensor, Tensor, Tensor], Tensor] = getattr(self, method)
+        self.given, self.collects = hyperparameters, collects
+        parameters = [*self.model.parameters(), *self.fc.parameters()]
+        self.optimizer = torch.optim.Adam(parameters, lr=hyperparameters["lr"])
+        self.discriminator = Discriminator(512)
+        self.discriminator_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), lr=hyperparameters["discriminator_lr"]
+        )
+
+    def epoch(self, data: Dataset, batch_size: int) -> list[float]:
+        """The loss of each batch."""
+        return [self.step(*batch) for batch in self.batches(data, batch_size)]
+
+    def batches(self, data: Dataset, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        return iter(DataLoader(Images(data), batch_size=size, shuffle=True))
+
+    def step(self, images: Tensor, masks: Tensor, labels: Tensor) -> float:
+        self.optimizer.zero_grad()
+        images.requires_grad = True
+        loss = self.loss(images, masks, labels)
+        loss.backward()
+        self.optimizer.step()
+        if self.collects:
+            gc.collect()
+        return float(loss.cpu().data.numpy())
+
+    def classification(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(self.fc(self.model(images)), labels)
+
+    def masked(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(self.fc(self.model(shuffled(images, masks))), labels)
+
+    def actdiff(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
+        features, others = self.model(images), self.model(shuffled(images, masks))
+        penalty = (others - features).square().sum(dim=1).sqrt().mean()
+        return F.cross_entropy(self.fc(features), labels) + self.given["lambda"] * penalty
+
+    def adversarial(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
+        features, others = self.model(images), self.model(shuffled(images, masks))
+        for _ in range(self.given["discriminator_steps"]):
+            self.discriminator_optimizer.zero_grad()
+            self.told_apart(others.detach(), features.detach()).backward()
+            self.discriminator_optimizer.step()
+        penalty = self.told_apart(features, others)
+        return F.cross_entropy(self.fc(features), labels) + self.given["lambda"] * penalty
+
+    def told_apart(self, ones: Tensor, zeros: Tensor) -> Tensor:
+        return -(F.logsigmoid(self.discriminator(ones)) + F.logsigmoid(-self.discriminator(zeros))).mean()
+
+    def gradmask(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
+        logits = self.fc(self.model(images))
+        contrast = (logits[:, 0] - logits[:, 1]).abs().sum()
+        (gradient,) = torch.autograd.grad(contrast, images, create_graph=True)
+        penalty = (gradient * ~masks).flatten(1).norm(dim=1).mean()
+        return F.cross_entropy(logits, labels) + self.given["lambda"] * penalty
+
+    def rrr(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
+        logits = self.fc(self.model(images))
+        (gradient,) = torch.autograd.grad(F.log_softmax(logits, dim=1).sum(), images, create_graph=True)
+        return F.cross_entropy(logits, labels) + self.given["lambda"] * (gradient * ~masks).square().sum()
+
+
+def shuffled(images: Tensor, masks: Tensor) -> Tensor:
+    """Each image with the pixels outside its mask permuted."""
+    copied = images.clone()
+    for number, mask in enumerate(masks):
+        outside = images[number][~mask]
+        copied[number][~mask] = outside[torch.randperm(len(outside))]
+    return copied

@@ -1,0 +1,49 @@
+"""The plain loop that the benchmarks measure against computes what the methods compute."""
+
+import pytest
+import torch
+from benchmarks.measuring import crosses
+from benchmarks.plain import Training, shuffled
+from red_herring.methods import make_method
+from red_herring.model import ResNet18
+
+GIVEN = {"lr": 1e-3, "lambda": 0.1, "discriminator_steps": 2, "discriminator_lr": 1e-3}
+
+
+@pytest.mark.parametrize("method", ["classification", "masked", "actdiff", "gradmask", "rrr"])
+def test_its_loss_is_that_of_the_method(method):
+    """With one pixel outside each mask, so that shuffling changes nothing."""
+    torch.manual_seed(0)
+    plain, model = Training(method, GIVEN), ResNet18(64).train()
+    plain.model.load_state_dict(dict(list(model.state_dict().items())[:-2]))
+    plain.fc.load_state_dict(model.fc.state_dict())
+    data = crosses(4)
+    data.masks = torch.ones_like(data.masks)
+    data.masks[:, 3, 4] = False
+    batch = data.batch(slice(None))
+    terms = make_method(method, model, GIVEN).losses(batch, torch.Generator())
+    expected = terms["classification"] + GIVEN["lambda"] * terms.get("penalty", 0)
+    images = batch.images.detach().clone().requires_grad_()
+    assert plain.loss(images, batch.masks, batch.labels).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_the_discriminators_loss_is_that_of_the_method():
+    torch.manual_seed(0)
+    trainer, plain = make_method("adversarial", ResNet18(64), GIVEN), Training("adversarial", GIVEN)
+    plain.discriminator = trainer.discriminator.eval()  # spectral norms take a step at every pass in training
+    ones, zeros = torch.rand(2, 4, 512)
+    expected = trainer._tell_apart(ones, zeros, torch.ones(4))
+    torch.testing.assert_close(plain.told_apart(ones, zeros), expected)
+
+
+def test_it_shuffles_only_what_is_outside():
+    images, masks = torch.rand(3, 1, 8, 8), torch.rand(3, 1, 8, 8) > 0.5
+    found = shuffled(images, masks)
+    assert torch.equal(found[masks], images[masks])
+    for one, other, mask in zip(found, images, masks, strict=True):
+        assert torch.equal(one[~mask].sort().values, other[~mask].sort().values)
+        assert not torch.equal(one, other)
+
+
+def test_it_takes_every_image_once_an_epoch():
+    assert len(Training("classification", GIVEN).epoch(crosses(8), 4)) == 2
