@@ -8,10 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+
+if TYPE_CHECKING:
+    from red_herring.data.dataset import Dataset
 
 # Two test processes share two cores, and the images are tiny: one thread each is fastest.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -65,29 +69,30 @@ def small_disk():
         subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.fixture
-def tiny_data():
-    """A function that makes a Dataset of `n` noisy images whose label shows inside the mask and, as a shortcut, outside."""
+def make_tiny_data(n: int = 32, size: int = 16, seed: int = 0) -> Dataset:
+    """`n` noisy images whose label shows inside the mask and, as a shortcut, outside."""
     from red_herring.data.dataset import Dataset
 
-    def make(n: int = 32, size: int = 16, seed: int = 0) -> Dataset:
-        random = np.random.default_rng(seed)
-        levels = random.integers(0, 120, (n, size, size), dtype=np.uint8)
-        labels = np.arange(n) % 2
-        masks = np.zeros((n, size, size), bool)
-        masks[:, 4:10, 4:10] = True
-        levels[labels == 1, 5:8, 5:8] = 255
-        levels[labels == 1, -2:, -2:] = 200
-        rows = np.arange(n)
-        table = pd.DataFrame(
-            {
-                "source": "tiny", "image": [f"image{row}" for row in rows], "row": rows,
-                "patient": [f"p{row}" for row in rows], "label": labels, "nuisance": labels, "split": "train",
-            }
-        )  # fmt: skip
-        return Dataset(levels, masks, table, (0.0, 1.0))
+    random = np.random.default_rng(seed)
+    levels = random.integers(0, 120, (n, size, size), dtype=np.uint8)
+    labels = np.arange(n) % 2
+    masks = np.zeros((n, size, size), bool)
+    masks[:, 4:10, 4:10] = True
+    levels[labels == 1, 5:8, 5:8] = 255
+    levels[labels == 1, -2:, -2:] = 200
+    rows = np.arange(n)
+    table = pd.DataFrame(
+        {
+            "source": "tiny", "image": [f"image{row}" for row in rows], "row": rows,
+            "patient": [f"p{row}" for row in rows], "label": labels, "nuisance": labels, "split": "train",
+        }
+    )  # fmt: skip
+    return Dataset(levels, masks, table, (0.0, 1.0))
 
-    return make
+
+@pytest.fixture
+def tiny_data():
+    return make_tiny_data
 
 
 @pytest.fixture

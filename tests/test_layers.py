@@ -151,3 +151,38 @@ def test_folded_normalisations_change_no_logit_and_no_gradient():
     torch.testing.assert_close(folded(images), model(images), rtol=1e-4, atol=1e-5)
     gradients = (torch.autograd.grad(net(images)[:, 1].sum(), images)[0] for net in (folded, model))
     torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-6)
+
+
+def test_the_spectral_norm_is_that_of_pytorch():
+    torch.manual_seed(0)
+    mine = layers.SpectralLinear(6, 4)
+    theirs = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 4))
+    theirs.parametrizations.weight.original.data.copy_(mine.weight.data)
+    theirs.bias.data.copy_(mine.bias.data)
+    for _ in range(100):  # both estimates end at the largest singular value
+        mine(torch.zeros(1, 6)), theirs(torch.zeros(1, 6))
+    x = torch.randn(5, 6, requires_grad=True)
+    y, expected = mine(x), theirs(x)
+    torch.testing.assert_close(y, expected)
+    assert torch.linalg.matrix_norm(mine.weight, 2).item() == pytest.approx(
+        (mine.left @ mine.weight @ mine.right).item(), rel=1e-5
+    )
+    for found, wanted in zip(
+        torch.autograd.grad(y.square().sum(), [x, mine.weight, mine.bias]),
+        torch.autograd.grad(expected.square().sum(), [x, theirs.parametrizations.weight.original, theirs.bias]),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    before = mine.eval().left.clone()
+    mine(x)
+    assert torch.equal(mine.left, before)
+
+
+def test_a_singular_value_is_estimated_at_every_pass_in_training():
+    torch.manual_seed(0)
+    layer = layers.SpectralLinear(6, 4)
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(4, 6))
+    before = layer.left.clone()
+    layer(torch.zeros(1, 6))
+    assert not torch.equal(layer.left, before)

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from red_herring.data.dataset import Dataset
-from red_herring.methods.adversarial import Discriminator
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 from torch.utils.data import DataLoader
 
 
@@ -41,6 +41,11 @@ def resnet() -> nn.Module:
     return model
 
 
+def discriminator() -> nn.Module:
+    hidden = [spectral_norm(nn.Linear(size, 1024)) for size in (512, 1024, 1024)]
+    return nn.Sequential(*(layer for one in hidden for layer in (one, nn.ReLU())), nn.Linear(1024, 1), nn.Flatten(0))
+
+
 class Training:
     """hyperparameters: lr, lambda, discriminator_lr, discriminator_steps. collects: garbage, after every step."""
 
@@ -51,7 +56,7 @@ class Training:
         self.given, self.collects = hyperparameters, collects
         parameters = [*self.model.parameters(), *self.fc.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=hyperparameters["lr"])
-        self.discriminator = Discriminator(512)
+        self.discriminator = discriminator()
         self.discriminator_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=hyperparameters["discriminator_lr"]
         )

@@ -1,9 +1,10 @@
-"""Convolution and batch normalisation as in `torch.nn`, computed in ways that cost less.
+"""Layers as in `torch.nn`, computed in ways that cost less.
 
 Parameters, results and first derivatives are those of PyTorch. What differs is
 - the second derivatives, which PyTorch composes of slow kernels (`differentiable_twice`);
 - two batches in one pass, each normalised by its own statistics (`batches_apart`);
-- the weight gradient of a convolution of small maps in bfloat16 on a CPU, for which oneDNN is slow.
+- the weight gradient of a convolution of small maps in bfloat16 on a CPU, for which oneDNN is slow;
+- spectral normalisation.
 """
 
 from __future__ import annotations
@@ -179,6 +180,34 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             return super().forward(x.to(self.weight.dtype))
+
+
+class SpectralLinear(nn.Linear):
+    """x W' / s + b, s the largest singular value of W, estimated by power iteration (Miyato et al. 2018).
+
+    As `torch.nn.utils.parametrizations.spectral_norm`, but what is divided is the product, which is smaller than W.
+    """
+
+    FIRST_ITERATIONS = 15
+
+    def __init__(self, features_in: int, features: int):
+        super().__init__(features_in, features)
+        for name, size in (("left", features), ("right", features_in)):
+            self.register_buffer(name, F.normalize(torch.randn(size), dim=0))
+        for _ in range(self.FIRST_ITERATIONS):
+            self._iterate()
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            if self.training:
+                self._iterate()
+            norm = torch.dot(self.left.clone(), torch.mv(self.weight, self.right.clone()))
+        return F.linear(x, self.weight) / norm + self.bias
+
+    @torch.no_grad()
+    def _iterate(self) -> None:
+        self.left.copy_(F.normalize(torch.mv(self.weight, self.right), dim=0))
+        self.right.copy_(F.normalize(torch.mv(self.weight.t(), self.left), dim=0))
 
 
 class BatchNorm2d(nn.BatchNorm2d):

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-from red_herring.layers import Linear
+from red_herring.layers import Linear, SpectralLinear
 from red_herring.methods import base
 from red_herring.model import Batch
 
@@ -35,7 +34,7 @@ class Discriminator(nn.Sequential):
     def __init__(self, features: int):
         hidden: list[nn.Module] = []
         for width in (features, HIDDEN, HIDDEN):
-            hidden += [spectral_norm(nn.Linear(width, HIDDEN)), nn.ReLU()]
+            hidden += [SpectralLinear(width, HIDDEN), nn.ReLU()]
         super().__init__(*hidden, Linear(HIDDEN, 1), nn.Flatten(0))
 
 

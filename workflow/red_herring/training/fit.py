@@ -72,7 +72,10 @@ def fit(
     hand. If it holds one with this `fingerprint`, training goes on from there and ends as if it had never stopped.
     Raises Diverged when a loss is not finite, Interrupted when the process was told to stop.
     """
-    torch.use_deterministic_algorithms(True)
+    if recipe.compile:
+        torch.use_deterministic_algorithms(True)  # tells the compiler too, and imports it for that
+    else:
+        torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
     torch.manual_seed(seed)
     training = _Training(method, hyperparameters, options, recipe, seed, hardware)
