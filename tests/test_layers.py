@@ -186,3 +186,15 @@ def test_a_singular_value_is_estimated_at_every_pass_in_training():
     before = layer.left.clone()
     layer(torch.zeros(1, 6))
     assert not torch.equal(layer.left, before)
+
+
+def test_once_differentiated_it_is_pytorchs_own_to_the_bit():
+    torch.manual_seed(0)
+    model, images = ResNet18(2).train(), torch.rand(4, 1, 16, 16)
+    reference = native(model)
+    for net in (model, reference):
+        net(images).logsumexp(1).sum().backward()
+    for mine, theirs in zip(model.parameters(), reference.parameters(), strict=True):
+        assert torch.equal(mine.grad, theirs.grad)
+    for mine, theirs in zip(model.buffers(), reference.buffers(), strict=True):
+        assert torch.equal(mine, theirs)
