@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from red_herring import hardware
 from red_herring.files import StudyError
 from red_herring.hardware import Hardware, pick
 
@@ -56,7 +55,10 @@ def test_weights_that_change_between_two_passes_are_cast_again():
 
 
 def test_float32_is_not_rounded_to_tf32():
-    for precision, products in (("tf32", "tf32"), ("float32", "ieee"), ("bfloat16", "ieee")):
+    torch.backends.cudnn.allow_tf32 = True  # PyTorch's default
+    for precision in ("float32", "bfloat16"):
         pick("cpu", precision)
-        assert torch.backends.cuda.matmul.fp32_precision == torch.backends.cudnn.conv.fp32_precision == products
-    assert hardware.Hardware(torch.device("cpu"), "float32").precision == "float32"
+        assert torch.get_float32_matmul_precision() == "highest"
+        assert not torch.backends.cudnn.allow_tf32
+    with pytest.raises(StudyError, match=r"training\.precision: is tf32, which only GPUs have"):
+        pick("cpu", "tf32")

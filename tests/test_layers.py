@@ -145,7 +145,9 @@ def test_folded_normalisations_change_no_logit_and_no_gradient():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.bias)
             nn.init.uniform_(module.weight, 0.5, 2.0)
+    model._compiled = model._features
     folded = model.eval().folded()
+    assert folded._compiled is None
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
     assert not any(parameter.requires_grad for parameter in folded.parameters())
     torch.testing.assert_close(folded(images), model(images), rtol=1e-4, atol=1e-5)
@@ -198,3 +200,15 @@ def test_once_differentiated_it_is_pytorchs_own_to_the_bit():
         assert torch.equal(mine.grad, theirs.grad)
     for mine, theirs in zip(model.buffers(), reference.buffers(), strict=True):
         assert torch.equal(mine, theirs)
+
+
+def test_two_batches_in_one_pass_have_one_shape():
+    with pytest.raises(ValueError, match="have one shape, not"):
+        ResNet18(1).features_of_both(torch.rand(4, 1, 16, 16), torch.rand(2, 1, 16, 16))
+
+
+def test_one_value_per_channel_is_refused_as_by_pytorch():
+    images = torch.rand(1, 1, 8, 8)
+    for image in (images, images.clone().requires_grad_()):
+        with pytest.raises(ValueError, match="value per channel"):
+            ResNet18(1).train()(image)

@@ -15,7 +15,7 @@ from red_herring.model import ResNet18
 from red_herring.saliency.attribution import ATTRIBUTIONS, Maps, attribute
 
 IMAGES = 16
-ONE_BY_ONE = 2
+ONE_BY_ONE = 1
 """Images of which the time of the reference is taken: it takes seconds for each."""
 STEPS = 200
 WINDOW = 2
@@ -75,7 +75,7 @@ def test_an_image(benchmark, model, threads):
         "Gradient, integrated gradients and occlusion of an image of 28 pixels",
         {"width": model.fc.in_features // 8, "threads": threads},
         {"reference": reference} | {name: partial(batched, name) for name in PRECISIONS},
-        rounds=3,
+        rounds=2,
     )
     for name, taken in row["seconds"].items():
         row["seconds"][name] = [seconds / (ONE_BY_ONE if name == "reference" else IMAGES) for seconds in taken]
@@ -90,10 +90,10 @@ def told(maps: Maps) -> str:
 @pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if name not in ("random", "centre_prior", "edges")])
 def test_each(benchmark, model, name):
     torch.set_num_threads(2)
-    data, folded = positives(64), model.folded()
+    data, folded = positives(IMAGES), model.folded()
     pieces = {
         precision: partial(attribute, name, folded, data, 1.0, 16, Hardware(CPU, precision), "the model")
         for precision in PRECISIONS
     }
     row = {"attribution": name, "width": model.fc.in_features // 8}
-    side_by_side(benchmark, "All maps of 64 images of 28 pixels, 2 threads", row, pieces, rounds=2)
+    side_by_side(benchmark, f"Maps of {IMAGES} images of 28 pixels, 2 threads", row, pieces, rounds=2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from captum.attr import GuidedGradCam
+from captum.attr import GuidedGradCam, Occlusion
 from red_herring import terms
 from red_herring.data.dataset import Dataset
 from red_herring.files import StudyError
@@ -369,3 +369,46 @@ def test_smoothing_is_within_each_map_and_spares_occlusion(tiny_data):
     np.testing.assert_allclose(maps[2], ndimage.gaussian_filter(impulse, 1.0), atol=1e-6)
     assert maps[0].sum() == pytest.approx(1, abs=1e-4)
     np.testing.assert_allclose(explain("occlusion", Linear(weights), data, sigma=1.0).maps[1], impulse, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", OF_THE_MODEL)
+def test_in_bfloat16_maps_are_near_those_in_float32(name, rough, tiny_data):
+    """Those that are no mean of many passes are in float32 whatever the study's precision."""
+    data, hardware = tiny_data(4), Hardware(torch.device("cpu"), "bfloat16")
+    exact, rounded = (attribute(name, rough, data, 1.0, 4, each, "the model") for each in (CPU, hardware))
+    assert rounded.maps.dtype == np.float32
+    if ATTRIBUTIONS[name].mixed:
+        assert not np.array_equal(rounded.maps, exact.maps)
+        assert np.corrcoef(rounded.maps.ravel(), exact.maps.ravel())[0, 1] > 0.99
+    else:
+        np.testing.assert_array_equal(rounded.maps, exact.maps)
+    if name == "integrated_gradients":
+        assert (rounded.details["completeness_error"] <= 0.01).all()
+
+
+def test_where_rounding_hides_what_is_missed_integrated_gradients_go_on_in_float32(rough, tiny_data, monkeypatch):
+    seen = []
+    original = attribution._piece
+
+    def piece(request, *others):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return original(request, *others)
+
+    monkeypatch.setattr(attribution, "_piece", piece)
+    monkeypatch.setattr(attribution, "TOLERANCE", 1e-5)
+    attribute(
+        "integrated_gradients", rough, tiny_data(2), 1.0, 4, Hardware(torch.device("cpu"), "bfloat16"), "the model"
+    )
+    assert seen[:3] == [True, True, True]
+    assert seen[3:]
+    assert not any(seen[3:])
+
+
+def test_occlusion_is_captums_whatever_is_black(rough, tiny_data):
+    data = tiny_data(3)
+    data.levels[0, :9] = 0
+    data.levels[1] = 0
+    images = data.batch(slice(None)).images
+    expected = Occlusion(rough).attribute(images, sliding_window_shapes=(1, 1, 1), strides=(1, 1, 1), target=1)
+    maps = explain("occlusion", rough, data).maps
+    np.testing.assert_allclose(maps, expected.detach().abs().squeeze(1).numpy(), atol=1e-6)

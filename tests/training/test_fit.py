@@ -13,6 +13,7 @@ import torch
 from conftest import ROOT
 from red_herring import interrupt
 from red_herring.data.dataset import Dataset
+from red_herring.files import StudyError
 from red_herring.hardware import Hardware
 from red_herring.methods import base
 from red_herring.training import checkpoint
@@ -31,7 +32,9 @@ METHODS = {
 
 
 def recipe(**changes):
-    return Recipe(**({"width": 1, "epochs": 3, "batch_size": 8, "burn_in": 0, "patience": None} | changes))
+    return Recipe(
+        **({"width": 1, "epochs": 3, "batch_size": 8, "burn_in": 0, "patience": None, "compile": False} | changes)
+    )
 
 
 def fit(method, hyperparameters, options, train, valid, chosen, seed, *resume, precision="float32"):
@@ -257,14 +260,25 @@ def test_in_bfloat16_all_that_is_kept_is_float32_and_it_resumes_to_the_bit(tiny_
     assert same(whole, again)
 
 
-def test_compiled_it_learns_the_same_but_for_rounding(tiny_data):
-    data = tiny_data(16), tiny_data(8, seed=1)
-    plain, compiled = (
-        fit("classification", {"lr": 1e-3}, {}, *data, recipe(epochs=1, compile=flag), 7) for flag in (False, True)
-    )
+def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tiny_data, tmp_path):
+    data = tiny_data(12), tiny_data(8, seed=1)  # batches of 8 and of 4
+    plain = fit("classification", {"lr": 1e-3}, {}, *data, recipe(epochs=2), 7)
+    compiled = fit("classification", {"lr": 1e-3}, {}, *data, recipe(epochs=2, compile=True), 7)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
     assert list(compiled.model.state_dict()) == list(plain.model.state_dict())
     for mine, other in zip(plain.history, compiled.history, strict=True):
         assert mine == pytest.approx(other, rel=1e-3)
+    fit("classification", {"lr": 1e-3}, {}, *data, recipe(epochs=1, compile=True), 7, tmp_path, "same")
+    again = fit("classification", {"lr": 1e-3}, {}, *data, recipe(epochs=2, compile=True), 7, tmp_path, "same")
+    assert same(compiled, again)
+
+
+def test_without_a_compiler_compiling_says_what_to_do(tiny_data, monkeypatch):
+    monkeypatch.setenv("CXX", "/nonexistent")
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/nonexistent",))
+    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+    with pytest.raises(StudyError, match=r"training\.compile: .*could not compile.* install a C\+\+ compiler"):
+        fit("classification", {"lr": 1e-3}, {}, tiny_data(8), tiny_data(8), recipe(epochs=1, compile=True), 7)
 
 
 def test_a_process_that_trains_does_not_import_the_compiler(tmp_path):
@@ -276,10 +290,9 @@ from pathlib import Path
 from red_herring.hardware import pick
 from red_herring.training.fit import Recipe, fit
 given = {{"lr": 1e-3, "lambda": 0.1, "discriminator_steps": 2, "discriminator_lr": 1e-3}}
-recipe = Recipe(width=1, epochs=1, batch_size=8, burn_in=0, patience=None)
 for name in ("actdiff", "adversarial", "rrr"):
     for epochs in (1, 2):
-        recipe = Recipe(width=1, epochs=epochs, batch_size=8, burn_in=0, patience=None)
+        recipe = Recipe(width=1, epochs=epochs, batch_size=8, burn_in=0, patience=None, compile=False)
         fit(name, given, {{}}, make_tiny_data(8), make_tiny_data(8), recipe, 0, pick("cpu", "float32"), Path({str(tmp_path)!r}) / name)
 assert torch.are_deterministic_algorithms_enabled()
 assert not {{"torch._dynamo", "sympy"}} & set(sys.modules)

@@ -29,15 +29,17 @@ def pick(device: str, precision: str, threads: int = 1) -> Hardware:
     """What a study asks for, on this machine, and PyTorch set to it.
 
     device: `auto` is CUDA when there is one. precision: `auto` is bfloat16 where the processor multiplies matrices of
-    it in hardware, else float32. threads: of the CPU. Raises StudyError for a device that is not there.
+    it in hardware, else float32. threads: of the CPU. Raises StudyError for a device that is not there, and for tf32
+    without a GPU.
     """
     torch.set_num_threads(threads)
     chosen = _device(device)
     if precision == "auto":
         precision = "bfloat16" if _has_bfloat16(chosen) else "float32"
-    products = "tf32" if precision == "tf32" else "ieee"
-    torch.backends.cuda.matmul.fp32_precision = products
-    torch.backends.cudnn.conv.fp32_precision = products
+    if precision == "tf32" and chosen.type == "cpu":
+        raise StudyError("training.precision: is tf32, which only GPUs have; set it to float32, bfloat16 or auto")
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
     return Hardware(chosen, precision)
 
 

@@ -29,22 +29,22 @@ _apart = False
 def differentiable_twice() -> Iterator[None]:
     """Passes in this block are recorded such that their input gradient can be differentiated at little cost."""
     global _twice
-    _twice = True
+    before, _twice = _twice, True
     try:
         yield
     finally:
-        _twice = False
+        _twice = before
 
 
 @contextmanager
 def batches_apart() -> Iterator[None]:
     """Batches in this block are two, one behind the other; in training each is normalised by its own statistics."""
     global _apart
-    _apart = True
+    before, _apart = _apart, True
     try:
         yield
     finally:
-        _apart = False
+        _apart = before
 
 
 class Conv2d(nn.Conv2d):
@@ -56,8 +56,8 @@ class Conv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         device, weight = x.device.type, self.weight
         mixed = torch.is_autocast_enabled(device)
-        trained = weight.requires_grad and torch.is_grad_enabled() and not torch.compiler.is_compiling()
-        if not trained or not (_twice or (mixed and device == "cpu")):
+        trained = weight.requires_grad and torch.is_grad_enabled() and self.bias is None
+        if torch.compiler.is_compiling() or not trained or not (_twice or (mixed and device == "cpu")):
             return super().forward(x)
         if mixed:
             dtype = torch.get_autocast_dtype(device)
@@ -222,6 +222,10 @@ class BatchNorm2d(nn.BatchNorm2d):
         return torch.cat([self._one_batch(batch) for batch in x.chunk(2)])
 
     def _one_batch(self, x: Tensor) -> Tensor:
+        if (
+            x.numel() == x.shape[1]
+        ):  # which PyTorch's own kernel takes, and makes running statistics that are no numbers
+            raise ValueError(f"a batch of one value per channel, {tuple(x.shape)}, cannot be normalised in training")
         self.num_batches_tracked.add_(1)
         normalise = _Normalisation.apply if _twice else _normalise
         return normalise(x, self.weight, self.bias, self.running_mean, self.running_var, self.momentum, self.eps)

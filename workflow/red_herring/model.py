@@ -83,24 +83,31 @@ class ResNet18(nn.Module):
         if self.training and x.requires_grad:
             with layers.differentiable_twice():
                 return self._features(x)
-        return (self._compiled or self._features)(x)
+        return self._compiled(x) if self._compiled and self.training else self._features(x)
 
     def _features(self, x: torch.Tensor) -> torch.Tensor:
         x = self.conv1(x).contiguous(memory_format=torch.channels_last)
         x = self.layer3(self.layer2(self.layer1(self.relu(self.bn1(x)))))
         if x.device.type == "cpu":
-            x = x.contiguous()  # oneDNN is faster so on maps as small as these
+            x = x.contiguous()  # oneDNN was faster so at width 64, on maps of 4 x 4 and of 56 x 56
         return self.layer4(x).mean(dim=(2, 3), dtype=self.fc.weight.dtype)
 
     def compile_features(self) -> None:
-        """From now on passes that are differentiated once at most are compiled, when they are first made."""
-        self._compiled = torch.compile(self._features)
+        """From now on passes in training that are differentiated once at most are compiled, when first made.
+
+        For batches of any size: what is compiled must not depend on which size comes first, as after an interruption
+        another one may.
+        """
+        self._compiled = torch.compile(self._features, dynamic=True)
 
     def features_of_both(self, x: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """features(x) and features(other), batches of one shape, at the cost of one pass.
 
         In training each batch is normalised by its own statistics, and both enter the running ones, x first.
+        Raises ValueError if their shapes differ.
         """
+        if x.shape != other.shape:
+            raise ValueError(f"two batches in one pass have one shape, not {tuple(x.shape)} and {tuple(other.shape)}")
         with layers.batches_apart():
             features = self.features(torch.cat([x, other]))
         return features[: len(x)], features[len(x) :]
@@ -111,6 +118,7 @@ class ResNet18(nn.Module):
         It gives the same logits but for rounding, a quarter faster, and has no weights that could be trained.
         """
         copied = copy.deepcopy(self).eval().requires_grad_(False)
+        copied._compiled = None  # it is of the original
         for module in list(copied.modules()):
             for number in (1, 2):
                 if hasattr(module, f"bn{number}"):
@@ -126,5 +134,5 @@ class ResNet18(nn.Module):
 
 def _fold(module: nn.Module, convolution: str, normalisation: str) -> None:
     fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, normalisation))
-    setattr(module, convolution, fused.requires_grad_(False))
+    setattr(module, convolution, fused)
     setattr(module, normalisation, nn.Identity())

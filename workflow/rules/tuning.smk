@@ -21,7 +21,7 @@ rule tune:
         "<results>/benchmarks/tune/{task}/{method}.tsv"
     conda:
         "../../envs/red_herring.yaml"
-    threads: config["tuning"]["parallel"]
+    threads: config["tuning"]["parallel"] if config["tuning"]["mode"] == "search" else 1
     params:
         settings=settings(study.tune_settings, "task", "method"),
         code=code("tune", "red_herring.methods.{method}", "red_herring.methods.classification"),

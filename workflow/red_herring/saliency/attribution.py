@@ -86,10 +86,13 @@ class Signed(NamedTuple):
 
 @dataclass(frozen=True)
 class Attribution:
-    """smoothed: whether the Gaussian of the study is applied to its maps."""
+    """smoothed: whether the Gaussian of the study is applied to its maps. mixed: whether it may be in the precision of
+    the study, as it is a mean of many passes, in which roundings cancel; else it is in float32.
+    """
 
     explain: Callable[[Request], Tensor | Signed]
     smoothed: bool = True
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -267,9 +270,9 @@ def edges(request: Request) -> Tensor:
 
 ATTRIBUTIONS = {
     "gradient": Attribution(gradient),
-    "integrated_gradients": Attribution(integrated_gradients),
+    "integrated_gradients": Attribution(integrated_gradients, mixed=True),
     "occlusion": Attribution(occlusion, smoothed=False),
-    "smoothgrad": Attribution(smoothgrad),
+    "smoothgrad": Attribution(smoothgrad, mixed=True),
     "gradient_x_input": Attribution(gradient_x_input),
     "guided_backprop": Attribution(guided_backprop),
     "grad_cam": Attribution(grad_cam),
@@ -308,7 +311,7 @@ def attribute(
         rows = range(number * size, number * size + len(batch.images))
         request = Request(model, batch.images.requires_grad_(), rows, together, seed, steps)
         try:
-            with hardware.mixed():
+            with hardware.mixed() if attribution.mixed else nullcontext():
                 parts.append(_absolute(attribution.explain(request)))
         except RuntimeError as error:
             why = str(error).strip().partition("\n")[0]

@@ -40,7 +40,7 @@ class Recipe:
     batch_size: int
     burn_in: int
     patience: int | None
-    compile: bool = False
+    compile: bool
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def fit(
     """
     if recipe.compile:
         torch.use_deterministic_algorithms(True)  # tells the compiler too, and imports it for that
+        torch.compiler.reset()  # it compiles a function for so many networks and no more, and a search has many
     else:
         torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
@@ -97,6 +98,14 @@ def fit(
             if training.position != training.saved:
                 training.save(resume, fingerprint)
             log.info("stopped after %d epochs and %d batches, which are saved", *training.position)
+        raise
+    except Exception as error:
+        if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            why = str(error).strip().partition("\n")[0]
+            raise StudyError(
+                f"training.compile: PyTorch could not compile the network ({why}); install a C++ compiler such as g++, "
+                "or set it to false"
+            ) from error
         raise
     finally:
         progress.close()
