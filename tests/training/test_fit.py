@@ -4,6 +4,7 @@ import importlib
 import itertools
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -260,6 +261,7 @@ def test_in_bfloat16_all_that_is_kept_is_float32_and_it_resumes_to_the_bit(tiny_
     assert same(whole, again)
 
 
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++)")
 def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tiny_data, tmp_path):
     data = tiny_data(12), tiny_data(8, seed=1)  # batches of 8 and of 4
     plain = fit("classification", {"lr": 1e-3}, {}, *data, recipe(epochs=2), 7)
