@@ -37,6 +37,7 @@ class Run:
         self.settings, self.seed, self.threads = settings, seed, threads
         self.split, self.folders = split, [path.parent for path in images]
         self.train, self.valid = self._load("train", "valid")
+        self._shown: tuple[dict[str, Any], Dataset] | None = None
         if settings["guidance"]:
             check_masks(self.train)
 
@@ -123,7 +124,10 @@ class Run:
         if guidance is None:
             return self.train
         guidance = guidance | {"blur_sigma": hyperparameters.get(BLUR, guidance["blur_sigma"])}
-        return self.train.guided(guidance, self.seed)
+        # In a search it differs by the blur only, if that is searched.
+        if self._shown is None or self._shown[0] != guidance:
+            self._shown = guidance, self.train.guided(guidance, self.seed)
+        return self._shown[1]
 
     def _fit(self, hyperparameters: dict[str, float], resume: Path, fingerprint: str) -> Fitted:
         settings = self.settings
