@@ -301,3 +301,20 @@ assert not {{"torch._dynamo", "sympy"}} & set(sys.modules)
 """
     paths = os.pathsep.join([str(WORKFLOW), str(ROOT / "tests")])
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": paths})
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [28, 64])
+def test_no_kernel_for_few_channels_writes_where_it_should_not(size, precision):
+    """oneDNN's for float32 and channels-last crashed a process with 8 channels and 64 pixels."""
+    code = f"""
+from conftest import make_tiny_data
+from red_herring.hardware import pick
+from red_herring.training.fit import Recipe, fit
+given = {{"lr": 1e-3, "lambda": 0.1, "discriminator_steps": 2, "discriminator_lr": 1e-3}}
+recipe = Recipe(width=8, epochs=2, batch_size=16, burn_in=0, patience=None, compile=False)
+for name in {list(METHODS)!r}:
+    fit(name, given, {{}}, make_tiny_data(40, {size}), make_tiny_data(8, {size}), recipe, 0, pick("cpu", {precision!r}))
+"""
+    paths = os.pathsep.join([str(WORKFLOW), str(ROOT / "tests")])
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": paths})

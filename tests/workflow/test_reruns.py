@@ -51,7 +51,9 @@ def test_another_search_range_reruns_that_methods_branch(after):
 def test_a_comment_in_a_loss_reruns_nothing(after):
     after.edit("workflow/red_herring/methods/actdiff.py", '"""penalty = mean', '"""The penalty is the mean')
     after.edit(
-        "workflow/red_herring/methods/actdiff.py", "        features = ", "        # all pixels\n        features = "
+        "workflow/red_herring/methods/actdiff.py",
+        "        features, masked = ",
+        "        # all pixels\n        features, masked = ",
     )
     assert after.planned(*TINY) == []
 
@@ -130,7 +132,9 @@ def test_a_failing_job_shows_its_one_sentence(after):
     assert "error: synthetic: label 0 in nuisance group 0 has 40 images but ratio 1.0 needs 160" in done.stderr
 
 
-UNLUCKY = "        if torch.initial_seed() == 2:\n            raise RuntimeError('unlucky')\n        features = "
+UNLUCKY = (
+    "        if torch.initial_seed() == 2:\n            raise RuntimeError('unlucky')\n        features, masked = "
+)
 
 
 def test_a_failing_seed_stops_no_other_and_is_named_at_the_end_and_in_the_table(after):
@@ -138,14 +142,14 @@ def test_a_failing_seed_stops_no_other_and_is_named_at_the_end_and_in_the_table(
     tables = {name: (after.folder / "results" / name).read_bytes() for name in ("runs.csv", "tables/synthetic.md")}
     shutil.rmtree(after.folder / "results/runs")
     loss = "workflow/red_herring/methods/actdiff.py"
-    after.edit(loss, "        features = ", UNLUCKY)
+    after.edit(loss, "        features, masked = ", UNLUCKY)
     done = after.snakemake("-c2", "all", "--keep-going", *TINY, check=False)
     assert done.returncode == 1
     assert "Missing runs, 1 of 4:\n  synthetic, actdiff, seed 2: RuntimeError: unlucky" in done.stdout
     incomplete = after.folder / "results/incomplete.md"
     assert "ActDiff | 1 |" in incomplete.read_text()
     assert "* ActDiff, seed 2: RuntimeError: unlucky" in incomplete.read_text()
-    after.edit(loss, UNLUCKY, "        features = ")
+    after.edit(loss, UNLUCKY, "        features, masked = ")
     after.snakemake("-c2", "all", *TINY)
     assert not incomplete.exists()
     assert {name: (after.folder / "results" / name).read_bytes() for name in tables} == tables

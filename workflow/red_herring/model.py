@@ -86,10 +86,13 @@ class ResNet18(nn.Module):
         return self._compiled(x) if self._compiled and self.training else self._features(x)
 
     def _features(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.conv1(x).contiguous(memory_format=torch.channels_last)
+        x = self.conv1(x)
+        if x.is_cuda or x.dtype == torch.bfloat16:
+            # Not float32 on a CPU: there oneDNN writes where it should not, with channels fewer than 16.
+            x = x.contiguous(memory_format=torch.channels_last)
         x = self.layer3(self.layer2(self.layer1(self.relu(self.bn1(x)))))
-        if x.device.type == "cpu":
-            x = x.contiguous()  # oneDNN was faster so at width 64, on maps of 4 x 4 and of 56 x 56
+        if not x.is_cuda:
+            x = x.contiguous()  # oneDNN was faster so at width 64, on maps of 4 x 4
         return self.layer4(x).mean(dim=(2, 3), dtype=self.fc.weight.dtype)
 
     def compile_features(self) -> None:
