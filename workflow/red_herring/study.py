@@ -16,11 +16,11 @@ from red_herring.files import StudyError, read_rows
 from red_herring.provenance import made_by
 from red_herring.terms import ATTRIBUTIONS
 
-WORKFLOW = Path(__file__).parents[1]
-SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
-PUBLISHED_HYPERPARAMETERS = WORKFLOW / "reference" / "published_hyperparameters.csv"
-PUBLISHED_TABLES = WORKFLOW / "reference" / "published_tables.csv"
-PUBLISHED_RUNS = WORKFLOW / "reference" / "published_runs.csv"
+PACKAGE = Path(__file__).parent
+SCHEMA = PACKAGE / "schemas" / "config.schema.yaml"
+PUBLISHED_HYPERPARAMETERS = PACKAGE / "reference" / "published_hyperparameters.csv"
+PUBLISHED_TABLES = PACKAGE / "reference" / "published_tables.csv"
+PUBLISHED_RUNS = PACKAGE / "reference" / "published_runs.csv"
 
 PUBLISHED_TASKS = ("synthetic", "spc", "no_spc", "vpc", "no_vpc")
 PUBLISHED_METHODS = ("classification", "masked", "actdiff", "adversarial", "gradmask", "rrr")

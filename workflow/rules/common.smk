@@ -195,8 +195,8 @@ MISSING_RUNS = shlex.join(
         *("python", "-m", "red_herring.stages.report_missing"),
         *("--settings", json.dumps(study.missing_settings(config))),
         *("--results", config["pathvars"]["results"]),
-        *("--published-tables", "workflow/reference/published_tables.csv"),
-        *("--published-runs", "workflow/reference/published_runs.csv"),
+        *("--published-tables", "workflow/red_herring/reference/published_tables.csv"),
+        *("--published-runs", "workflow/red_herring/reference/published_runs.csv"),
         *("--report", os.path.join(config["pathvars"]["results"], "incomplete.md")),
     ]
 )

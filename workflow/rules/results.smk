@@ -70,8 +70,8 @@ rule collect_incomplete:
 # The authors' released runs.
 rule collect_published:
     input:
-        released="workflow/reference/published_runs.csv",
-        hyperparameters="workflow/reference/published_hyperparameters.csv",
+        released="workflow/red_herring/reference/published_runs.csv",
+        hyperparameters="workflow/red_herring/reference/published_hyperparameters.csv",
     output:
         runs="results/published/runs.csv",
         localisation="results/published/localisation.csv",
@@ -127,8 +127,8 @@ rule bootstrap_auc:
 rule render_table:
     input:
         files=made_of,
-        published_tables="workflow/reference/published_tables.csv",
-        published_runs="workflow/reference/published_runs.csv",
+        published_tables="workflow/red_herring/reference/published_tables.csv",
+        published_runs="workflow/red_herring/reference/published_runs.csv",
     output:
         csv="{study}/tables/{table}.csv",
         markdown="{study}/tables/{table}.md",
