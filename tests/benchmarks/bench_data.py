@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from benchmarks.measuring import side_by_side
 from PIL import Image
-from red_herring.data.images import to_square
+from red_herring.data.picture import to_square
 from red_herring.data.prepare import prepare
 from red_herring.data.sources.folder import Source
 from scipy.ndimage import gaussian_filter
@@ -84,7 +84,7 @@ def test_epoch(benchmark, images, tmp_path):
 
     def decoding() -> None:
         for rows in batches:
-            np.stack([np.rint(to_square(source.read(files[row])[0], SIZE)).astype(np.uint8) for row in rows])
+            np.stack([np.rint(to_square(source.read(files[row])[0].grey(), SIZE)).astype(np.uint8) for row in rows])
 
     def reading() -> None:
         stored = np.load(tmp_path / "images.npy", mmap_mode="r")

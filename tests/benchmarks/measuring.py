@@ -97,7 +97,7 @@ def crosses(images: int, seed: int = 0) -> Dataset:
     source = Source(-(-images // 4), seed)
     index = source.index()
     pairs = [source.read(image) for image in index["image"]]
-    levels, masks = (np.stack([pair[number] for pair in pairs]) for number in (0, 1))
+    levels, masks = np.stack([picture.grey() for picture, _ in pairs]), np.stack([mask for _, mask in pairs])
     table = index.assign(label=(index["findings"] == "one cross").astype(int))
     every = np.random.default_rng(seed).permutation(len(table))[:images]
     return Dataset(levels.astype(np.uint8), masks.astype(bool), table, source.pixel_range).subset(every)

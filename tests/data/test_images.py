@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from PIL import Image
-from red_herring.data.images import UnreadableImage, read_grey, read_mask, to_square
+from red_herring.data.images import read_picture
+from red_herring.data.mask_images import read_mask
+from red_herring.data.picture import UnreadableImage, to_square
 
 GREY = np.array([[0, 50, 100], [150, 200, 255]], np.uint8)
 
@@ -16,32 +18,32 @@ def saved(tmp_path, image, name="image.png"):
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P"])
 def test_grey_pixels_survive_every_mode(tmp_path, mode):
     path = saved(tmp_path, Image.fromarray(GREY).convert(mode))
-    np.testing.assert_array_equal(read_grey(path), GREY)
+    np.testing.assert_array_equal(read_picture(path).grey(), GREY)
 
 
 def test_alpha_is_ignored(tmp_path):
     transparent = np.dstack([GREY, GREY, GREY, np.zeros_like(GREY)])
-    np.testing.assert_array_equal(read_grey(saved(tmp_path, Image.fromarray(transparent, "RGBA"))), GREY)
+    np.testing.assert_array_equal(read_picture(saved(tmp_path, Image.fromarray(transparent, "RGBA"))).grey(), GREY)
 
 
 def test_colour_becomes_luminance(tmp_path):
     path = saved(tmp_path, Image.new("RGB", (2, 2), (255, 0, 0)))
-    assert np.all(read_grey(path) == 76)  # ITU-R 601: 0.299 * 255
+    assert np.all(read_picture(path).grey() == 76)  # ITU-R 601: 0.299 * 255
 
 
 def test_sixteen_bits_are_scaled_to_eight(tmp_path):
     path = saved(tmp_path, Image.fromarray(GREY.astype(np.uint16) * 257))
-    np.testing.assert_allclose(read_grey(path), GREY, atol=1e-4)
+    np.testing.assert_allclose(read_picture(path).grey(), GREY, atol=1e-4)
 
 
 def test_one_bit_is_black_and_white(tmp_path):
     path = saved(tmp_path, Image.fromarray(GREY > 120))
-    np.testing.assert_array_equal(read_grey(path), np.where(GREY > 120, 255, 0))
+    np.testing.assert_array_equal(read_picture(path).grey(), np.where(GREY > 120, 255, 0))
 
 
 def test_png_under_a_jpg_name(tmp_path):
     saved(tmp_path, Image.fromarray(GREY)).rename(tmp_path / "image.jpg")
-    np.testing.assert_array_equal(read_grey(tmp_path / "image.jpg"), GREY)
+    np.testing.assert_array_equal(read_picture(tmp_path / "image.jpg").grey(), GREY)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_what_cannot_be_read_says_why(tmp_path, content, reason):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UnreadableImage, match=reason):
-        read_grey(path)
+        read_picture(path).grey()
 
 
 def test_a_truncated_image_is_unreadable(tmp_path):
@@ -61,12 +63,12 @@ def test_a_truncated_image_is_unreadable(tmp_path):
     path = saved(tmp_path, Image.fromarray(noise))
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(UnreadableImage, match="cannot be decoded"):
-        read_grey(path)
+        read_picture(path).grey()
 
 
 def test_floating_point_pixels_have_no_range(tmp_path):
     with pytest.raises(UnreadableImage, match="no known range"):
-        read_grey(saved(tmp_path, Image.fromarray(GREY.astype(np.float32)), "image.tiff"))
+        read_picture(saved(tmp_path, Image.fromarray(GREY.astype(np.float32)), "image.tiff"))
 
 
 @pytest.mark.parametrize("shape", [(4, 7), (7, 4), (5, 5)])
@@ -97,7 +99,7 @@ def test_real_originals_of_odd_kinds(real_images):
     files = [file for file in (real_images / "raw_samples").rglob("*") if file.suffix in (".png", ".jpg", ".jpeg")]
     assert len(files) > 30
     for file in files:
-        grey = read_grey(file)
+        grey = read_picture(file).grey()
         assert grey.dtype == np.float32
         assert grey.ndim == 2
         assert 0 <= grey.min() < grey.max() <= 255, file
@@ -113,7 +115,7 @@ def test_a_mask_is_bright_inside_or_one(tmp_path, levels):
 
 
 def test_a_mask_of_neither_range_is_refused_and_an_empty_one_is_empty(tmp_path):
-    with pytest.raises(UnreadableImage, match="levels up to 90, expected 0 and 255, or 0 and 1"):
+    with pytest.raises(UnreadableImage, match="only the levels 90, expected 0 and 255, or 0 and 1"):
         read_mask(saved(tmp_path, Image.new("L", (3, 2), 90)), (2, 3))
     assert not read_mask(saved(tmp_path, Image.new("L", (3, 2), 0)), (2, 3)).any()
 
@@ -129,7 +131,7 @@ def test_no_broken_dicom_file_ends_more_than_its_own_reading(real_images, tmp_pa
             content[place] = random.integers(256)
         path.write_bytes(content)
         try:
-            assert read_grey(path).ndim == 2
+            assert read_picture(path).grey().ndim == 2
         except UnreadableImage:
             unreadable += 1
     assert unreadable > 10

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from red_herring.data.images import to_square
+from red_herring.data.picture import to_square
 from red_herring.data.prepare import prepare
 from red_herring.data.sources import open_source
 from red_herring.data.sources.folder import Source
@@ -104,8 +104,8 @@ def test_masks_take_the_geometry_of_their_images(tmp_path):
 def test_crosses_are_stored_as_they_are(tmp_path):
     source = open_source("crosses", {"images_per_cell": 4, "seed": 0})
     prepared(source, tmp_path, size=28)
-    pixels, mask = source.read(source.index()["image"][5])
-    np.testing.assert_array_equal(np.load(tmp_path / "i.npy")[5], pixels)
+    picture, mask = source.read(source.index()["image"][5])
+    np.testing.assert_array_equal(np.load(tmp_path / "i.npy")[5], picture.grey())
     np.testing.assert_array_equal(np.load(tmp_path / "m.npy")[5], mask)
 
 
@@ -119,5 +119,5 @@ def test_real_images_are_the_same_from_one_process_or_two(real_images, tmp_path)
         prepare(source, index, 64, 0, tmp_path / "i.npy", tmp_path / "m.npy", processes)
         arrays.append(np.load(tmp_path / "i.npy"))
     np.testing.assert_array_equal(*arrays)
-    pixels = source.read(index["image"].iloc[-1])[0]
+    pixels = source.read(index["image"].iloc[-1])[0].grey()
     np.testing.assert_array_equal(arrays[0][-1], np.rint(to_square(pixels, 64)))

@@ -21,13 +21,14 @@ def test_images_depend_on_nothing_but_seed_and_name(source):
     again = open_source("crosses", {"images_per_cell": 50, "seed": 0})
     other = open_source("crosses", {"images_per_cell": 50, "seed": 1})
     name = source.index()["image"][7]
-    np.testing.assert_array_equal(source.read(name)[0], again.read(name)[0])
-    assert not np.array_equal(source.read(name)[0], other.read(name)[0])
+    np.testing.assert_array_equal(source.read(name)[0].grey(), again.read(name)[0].grey())
+    assert not np.array_equal(source.read(name)[0].grey(), other.read(name)[0].grey())
 
 
 def test_the_box_is_where_its_group_says_and_never_in_the_mask(source):
     for _, image in source.index().groupby(["findings", "group"]).head(20).iterrows():
-        pixels, mask = source.read(image["image"])
+        picture, mask = source.read(image["image"])
+        pixels = picture.grey()
         columns = slice(0, 3) if image["group"] == "left" else slice(25, 28)
         assert (pixels[21:23, columns] == 255).all()
         # What is white and outside the mask is the box: 6 pixels, less those where a cross lies over it.

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from red_herring.data.images import UnreadableImage
+from red_herring.data.picture import UnreadableImage
 from red_herring.data.sources.base import check_index
 from red_herring.data.sources.folder import Source
 from red_herring.files import StudyError

@@ -1,112 +1,131 @@
-"""Decode image files of any kind to grey levels; crop and resize them."""
+"""Read image files of any kind: pictures with Pillow, DICOM with pydicom; which of them a file is its content says."""
 
 from __future__ import annotations
 
-import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from red_herring.files import StudyError
-
-ASPECT_TOLERANCE = 0.01
-"""How much the aspect of a mask may differ from that of its image: what rounding to whole pixels explains."""
-
-HALF = 127
-"""The highest grey level that is outside in a mask of 0 to 255."""
+from red_herring.data.picture import Picture, UnreadableImage, bits_used, one_line
 
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+WHITE_IS_ZERO = 0
+"""TIFF's photometric interpretation in which the highest value is black; Pillow heeds it for 8 bits only."""
+
+PHOTOMETRIC, SUBFILE = 262, 254
+"""Tags of TIFF; bit 0 of the second marks a page as a smaller copy of another."""
+
+DICOM_AT = 128
+BARE_DICOM = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
+"""How DICOM begins that has no preamble: with an element of group 2 or 8, of either byte order."""
 
 
-class UnreadableImage(StudyError):
-    """One image that cannot be used; the text says why."""
+def read_picture(path: str | Path) -> Picture:
+    """An image file as it is; `Picture.grey` gives its levels.
 
-
-def read_grey(path: str | Path) -> np.ndarray:
-    """An image file as grey levels, float32 [height, width] in [0, 255].
-
-    Colour and palette are turned into luminance, an alpha channel is ignored, 16-bit values are divided by 257. DICOM
-    has the suffix .dcm: its range is that of the bits stored, and MONOCHROME1, where the highest is black, is inverted.
-    Raises UnreadableImage for a missing, empty, truncated or otherwise unreadable file.
+    Colour and palette are turned into luminance, an alpha channel is ignored, EXIF's orientation is heeded.
+    Raises UnreadableImage for a missing, empty, truncated or otherwise unreadable file, and for one that holds several
+    images or values without a known range.
     """
-    try:
-        if os.path.getsize(path) == 0:
+    with reasons("there is no such file", "cannot be decoded"), open(path, "rb") as file:
+        start = file.read(DICOM_AT + 4)
+        if not start:
             raise UnreadableImage("the file is empty")
-        return _read_dicom(path) if str(path).lower().endswith(".dcm") else _read_picture(path)
+        if start[DICOM_AT:] == b"DICM":
+            return _read_dicom(path)
+        file.seek(0)
+        try:
+            with open_image(file) as image:
+                return _read_image(image)
+        except UnidentifiedImageError:
+            if start.startswith(BARE_DICOM):
+                return _read_dicom(path)
+            raise UnreadableImage("cannot be decoded: it is neither a picture that Pillow knows nor DICOM") from None
+
+
+def _read_dicom(path: str | Path) -> Picture:
+    from red_herring.data.dicom import read_dicom  # pydicom only where there is DICOM
+
+    return read_dicom(path)
+
+
+@contextmanager
+def reasons(missing: str, broken: str) -> Iterator[None]:
+    """UnreadableImage in the place of any other error."""
+    try:
+        yield
     except FileNotFoundError as error:
-        raise UnreadableImage("there is no such file") from error
+        raise UnreadableImage(missing) from error
     except UnreadableImage:
         raise
     except Exception as error:  # broken files bring up errors of every kind in the libraries
-        raise UnreadableImage(f"cannot be decoded: {error}") from error
+        raise UnreadableImage(f"{broken}: {one_line(error)}") from error
 
 
-def _read_picture(file: str | Path | BinaryIO) -> np.ndarray:
+@contextmanager
+def open_image(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
+    """The one image of a file, opened with Pillow; UnreadableImage if there are more."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and palettes: the pixels are what counts
         with Image.open(file) as image:
-            if image.mode in SIXTEEN_BIT:
-                return np.asarray(image, dtype=np.float32) / 257
-            if image.mode == "F":
-                raise UnreadableImage("32-bit floating point pixels have no known range")
-            return np.asarray(image.convert("L"), dtype=np.float32)
+            frames = _frames(image)
+            if frames > 1:
+                raise UnreadableImage(f"holds {frames} images; expected one, so save each in a file of its own")
+            yield image
 
 
-def _read_dicom(path: str | Path) -> np.ndarray:
-    import pydicom  # only where there is DICOM
+def _frames(image: Image.Image) -> int:
+    """Images in a file; smaller copies of the first, which TIFF marks and MPO has by its nature, are none."""
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    if image.format != "TIFF" or frames == 1:
+        return frames
+    whole = 0
+    for frame in range(frames):
+        image.seek(frame)
+        whole += not image.tag_v2.get(SUBFILE, 0) & 1
+    image.seek(0)
+    return whole
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        content = pydicom.dcmread(path)
-        pixels, photometric, bits = content.pixel_array, content.PhotometricInterpretation, content.BitsStored
-    if photometric not in ("MONOCHROME1", "MONOCHROME2") or pixels.ndim != 2 or content.PixelRepresentation != 0:
+
+def _read_image(image: Image.Image) -> Picture:
+    name = "JPEG" if image.format == "MPO" else image.format
+    inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO
+    high_bytes = is_deep_colour(image)  # known only until the image is loaded
+    image = ImageOps.exif_transpose(image)
+    if image.mode in SIXTEEN_BIT:
+        values = np.asarray(image)
+        lowest, highest = int(values.min()), int(values.max())
+        if lowest < 0 or highest > 65535:
+            raise UnreadableImage(f"has values from {lowest} to {highest}; expected at most 16 bits, 0 to 65535")
+        return Picture(values.astype(np.float32) / 257, f"{name}, 16-bit", 65535, highest, inverted)
+    if image.mode == "F":
+        raise UnreadableImage("32-bit floating point pixels have no known range")
+    _check_alpha(image)
+    levels = np.asarray(image.convert("L"), dtype=np.float32)
+    highest = int(levels.max())
+    if high_bytes and bits_used(257 * highest) < 16:
         raise UnreadableImage(
-            f"is DICOM of shape {pixels.shape}, {photometric}, {pixels.dtype}; expected one grey image, unsigned"
+            "is 16-bit colour that leaves its highest bits unused, and of 16 only the highest 8 can be read; "
+            "save it as 16-bit grey"
         )
-    grey = pixels.astype(np.float32) * (255 / (2**bits - 1))
-    return 255 - grey if photometric == "MONOCHROME1" else grey
+    bits = "1-bit" if image.mode == "1" else "16-bit colour" if high_bytes else "8-bit"
+    return Picture(levels, f"{name}, {bits}", highest=highest)
 
 
-def read_mask(file: str | Path | BinaryIO, shape: tuple[int, int]) -> np.ndarray:
-    """A mask file as bool [height, width] of `shape`, that of its image: what is brighter than half is inside, or what
-    is 1 in a mask of 0 and 1.
-
-    A mask of another size is scaled, by the nearest pixel, if its aspect is the image's.
-    Raises UnreadableImage when it cannot be read or its aspect differs.
-    """
-    try:
-        levels = _read_picture(file)
-    except FileNotFoundError as error:
-        raise UnreadableImage("there is no such mask file") from error
-    except Exception as error:
-        raise UnreadableImage(f"its mask cannot be decoded: {error}") from error
-    if 1 < levels.max() <= HALF:
-        raise UnreadableImage(f"its mask has levels up to {levels.max():g}, expected 0 and 255, or 0 and 1")
-    inside = levels > (0 if levels.max() <= 1 else HALF)
-    (height, width), (wanted_height, wanted_width) = inside.shape, shape
-    if abs(height * wanted_width / (width * wanted_height) - 1) > ASPECT_TOLERANCE:
-        raise UnreadableImage(
-            f"its mask has {height} x {width} pixels, which do not fit its {wanted_height} x {wanted_width}"
-        )
-    resized = Image.fromarray(inside).resize((wanted_width, wanted_height), Image.Resampling.NEAREST)
-    return np.asarray(resized)
+def is_deep_colour(image: Image.Image) -> bool:
+    """Whether an image that is not loaded has several channels of 16 bits, of which Pillow keeps the high bytes."""
+    raw = image.tile[0].args if image.tile else ""
+    return image.mode not in SIXTEEN_BIT and ";16" in str(raw)
 
 
-def to_square(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Crop the centre square and resize it with anti-aliasing: float32 [height, width] -> [size, size].
-
-    The crop is torchxrayvision's XRayCenterCrop.
-    """
-    height, width = pixels.shape
-    side = min(height, width)
-    top, left = height // 2 - side // 2, width // 2 - side // 2
-    square = pixels[top : top + side, left : left + side]
-    if side == size:
-        return square
-    resized = Image.fromarray(np.ascontiguousarray(square, dtype=np.float32)).resize(
-        (size, size), Image.Resampling.BILINEAR
-    )
-    return np.asarray(resized)
+def _check_alpha(image: Image.Image) -> None:
+    if "A" not in image.getbands():
+        return
+    *colours, alpha = (image.getchannel(band).getextrema() for band in image.getbands())
+    if alpha[0] < alpha[1] and all(low == high for low, high in colours):
+        raise UnreadableImage("its picture is in the alpha channel, all else is of one colour; save it as grey")

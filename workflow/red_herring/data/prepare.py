@@ -7,7 +7,7 @@ import logging
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -18,20 +18,29 @@ import pandas as pd
 from tqdm import tqdm
 
 from red_herring import interrupt
-from red_herring.data.images import UnreadableImage, to_square
+from red_herring.data.intensity import measures_of, warnings_of
+from red_herring.data.picture import UnreadableImage, bits_used, to_square
 from red_herring.data.sources.base import Source
 from red_herring.files import StudyError, replacing
 
 CHUNK = 16
 """Images that a process takes at a time: enough that handing them out costs nothing, few enough to share the end."""
 
+COLUMNS = [
+    "image", "height", "width", "format", "highest", "white", "mean", "low", "high", "dark", "top", "levels", "inside",
+    "digest",
+]  # fmt: skip
+"""Of the table that says what decoding made of each image; then comes the reason."""
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """table: one row per image: image, height and width before cropping (0 where unreadable), digest of the stored
-    picture in hexadecimal (empty where the same picture may come twice), reason (empty where it can be used).
+    """table: one row per image: image, height and width before cropping (0 where unreadable), format (of the file),
+    highest (stored value), white (the stored value that is level 255), the measures of `intensity.measures_of`, inside
+    (share of its stored mask, missing for none), digest of the stored picture in hexadecimal (empty where the same
+    picture may come twice), reason (empty where it can be used).
     histogram: int64 [256], the pixels of each level over all stored images.
     """
 
@@ -43,24 +52,41 @@ class Prepared:
         """image and reason of those that cannot be used."""
         return self.table.loc[self.table["reason"] != "", ["image", "reason"]]
 
+    @property
+    def formats(self) -> dict[str, dict[str, int]]:
+        """Format of file -> images, the highest stored value, and white, the value that is level 255."""
+        usable = self.table[self.table["reason"] == ""]
+        columns = {"images": ("image", "size"), "highest": ("highest", "max"), "white": ("white", "max")}
+        return usable.groupby("format").agg(**columns).astype(int).to_dict("index")
+
 
 @dataclass(frozen=True)
 class _Decoded:
+    """What is to be said of an image that is stored; inside: the share of its mask, None where it has none."""
+
     row: int
     shape: tuple[int, int]
+    format: str
+    highest: int
+    white: int
+    measures: dict[str, float]
+    inside: float | None
     digest: bytes
-    histogram: np.ndarray
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What every process needs; it reaches them by fork, so that nothing of it is copied or loaded again."""
+    """What every process needs; it reaches them by fork, so that nothing of it is copied or loaded again.
+
+    whites: format of file -> the stored value that is white, where it is not the highest that the format can store.
+    """
 
     source: Source
     images: Sequence[str]
     size: int
     images_file: Path
     masks_file: Path
+    whites: dict[str, int]
 
 
 def prepare(
@@ -74,49 +100,101 @@ def prepare(
 ) -> Prepared:
     """Write `images_path`, uint8 [count, size, size], and `masks_path`, uint8 0/1 of that shape.
 
-    Row i belongs to row i of `index`, which has the columns image and patient. A source without masks of its own gets a
-    `masks_path` with no rows. The rows of images that cannot be used are zero: unreadable ones, and those whose picture
-    came before under the name of another patient, as the same picture must not train and test. Each process writes its
-    own rows, so memory is bounded by an image per process.
+    Row i belongs to row i of `index`, which has the columns image, patient and group. A source without masks of its own
+    gets a `masks_path` with no rows. The rows of images that cannot be used are zero: unreadable ones, and those whose
+    picture came before under the name of another patient, as the same picture must not train and test. Each process
+    writes its own rows, so memory is bounded by an image per process.
+
+    Files of more than 8 bits are scaled by the bits that all files of their format in this source use, not by those of
+    each, which would make a dark image bright. That is known only when all have been read, so where the bits used are
+    fewer than the format has, they are read again.
     Raises StudyError, and writes nothing, when more than the share `max_unreadable` cannot be used.
     """
     images, count = index["image"].tolist(), len(index)
-    shapes, reasons = [(0, 0)] * count, [""] * count
-    digests: list[bytes | None] = [None] * count
-    histogram = np.zeros(256, np.int64)
+    decoded: dict[int, _Decoded] = {}
+    reasons = [""] * count
 
     def set_aside(row: int, reason: str) -> None:
         reasons[row] = reason
         log.warning("%s: %s", images[row], reason)
 
-    with replacing(images_path) as images_file, replacing(masks_path) as masks_file:
-        _allocate(images_file, (count, size, size))
-        _allocate(masks_file, (count if source.has_masks else 0, size, size))
-        job = _Job(source, images, size, images_file, masks_file)
-        progress = tqdm(total=count, unit="image", disable=not sys.stderr.isatty())
-        for result in _decode_all(job, processes):
+    def decode(rows: Sequence[int], whites: dict[str, int]) -> None:
+        job = _Job(source, images, size, images_file, masks_file, whites)
+        progress = tqdm(total=len(rows), unit="image", disable=not sys.stderr.isatty())
+        for result in _decode_all(job, rows, processes):
             progress.update()
             if isinstance(result, _Decoded):
-                shapes[result.row], digests[result.row] = result.shape, result.digest
-                histogram += result.histogram
+                decoded[result.row] = result
             else:
                 set_aside(*result)
         progress.close()
+
+    with replacing(images_path) as images_file, replacing(masks_path) as masks_file:
+        _allocate(images_file, (count, size, size))
+        _allocate(masks_file, (count if source.has_masks else 0, size, size))
+        decode(range(count), {})
+        if whites := _whites(decoded.values()):
+            decode([row for row, result in decoded.items() if result.format in whites], whites)
         if source.one_picture_one_patient:
-            for row, first in _of_another_patient(digests, index["patient"].tolist()):
+            for row, first in _of_another_patient(decoded, index["patient"].tolist()):
                 set_aside(row, f"the same picture as {images[first]}, of another patient")
-                histogram -= _erase(row, images_file, masks_file)
-        heights, widths = zip(*shapes, strict=True)
-        shown = [digest.hex() if digest and source.one_picture_one_patient else "" for digest in digests]
-        columns = {"image": images, "height": heights, "width": widths, "digest": shown, "reason": reasons}
-        table = pd.DataFrame(columns)
-        prepared = Prepared(table, histogram)
+                _erase(row, images_file, masks_file)
+        usable = [row for row in range(count) if not reasons[row]]
+        prepared = Prepared(_table(images, decoded, reasons, source), _histogram(images_file, usable))
         _check_share(prepared.quarantine, count, max_unreadable)
+    for sentence in (*warnings_of(index, prepared.table), *_of_masks(prepared.table)):
+        log.warning("%s", sentence)
     return prepared
 
 
-def _decode_all(job: _Job, processes: int) -> Iterator[_Decoded | tuple[int, str]]:
-    rows = range(len(job.images))
+def _whites(decoded: Iterable[_Decoded]) -> dict[str, int]:
+    """Format of file -> the stored value that is white, where fewer bits are used than it has; says so in the log."""
+    highest: dict[str, int] = {}
+    stored: dict[str, int] = {}
+    for result in decoded:
+        highest[result.format] = max(highest.get(result.format, 0), result.highest)
+        stored[result.format] = result.white
+    whites = {}
+    for kind in sorted(kind for kind, white in stored.items() if white > 255):
+        bits = bits_used(highest[kind])
+        if 2**bits - 1 < stored[kind]:
+            whites[kind] = 2**bits - 1
+            log.info("%s: the highest value is %d, so %d bits are in use: reading again", kind, highest[kind], bits)
+    return whites
+
+
+def _table(images: Sequence[str], decoded: dict[int, _Decoded], reasons: list[str], source: Source) -> pd.DataFrame:
+    rows = []
+    for row, image in enumerate(images):
+        one = decoded.get(row)
+        if one is None:
+            rows.append({"image": image, "height": 0, "width": 0, "format": "", "digest": ""})
+            continue
+        digest = one.digest.hex() if source.one_picture_one_patient else ""
+        numbers = {"highest": one.highest, "white": one.white, **one.measures, "inside": one.inside}
+        height, width = one.shape
+        rows.append(
+            {"image": image, "height": height, "width": width, "format": one.format, "digest": digest} | numbers
+        )
+    table = pd.DataFrame(rows, columns=COLUMNS).assign(reason=reasons)
+    return table.astype(dict.fromkeys(("highest", "white", "low", "high", "top", "levels"), "Int64"))
+
+
+def _histogram(images_file: Path, rows: Sequence[int]) -> np.ndarray:
+    """The pixels of each level in some rows."""
+    stored = np.load(images_file, mmap_mode="r")
+    return sum((np.bincount(stored[row].ravel(), minlength=256) for row in rows), np.zeros(256, np.int64))
+
+
+def _of_masks(table: pd.DataFrame) -> Iterator[str]:
+    usable = table[table["reason"] == ""]
+    for share, words in ((0, "nothing inside"), (1, "everything inside, so that they guide nothing")):
+        found = usable.loc[usable["inside"] == share, "image"]
+        if len(found):
+            yield f"masks with {words}, as they are stored: {len(found)}, such as that of {found.iloc[0]}"
+
+
+def _decode_all(job: _Job, rows: Sequence[int], processes: int) -> Iterator[_Decoded | tuple[int, str]]:
     if processes == 1:
         _start(job)
         yield from map(_decode, rows)
@@ -154,37 +232,39 @@ def _decode(row: int) -> _Decoded | tuple[int, str]:
     """Store the image of a row, and its mask; why, where it cannot be."""
     image = _job.images[row]
     try:
-        pixels, mask = _job.source.read(image)
+        picture, mask = _job.source.read(image)
     except UnreadableImage as error:
         return row, str(error)
     except Exception as error:
         raise StudyError(f"{image}: reading it failed: {type(error).__name__}: {error}") from error
-    levels = np.rint(to_square(pixels, _job.size)).clip(0, 255).astype(np.uint8)
+    white = _job.whites.get(picture.format, picture.white)
+    levels = np.rint(to_square(picture.grey(white), _job.size)).clip(0, 255).astype(np.uint8)
     _stored[row] = levels
+    inside = None
     if _masks is not None and mask is not None:
         _masks[row] = to_square(mask.astype(np.float32), _job.size) >= 0.5
+        inside = float(_masks[row].mean())
+    measures = measures_of(np.bincount(levels.ravel(), minlength=256))
     digest = hashlib.blake2b(levels.tobytes(), digest_size=16).digest()
-    return _Decoded(row, pixels.shape, digest, np.bincount(levels.ravel(), minlength=256))
+    return _Decoded(row, picture.shape, picture.format, picture.highest, white, measures, inside, digest)
 
 
-def _of_another_patient(digests: Sequence[bytes | None], patients: Sequence[str]) -> list[tuple[int, int]]:
+def _of_another_patient(decoded: dict[int, _Decoded], patients: Sequence[str]) -> list[tuple[int, int]]:
     """(row, first row of the same picture) of every picture that came before under another patient's name."""
     first: dict[bytes, int] = {}
     found = []
-    for row, digest in enumerate(digests):
-        if digest is not None and patients[first.setdefault(digest, row)] != patients[row]:
+    for row in sorted(decoded):
+        digest = decoded[row].digest
+        if patients[first.setdefault(digest, row)] != patients[row]:
             found.append((row, first[digest]))
     return found
 
 
-def _erase(row: int, images_file: Path, masks_file: Path) -> np.ndarray:
-    """Set the image and mask of a row to zero; returns the histogram that it had."""
-    stored, masks = (np.load(file, mmap_mode="r+") for file in (images_file, masks_file))
-    histogram = np.bincount(stored[row].ravel(), minlength=256)
-    stored[row] = 0
-    if len(masks):
-        masks[row] = 0
-    return histogram
+def _erase(row: int, images_file: Path, masks_file: Path) -> None:
+    """Set the image and mask of a row to zero."""
+    for file in (images_file, masks_file):
+        array = np.load(file, mmap_mode="r+")
+        array[row : row + 1] = 0  # there may be no masks
 
 
 def _check_share(quarantine: pd.DataFrame, count: int, max_unreadable: float) -> None:

@@ -13,8 +13,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from red_herring.data.intensity import DARK, warnings_of
 from red_herring.results.figures import style
-from red_herring.results.markup import markdown_table
+from red_herring.results.markup import ABSENT, markdown_table
 
 NO_FINDING_AT_ALL = "none recorded"
 GROUPS = len(style.GROUP_COLOURS)
@@ -33,6 +34,7 @@ SPECIFIC = (
     (r"(the same picture as) .+(, of another patient)", r"\1 another image\2"),
     (r": .*", ""),
     (r"\d+ x \d+|\([\d, ]+\)", "…"),
+    (r"-?\b\d+ to \d+|(?<=levels )\d.*\d|#[\da-f]{6}.*#[\da-f]{6}", "…"),
 )
 """What a reason says of one file only -> what stands for it in the name of its kind."""
 
@@ -108,17 +110,21 @@ def kind_of_reason(reason: str) -> str:
 def to_markdown(settings: dict[str, Any], index: pd.DataFrame, decoded: pd.DataFrame, about: dict[str, Any]) -> str:
     """The data sheet in words.
 
-    settings: source, kind, terms. index: image, patient, group, findings. decoded: image, height, width, reason.
-    about: size, pixel_range, histogram, unreadable.
+    settings: source, kind, terms. index: image, patient, group, findings. decoded: as `prepare` describes it.
+    about: size, pixel_range, histogram, unreadable, formats.
     """
+    said = warnings_of(index, decoded)
     index = with_group_order(index)
+    usable = decoded.assign(group=index["group"].array)[(decoded["reason"] == "").array]
     sections = [
         f"# Data sheet: {settings['source']}\n\nTerms: {settings['terms'] or 'none on record.'}",
         _contents(settings, index, about),
         "## Findings\n\nImages (patients). An image with several findings counts for each of them.\n\n"
         + _findings_table(index),
         "## Original sizes\n\n" + _sizes(sizes_of(decoded)),
-        "## Intensity\n\n" + _intensity(about["histogram"]),
+        "## Intensity\n\n" + "\n\n".join([_intensity(about["histogram"]), *_by_group(usable), *map(_sentence, said)]),
+        *(["## Kinds of file\n\n" + _formats(usable, about["formats"])] if about["formats"] else []),
+        *(["## Masks\n\n" + _masks(usable)] if usable["inside"].notna().any() else []),
         "## Set aside\n\n" + _quarantine(quarantine_of(decoded)),
     ]
     return "\n\n".join(sections) + "\n"
@@ -177,6 +183,55 @@ def _intensity(histogram: Sequence[int]) -> str:
         f"Stored levels, 0 to 255, of all pixels: mean {found['mean']:.1f}, standard deviation {found['sd']:.1f}; "
         f"{found['black']:.1%} are 0 and {found['white']:.1%} are 255."
     )
+
+
+def _by_group(usable: pd.DataFrame) -> list[str]:
+    """The measures of each image, averaged over those of a group; none for no image."""
+    if usable.empty:
+        return []
+    rows = [
+        [
+            group, f"{len(images):,}", f"{images['mean'].mean():.1f}", f"{images['low'].mean():.1f}",
+            f"{images['high'].mean():.1f}", f"{images['dark'].mean():.1%}", f"{images['top'].mean():.1f}",
+            f"{images['levels'].mean():.1f}",
+        ]
+        for group, images in usable.groupby("group", observed=True)
+    ]  # fmt: skip
+    headings = ["Group", "Images", "Mean", "5 %", "95 %", "Dark", "Highest", "Different levels"]
+    return [
+        "Of each image, averaged over the images of a group: mean level, 5th and 95th percentile, share of pixels "
+        f"below {DARK}, highest level and number of different levels.",
+        markdown_table(headings, rows),
+    ]
+
+
+def _sentence(warning: str) -> str:
+    return f"**{warning[0].upper()}{warning[1:]}.**"
+
+
+def _formats(usable: pd.DataFrame, formats: dict[str, dict[str, int]]) -> str:
+    counts = pd.crosstab(usable["format"], usable["group"])
+    rows = [
+        [kind, *(f"{number:,}" for number in counts.loc[kind]), f"{about['highest']:,}", f"{about['white']:,}"]
+        for kind, about in formats.items()
+    ]
+    return "Images per group, the highest value stored, and the value that is white (level 255).\n\n" + markdown_table(
+        ["Kind", *counts.columns, "Highest", "White"], rows
+    )
+
+
+def _masks(usable: pd.DataFrame) -> str:
+    """Masks per group, those that are empty or full, and the median share inside."""
+    rows = [
+        [
+            group, f"{len(images):,}", f"{images['inside'].count():,}", f"{(images['inside'] == 0).sum():,}",
+            f"{(images['inside'] == 1).sum():,}",
+            f"{images['inside'].median():.1%}" if images["inside"].count() else ABSENT,
+        ]
+        for group, images in usable.groupby("group", observed=True)
+    ]  # fmt: skip
+    headings = ["Group", "Images", "With a mask", "Nothing inside", "Everything inside", "Median share inside"]
+    return "As they are stored, after the crop.\n\n" + markdown_table(headings, rows)
 
 
 def _quarantine(kinds: pd.DataFrame) -> str:

@@ -34,6 +34,7 @@ def main(given: argparse.Namespace) -> None:
         "pixel_range": list(source.pixel_range),
         "images": len(index),
         "unreadable": len(prepared.quarantine),
+        "formats": prepared.formats,
         "histogram": prepared.histogram.tolist(),
         "sha256": sha256(given.images),
         "sha256_masks": sha256(given.masks),

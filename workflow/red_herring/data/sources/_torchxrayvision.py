@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from red_herring.data.folders import check_folder
-from red_herring.data.images import read_grey
+from red_herring.data.images import read_picture
+from red_herring.data.picture import Picture
 from red_herring.data.sources import base
 from red_herring.files import StudyError
 
@@ -80,8 +81,8 @@ class Source(base.Source):
     def check(self, images: Collection[str], max_missing: int) -> None:
         check_folder(self.imgpath, images, max_missing)
 
-    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
-        return read_grey(Path(self.imgpath) / image), None
+    def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
+        return read_picture(Path(self.imgpath) / image), None
 
     def _dataset(self, **arguments: Any):
         import torchxrayvision  # 8 s and 800 MB: only where its data sets are asked for

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from red_herring.data.picture import Picture
 from red_herring.files import StudyError
 
 INDEX = ["image", "patient", "group", "findings"]
@@ -39,10 +40,10 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Grey levels in [0, 255], [height, width], and the ROI mask (0/1, same shape) or None where it has none.
+    def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
+        """The image, and its ROI mask (0/1, same shape) or None where it has none.
 
-        Raises data.images.UnreadableImage.
+        Raises data.picture.UnreadableImage.
         """
 
 

@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from red_herring.data.images import UnreadableImage, read_mask
+from red_herring.data.mask_images import read_mask
+from red_herring.data.picture import Picture, UnreadableImage
 from red_herring.data.sources import _torchxrayvision, base
 from red_herring.files import StudyError
 
@@ -59,18 +60,18 @@ class Source(_torchxrayvision.Source):
         super().check(images, max_missing)
         _ = self._lungs
 
-    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
-        pixels, _ = super().read(image)
+    def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
+        picture, _ = super().read(image)
         archive, members = self._lungs
         if image not in members:
-            return pixels, None
+            return picture, None
         with zipfile.ZipFile(archive) as lungs:  # opened for each, as processes must not share a file's position
             content = io.BytesIO(lungs.read(members[image]))
         try:
-            return pixels, read_mask(content, pixels.shape)
+            return picture, read_mask(content, picture.shape)
         except UnreadableImage as error:  # some were drawn on another version of the image
             log.warning("%s: goes without a mask: %s", image, error)
-            return pixels, None
+            return picture, None
 
     @cached_property
     def _lungs(self) -> tuple[Path, dict[str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from red_herring.data.picture import Picture
 from red_herring.data.sources import base
 
 SETTINGS = {
@@ -47,12 +48,12 @@ class Source(base.Source):
         ]
         return pd.DataFrame(rows, columns=base.INDEX)
 
-    def read(self, image: str) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, image: str) -> tuple[Picture, np.ndarray]:
         finding, side, number = image.split("-")
         crosses = COUNTS[finding.replace("_", " ")]
         random = np.random.default_rng([self.seed, crosses, SIDES.index(side), int(number)])
         mask = draw_crosses(crosses, random)
-        return np.maximum(mask, draw_box(side)) * 255.0, mask
+        return Picture(np.maximum(mask, draw_box(side)) * 255.0, "generated"), mask
 
 
 def draw_crosses(count: int, random: np.random.Generator) -> np.ndarray:

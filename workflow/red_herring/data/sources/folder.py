@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from red_herring.data.folders import check_folder
-from red_herring.data.images import read_grey, read_mask
+from red_herring.data.images import read_picture
+from red_herring.data.mask_images import read_mask
+from red_herring.data.picture import Picture
 from red_herring.data.sources import base
 from red_herring.files import StudyError
 
@@ -71,10 +73,10 @@ class Source(base.Source):
         check_folder(self.imgpath, images, max_missing)
         _ = self._masks
 
-    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
-        pixels = read_grey(Path(self.imgpath) / image)
+    def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
+        picture = read_picture(Path(self.imgpath) / image)
         mask = self._masks.get(image)
-        return pixels, read_mask(Path(self.maskpath) / mask, pixels.shape) if mask else None
+        return picture, read_mask(Path(self.maskpath) / mask, picture.shape) if mask else None
 
     @cached_property
     def _masks(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from red_herring.data.picture import Picture
 from red_herring.data.sources import _torchxrayvision
 
 SETTINGS = {
@@ -47,9 +48,9 @@ class Source(_torchxrayvision.Source):
         super().check(images, max_missing)
         _ = self._boxes
 
-    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
-        pixels, _ = super().read(image)
-        return pixels, _torchxrayvision.box_mask(self._boxes[image], pixels.shape) if image in self._boxes else None
+    def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
+        picture, _ = super().read(image)
+        return picture, _torchxrayvision.box_mask(self._boxes[image], picture.shape) if image in self._boxes else None
 
     @cached_property
     def _boxes(self) -> dict[str, np.ndarray]:

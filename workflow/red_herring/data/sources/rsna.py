@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from red_herring.data.picture import Picture
 from red_herring.data.sources import _torchxrayvision
 
 SETTINGS = {
@@ -41,10 +42,10 @@ class Source(_torchxrayvision.Source):
         super().check(images, max_missing)
         _ = self._boxes
 
-    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
-        pixels, _ = super().read(image)
+    def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
+        picture, _ = super().read(image)
         boxes = self._boxes.get(image.removesuffix(self.suffix))
-        return pixels, None if boxes is None else _torchxrayvision.box_mask(boxes, pixels.shape)
+        return picture, None if boxes is None else _torchxrayvision.box_mask(boxes, picture.shape)
 
     @cached_property
     def _boxes(self) -> dict[str, np.ndarray]:

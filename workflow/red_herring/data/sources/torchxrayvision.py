@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.data.folders import check_folder
-from red_herring.data.images import UnreadableImage
+from red_herring.data.picture import Picture, UnreadableImage
 from red_herring.data.sources import _torchxrayvision
 
 SETTINGS = {
@@ -69,15 +69,15 @@ class Source(_torchxrayvision.Source):
         check_folder(self.imgpath, ())  # which files the class reads, it does not tell
         _ = self._rows
 
-    def read(self, image: str) -> tuple[np.ndarray, np.ndarray | None]:
+    def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
         dataset, rows = self._rows
         try:
             sample = dataset[rows[image]]
         except Exception as error:  # each class reads files in its own way and fails in its own way
             raise UnreadableImage(f"cannot be read by {self.dataset_class}: {error}") from error
-        pixels = (sample["img"][0] + 1024) * (255 / 2048)
+        picture = Picture((sample["img"][0] + 1024) * (255 / 2048), f"as {self.dataset_class} reads it")
         masks = list(sample.get(self.masks, {}).values())
-        return pixels, np.any(masks, axis=(0, 1)) if masks else None
+        return picture, np.any(masks, axis=(0, 1)) if masks else None
 
     @cached_property
     def _rows(self) -> tuple[Any, dict[str, int]]:
