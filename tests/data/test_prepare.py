@@ -121,3 +121,96 @@ def test_real_images_are_the_same_from_one_process_or_two(real_images, tmp_path)
     np.testing.assert_array_equal(*arrays)
     pixels = source.read(index["image"].iloc[-1])[0].grey()
     np.testing.assert_array_equal(arrays[0][-1], np.rint(to_square(pixels, 64)))
+
+
+def split_by_scanner(tmp_path, pictures):
+    """A folder source of (name, group, uint8 or uint16 pixels), each of a patient of its own."""
+    rows = []
+    for name, group, pixels in pictures:
+        Image.fromarray(pixels).save(tmp_path / name)
+        rows.append({"file": name, "label": "ill", "view": group, "patient": name})
+    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
+    return Source(str(tmp_path), str(tmp_path / "table.csv"), COLUMNS)
+
+
+def noise(count, highest=255):
+    """uint8 [count, 12, 12]; one pixel of all is `highest`."""
+    levels = np.random.default_rng(0).integers(0, highest, (count, 12, 12)).astype(np.uint8)
+    levels[0, 0, 0] = highest
+    return levels
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_bits_in_use_of_16_are_those_of_all_files_of_a_format(tmp_path, bits, processes, caplog):
+    """The same pictures with 8 bits in one group, and with some of 16 in the other, are stored alike."""
+    levels = noise(40)
+    white = 2**bits - 1
+    deep = np.rint(levels[20:] * (white / 255)).astype(np.uint16)
+    deep[0, 0, 0] = white
+    pictures = [(f"a{n}.png", "A", pixels) for n, pixels in enumerate(levels[:20])]
+    source = split_by_scanner(tmp_path, [*pictures, *((f"b{n}.png", "B", pixels) for n, pixels in enumerate(deep))])
+    with caplog.at_level("INFO"):
+        done = prepared(source, tmp_path, size=12, processes=processes)
+    stored = np.load(tmp_path / "i.npy")
+    levels[20, 0, 0] = 255
+    assert np.abs(stored.astype(int) - levels).max() <= (1 if bits == 10 else 0)
+    np.testing.assert_array_equal(done.histogram, np.bincount(stored.ravel(), minlength=256))
+    assert done.formats == {
+        "PNG, 16-bit": {"images": 20, "highest": white, "white": white},
+        "PNG, 8-bit": {"images": 20, "highest": 255, "white": 255},
+    }
+    assert done.table["white"].tolist() == [255] * 20 + [white] * 20
+    assert (f"so {bits} bits are in use" in caplog.text) == (bits < 16)
+    assert "intensity alone" not in caplog.text
+    assert "the kind of file alone tells group A from B" in caplog.text
+
+
+def test_a_dark_image_stays_dark_beside_others_of_its_format(tmp_path):
+    """What a scale of each image's own would undo."""
+    dark, bright = np.full((12, 12), 100, np.uint16), np.full((12, 12), 4095, np.uint16)
+    prepared(split_by_scanner(tmp_path, [("a.png", "A", dark), ("b.png", "A", bright)]), tmp_path, size=12)
+    assert np.load(tmp_path / "i.npy").reshape(2, -1).max(1).tolist() == [6, 255]
+
+
+def test_pictures_that_differ_in_16_bits_only_are_not_the_same(tmp_path):
+    """Divided by 257 both would be black."""
+    one, two = np.full((12, 12), 16, np.uint16), np.full((12, 12), 255, np.uint16)
+    assert prepared(split_by_scanner(tmp_path, [("a.png", "A", one), ("b.png", "A", two)]), tmp_path).quarantine.empty
+
+
+def test_8_bits_and_full_16_bits_are_stored_as_ever(tmp_path):
+    """By the formula of old, to the byte: levels as they are, or divided by 257, then resized and rounded."""
+    eight = np.random.default_rng(1).integers(0, 256, (31, 45)).astype(np.uint8)
+    sixteen = np.random.default_rng(2).integers(0, 65536, (45, 31)).astype(np.uint16)
+    sixteen[22, 15] = 65535
+    prepared(split_by_scanner(tmp_path, [("a.png", "A", eight), ("b.png", "A", sixteen)]), tmp_path, size=20)
+    expected = [eight.astype(np.float32), sixteen.astype(np.float32) / 257]
+    expected = [np.rint(to_square(pixels, 20)).clip(0, 255).astype(np.uint8) for pixels in expected]
+    np.testing.assert_array_equal(np.load(tmp_path / "i.npy"), expected)
+
+
+def test_a_group_that_intensity_tells_apart_is_named(tmp_path, caplog):
+    levels = noise(24, 200)
+    levels[12:] //= 4
+    groups = ["A"] * 12 + ["B"] * 12
+    prepared(split_by_scanner(tmp_path, [(f"{n}.png", groups[n], levels[n]) for n in range(24)]), tmp_path)
+    assert "intensity alone tells group A from B: the mean level of an image has an AUC of 1.00" in caplog.text
+
+
+def test_empty_and_full_masks_are_counted(tmp_path, caplog):
+    rows = []
+    for name, inside in {"empty": np.s_[:0], "full": np.s_[:], "half": np.s_[:6], "beyond": np.s_[:, :2]}.items():
+        Image.fromarray(np.full((12, 30), len(rows), np.uint8)).save(tmp_path / f"{name}.png")
+        mask = np.zeros((12, 30), bool)
+        mask[inside] = True
+        Image.fromarray(mask).save(tmp_path / f"{name}_mask.png")
+        rows.append({"file": f"{name}.png", "label": "a", "view": "b", "patient": name, "mask": f"{name}_mask.png"})
+    Image.fromarray(np.full((12, 30), 9, np.uint8)).save(tmp_path / "none.png")
+    rows.append({"file": "none.png", "label": "a", "view": "b", "patient": "none", "mask": ""})
+    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
+    done = prepared(Source(str(tmp_path), str(tmp_path / "table.csv"), COLUMNS | {"mask": "mask"}), tmp_path)
+    assert done.table["inside"].tolist()[:4] == [0, 1, 0.5, 0]
+    assert np.isnan(done.table["inside"][4])
+    assert "masks with nothing inside, as they are stored: 2, such as that of empty.png" in caplog.text
+    assert "masks with everything inside, so that they guide nothing, as they are stored: 1" in caplog.text

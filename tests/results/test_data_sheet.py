@@ -23,15 +23,18 @@ INDEX = pd.DataFrame(
 )
 DECODED = pd.DataFrame(
     [
-        ("a.png", 20, 30, ""),
-        ("b.png", 20, 30, ""),
-        ("c.png", 40, 40, ""),
-        ("d.png", 0, 0, "cannot be decoded: broken at 1"),
-        ("e.png", 0, 0, "cannot be decoded: broken at 2"),
-        ("f.png", 50, 30, "the same picture as a: b.png, of another patient"),
+        ("a.png", 20, 30, "PNG, 8-bit", 255, 255, 10.0, 5, 20, 0.9, 30, 8, 0.25, ""),
+        ("b.png", 20, 30, "PNG, 16-bit", 4000, 4095, 20.0, 7, 40, 0.7, 50, 12, 0.0, ""),
+        ("c.png", 40, 40, "PNG, 8-bit", 200, 255, 100.0, 50, 150, 0.0, 200, 90, None, ""),
+        ("d.png", 0, 0, "", *[None] * 9, "cannot be decoded: broken at 1"),
+        ("e.png", 0, 0, "", *[None] * 9, "cannot be decoded: broken at 2"),
+        ("f.png", 50, 30, "PNG, 8-bit", 255, 255, 1.0, 0, 2, 1.0, 3, 4, 1.0, "the same picture as a: b.png, of another patient"),
     ],
-    columns=["image", "height", "width", "reason"],
-)
+    columns=[
+        "image", "height", "width", "format", "highest", "white", "mean", "low", "high", "dark", "top", "levels", "inside",
+        "reason",
+    ],
+)  # fmt: skip
 HISTOGRAM = np.bincount([0, 0, 100, 255], minlength=256).tolist()
 ABOUT = {"size": 12, "pixel_range": [-1024.0, 1024.0], "images": 6, "unreadable": 3, "histogram": HISTOGRAM}
 
@@ -94,6 +97,18 @@ def test_the_intensity_is_that_of_the_pixels():
             "is a DICOM image of shape (3, 4, 3), RGB; expected one grey image",
             "is a DICOM image of shape …, RGB; expected one grey image",
         ),
+        (
+            "its mask has areas of the levels 0, 127, 255, expected 0 and 255",
+            "its mask has areas of the levels …, expected 0 and 255",
+        ),
+        (
+            "its mask has the colours #000000, #00ff00 and 2 others, expected 0 and 255",
+            "its mask has the colours … and 2 others, expected 0 and 255",
+        ),
+        (
+            "is DICOM with values from -5 to 100 and no window that says which are black and white; export it with one",
+            "is DICOM with values from … and no window that says which are black and white; export it with one",
+        ),
         ("32-bit floating point pixels have no known range", "32-bit floating point pixels have no known range"),
     ],
 )
@@ -129,18 +144,37 @@ def test_the_sheet_in_words():
         "Different sizes: 3. Not square: 3 of 4 images.",
         "| 20 x 30 | 2 | 50.0% |",
         "Stored levels, 0 to 255, of all pixels: mean 88.8, standard deviation 104.3; 50.0% are 0 and 25.0% are 255.",
+        "| PA | 2 | 15.0 | 6.0 | 30.0 | 80.0% | 40.0 | 10.0 |",
+        "| AP | 1 | 100.0 | 50.0 | 150.0 | 0.0% | 200.0 | 90.0 |",
+        "| Kind | PA | AP | Highest | White |",
+        "| PNG, 16-bit | 1 | 0 | 4,000 | 4,095 |",
+        "| PNG, 8-bit | 1 | 1 | 255 | 255 |",
+        "| PA | 2 | 2 | 1 | 0 | 12.5% |",
+        "| AP | 1 | 0 | 0 | 0 | – |",
         "| cannot be decoded | `d.png`, `e.png` | 2 |",
     ]:
         assert line in text.splitlines(), line
 
 
 def test_the_sheet_of_a_source_with_nothing_set_aside_or_without_a_pixel():
-    text = sheet.to_markdown(SETTINGS | {"terms": ""}, INDEX, DECODED.assign(reason=""), ABOUT)
+    text = sheet.to_markdown(SETTINGS | {"terms": ""}, INDEX.head(3), DECODED.head(3), ABOUT)
     assert "Terms: none on record." in text
     assert text.endswith("## Set aside\n\nnone\n")
-    text = sheet.to_markdown(SETTINGS, INDEX, DECODED.assign(height=0, width=0), ABOUT | {"histogram": [0] * 256})
+    text = sheet.to_markdown(
+        SETTINGS, INDEX, DECODED.assign(reason="broken", height=0), ABOUT | {"histogram": [0] * 256}
+    )
     assert "No image could be decoded." in text
     assert "No pixel is stored." in text
+
+
+def test_what_tells_groups_apart_is_said_in_bold():
+    index = INDEX.iloc[[0] * 24].assign(image=range(24), group=["PA"] * 12 + ["AP"] * 12)
+    decoded = DECODED.iloc[[0] * 12 + [2] * 12].assign(image=range(24))
+    text = sheet.to_markdown(SETTINGS, index, decoded, ABOUT)
+    assert (
+        "**Intensity alone tells group PA from AP: the mean level of an image has an AUC of 1.00 (mean 10.0 against "
+        "100.0).**" in text.splitlines()
+    )
 
 
 def test_a_bar_in_a_name_does_not_break_the_table():

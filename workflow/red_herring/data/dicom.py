@@ -63,6 +63,10 @@ def _check(content: Dataset) -> None:
     """UnreadableImage unless there is one image whose pixels are grey integers, or colour of 8 bits."""
     if "PixelData" not in content:
         raise UnreadableImage(f"is DICOM without an image{_object(content)}")
+    needed = ("PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation", "Rows", "Columns")
+    absent = [name for name in needed if content.get(name) is None]
+    if absent:
+        raise UnreadableImage(f"is DICOM without {absent[0]}, so that its pixels cannot be known")
     frames, photometric, bits = (
         int(content.get("NumberOfFrames") or 1),
         content.PhotometricInterpretation,

@@ -31,6 +31,10 @@ NOISE = 16
 MIDDLE = (32, 223)
 """Between these levels compression brings nothing about in a mask of two levels but at edges."""
 
+PEAKS = 2
+"""Levels in that middle near which most of its pixels lie where there are areas of other levels; at soft edges, between
+which the levels are spread evenly, they hold about a third."""
+
 SEVERAL_COLOURS = 64
 """How far from the median colour of the inside a channel is not explained by compression."""
 
@@ -45,18 +49,19 @@ SHOWN = 8
 ADVICE = "expected 0 and 255, or 0 and 1, or black and one colour; save a mask of the region alone"
 
 
-def read_mask(file: str | Path | BinaryIO, shape: tuple[int, int]) -> np.ndarray:
+def read_mask(file: str | Path | BinaryIO, shape: tuple[int, int], level: int | None = None) -> np.ndarray:
     """A mask file as bool [height, width] of `shape`, that of its image.
 
     Inside is what is brighter than half, or 1 in a mask of 0 and 1, or coloured on black, or opaque where opacity
-    varies and all that is opaque has one colour. A mask of another size is scaled, by the nearest pixel, if its aspect
+    varies and all that is opaque has one colour. Where those who made the masks say which of several `level`s is the
+    region, that alone is inside. A mask of another size is scaled, by the nearest pixel, if its aspect
     is the image's.
     Raises UnreadableImage when it cannot be read, has more than two levels, or its aspect differs.
     """
     with reasons("there is no such mask file", "its mask cannot be decoded"):
         try:
             with open_image(file) as image:
-                inside = _inside(image)
+                inside = _inside(image) if level is None else np.asarray(image.convert("L")) == level
         except UnreadableImage as error:
             raise UnreadableImage(f"its mask {error}") from error
     (height, width), (wanted_height, wanted_width) = inside.shape, shape
@@ -116,7 +121,7 @@ def _areas_between(levels: np.ndarray, found: np.ndarray, exact: bool) -> np.nda
     """The levels between the lowest and the highest that fill areas, as labels do and soft edges do not.
 
     Few and exact levels: any that fills a square of 3 x 3 pixels. Else a level in the middle of the range, if most
-    pixels of that middle lie in such squares and near that one level, or in squares of one exact level each: where
+    pixels of that middle lie in such squares and near one level or two, or in squares of one exact level each: where
     edges are wide, their pixels are of all levels.
     """
     if len(found) < 3:
@@ -125,12 +130,17 @@ def _areas_between(levels: np.ndarray, found: np.ndarray, exact: bool) -> np.nda
     if exact and len(found) <= FEW:
         return np.setdiff1d(levels[spread == 0], found[[0, -1]])
     middle = (levels > MIDDLE[0]) & (levels < MIDDLE[1])
-    counts = np.bincount(levels[middle & (spread <= NOISE)], minlength=256)
-    near = np.convolve(counts, np.ones(2 * NOISE + 1, int), "same")
-    flat = np.bincount(levels[middle & (spread == 0)], minlength=256)
     half = max(1, middle.sum() / 2)
-    if near.max() >= half:
-        return np.array([near.argmax()])
+    counts = np.bincount(levels[middle & (spread <= NOISE)], minlength=256)
+    peaks, held = [], 0
+    for _ in range(PEAKS):
+        near = np.convolve(counts, np.ones(2 * NOISE + 1, int), "same")
+        peak = int(near.argmax())
+        peaks, held = [*peaks, peak], held + near[peak]
+        counts[max(0, peak - NOISE) : peak + NOISE + 1] = 0
+        if held >= half:
+            return np.array(sorted(peaks))
+    flat = np.bincount(levels[middle & (spread == 0)], minlength=256)
     return np.flatnonzero(flat) if flat.sum() >= half else found[:0]
 
 

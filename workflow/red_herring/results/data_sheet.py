@@ -34,7 +34,7 @@ SPECIFIC = (
     (r"(the same picture as) .+(, of another patient)", r"\1 another image\2"),
     (r": .*", ""),
     (r"\d+ x \d+|\([\d, ]+\)", "…"),
-    (r"-?\b\d+ to \d+|(?<=levels )\d.*\d|#[\da-f]{6}.*#[\da-f]{6}", "…"),
+    (r"-?\b\d+ to \d+|(?<=levels )\d+(, \d+)*|#[\da-f]{6}(, #[\da-f]{6})*", "…"),
 )
 """What a reason says of one file only -> what stands for it in the name of its kind."""
 
@@ -111,7 +111,7 @@ def to_markdown(settings: dict[str, Any], index: pd.DataFrame, decoded: pd.DataF
     """The data sheet in words.
 
     settings: source, kind, terms. index: image, patient, group, findings. decoded: as `prepare` describes it.
-    about: size, pixel_range, histogram, unreadable, formats.
+    about: size, pixel_range, histogram, unreadable.
     """
     said = warnings_of(index, decoded)
     index = with_group_order(index)
@@ -123,7 +123,7 @@ def to_markdown(settings: dict[str, Any], index: pd.DataFrame, decoded: pd.DataF
         + _findings_table(index),
         "## Original sizes\n\n" + _sizes(sizes_of(decoded)),
         "## Intensity\n\n" + "\n\n".join([_intensity(about["histogram"]), *_by_group(usable), *map(_sentence, said)]),
-        *(["## Kinds of file\n\n" + _formats(usable, about["formats"])] if about["formats"] else []),
+        *(["## Kinds of file\n\n" + _formats(usable)] if len(usable) else []),
         *(["## Masks\n\n" + _masks(usable)] if usable["inside"].notna().any() else []),
         "## Set aside\n\n" + _quarantine(quarantine_of(decoded)),
     ]
@@ -209,11 +209,12 @@ def _sentence(warning: str) -> str:
     return f"**{warning[0].upper()}{warning[1:]}.**"
 
 
-def _formats(usable: pd.DataFrame, formats: dict[str, dict[str, int]]) -> str:
+def _formats(usable: pd.DataFrame) -> str:
     counts = pd.crosstab(usable["format"], usable["group"])
+    values = usable.groupby("format")[["highest", "white"]].max()
     rows = [
-        [kind, *(f"{number:,}" for number in counts.loc[kind]), f"{about['highest']:,}", f"{about['white']:,}"]
-        for kind, about in formats.items()
+        [kind, *(f"{number:,}" for number in (*counts.loc[kind], *values.loc[kind].astype(int)))]
+        for kind in counts.index
     ]
     return "Images per group, the highest value stored, and the value that is white (level 255).\n\n" + markdown_table(
         ["Kind", *counts.columns, "Highest", "White"], rows

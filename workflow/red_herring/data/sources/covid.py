@@ -40,6 +40,9 @@ TERMS = (
     "COVID-19 image data collection: a licence per image, most CC BY-NC-SA; tables CC BY-NC-SA; cite arXiv:2006.11988"
 )
 
+LUNG = 255
+"""The level of the lungs in v7labs' masks; 127, in 51 of the 517, are arrows, devices and scale bars."""
+
 log = logging.getLogger(__name__)
 
 
@@ -68,7 +71,7 @@ class Source(_torchxrayvision.Source):
         with zipfile.ZipFile(archive) as lungs:  # opened for each, as processes must not share a file's position
             content = io.BytesIO(lungs.read(members[image]))
         try:
-            return picture, read_mask(content, picture.shape)
+            return picture, read_mask(content, picture.shape, level=LUNG)
         except UnreadableImage as error:  # some were drawn on another version of the image
             log.warning("%s: goes without a mask: %s", image, error)
             return picture, None
