@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from red_herring.data.intensity import FEWEST, auc, measures_of, warnings_of
+from red_herring.data.intensity import FEWEST, auc, measures_of, read_decoded, warnings_between_sources, warnings_of
 from sklearn.metrics import roc_auc_score
 
 
@@ -78,3 +78,31 @@ def test_one_file_that_sets_the_scale_of_all_others_is_named():
         "PNG, 16-bit: most images use at most 12 bits, but 19.png and 0 others use 16, by which all are scaled, so most are "
         "dark"
     ]
+
+
+def test_the_groups_of_a_task_may_be_two_sources(tmp_path):
+    """Of each source a few rows are drawn, in any order; the darkest and the brightest image of both are not."""
+    for name, level in (("one", 70), ("two", 4)):
+        _, table = decoded(["A"] * 30, mean=[99, *np.full(28, level), 1])
+        (tmp_path / name).mkdir()
+        table.assign(dark=0, top=9, inside=None, digest="00").to_csv(tmp_path / name / "decoded.csv", index=False)
+    rows = np.random.default_rng(0).permutation(np.arange(1, 29))
+    split = pd.concat(
+        [pd.DataFrame({"source": name, "row": rows, "image": rows.astype(str)}) for name in ("two", "one")]
+    )
+    folders = {name: tmp_path / name for name in ("one", "two")}
+    (warning,) = warnings_between_sources(pd.concat([split, split.head(3)]), folders)
+    assert "intensity alone tells group one from two: the mean level of an image has an AUC of 1.00" in warning
+    assert "(mean 70.0 against 4.0)" in warning
+    assert warnings_between_sources(split[split["source"] == "one"], folders) == []
+
+
+def test_numbers_and_names_of_a_table_are_read_back_as_they_were(tmp_path):
+    _, table = decoded(["A", "B"])
+    table = table.assign(image=["NA", "007"], inside=[None, 0.5], reason=["", "null"], digest="12")
+    table.to_csv(tmp_path / "decoded.csv", index=False)
+    again = read_decoded(tmp_path / "decoded.csv")
+    for column in ("image", "format", "reason", "digest"):
+        assert again[column].tolist() == table[column].tolist()
+    assert again["inside"].isna().tolist() == [True, False]
+    assert again["mean"].tolist() == [90, 90]

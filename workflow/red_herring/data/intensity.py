@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,28 @@ def warnings_of(index: pd.DataFrame, decoded: pd.DataFrame) -> list[str]:
     """
     usable = decoded.assign(group=index["group"].to_numpy())[(decoded["reason"] == "").to_numpy()]
     return [*_by_intensity(usable), *_by_format(usable), *_by_bits(usable), *_of_outliers(usable)]
+
+
+def read_decoded(path: Path) -> pd.DataFrame:
+    """decoded.csv as `prepare` made it."""
+    words = dict.fromkeys(("image", "format", "digest", "reason"), str)
+    numbers = dict.fromkeys(("highest", "white", *MEASURES, "dark", "top", "inside"), "")
+    return pd.read_csv(path, dtype=words, keep_default_na=False, na_values=numbers)
+
+
+def warnings_between_sources(split: pd.DataFrame, folders: dict[str, Path]) -> list[str]:
+    """As `warnings_of`, for the images of a task whose groups are in two sources; none for one source.
+
+    split: source, row. folders: source -> the folder with its decoded.csv.
+    """
+    if split["source"].nunique() < 2:
+        return []
+    drawn = split.drop_duplicates(["source", "row"])
+    decoded = [
+        read_decoded(folders[source] / "decoded.csv").iloc[rows["row"]] for source, rows in drawn.groupby("source")
+    ]
+    index = drawn.sort_values("source", kind="stable")[["image", "source"]].rename(columns={"source": "group"})
+    return warnings_of(index, pd.concat(decoded, ignore_index=True))
 
 
 def _pairs(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, str, pd.DataFrame]]:

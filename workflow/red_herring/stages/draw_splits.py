@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
+from red_herring.data.intensity import warnings_between_sources
 from red_herring.data.splits import draw_task
 from red_herring.files import write_text
 from red_herring.stages import command
+
+log = logging.getLogger(__name__)
 
 
 def main(given: argparse.Namespace) -> None:
     folders = {path.parent.name: path.parent for path in given.index}
     ((split, counts),) = draw_task(given.settings, folders, [given.seed])
+    for sentence in warnings_between_sources(split, folders):
+        log.warning("%s", sentence)
     write_text(given.split, split.to_csv(index=False))
     write_text(given.counts, counts.to_csv(index=False))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from red_herring.data.intensity import read_decoded
 from red_herring.files import read_json, write_text
 from red_herring.results import data_sheet
 from red_herring.results.figures import style
@@ -15,9 +16,7 @@ from red_herring.stages import command
 
 def main(given: argparse.Namespace) -> None:
     index = pd.read_csv(given.index, dtype=str, keep_default_na=False)
-    words = dict.fromkeys(("image", "format", "digest", "reason"), str)
-    numbers = dict.fromkeys(("highest", "white", "mean", "low", "high", "dark", "top", "levels", "inside"), "")
-    decoded = pd.read_csv(given.decoded, dtype=words, keep_default_na=False, na_values=numbers)
+    decoded = read_decoded(given.decoded)
     about = read_json(given.about)
     write_text(given.markdown, data_sheet.to_markdown(given.settings, index, decoded, about))
     style.save(data_sheet.draw(given.settings, index, decoded, about), given.pdf, given.png)
