@@ -24,7 +24,8 @@ MEASURES = {
 
 TELLING = 0.95
 """An AUC of a group against another from which one measure of intensity is said to tell them apart;
-the same for the difference of the shares that a kind of file has in them."""
+the same for the difference of the shares that a kind of file has in them. The PA and AP images of NIH, of one archive,
+reach 0.82."""
 
 FEWEST = 10
 """Images that a group must have to be compared: fewer may differ so by chance."""
