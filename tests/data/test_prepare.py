@@ -173,6 +173,34 @@ def test_a_dark_image_stays_dark_beside_others_of_its_format(tmp_path):
     assert np.load(tmp_path / "i.npy").reshape(2, -1).max(1).tolist() == [6, 255]
 
 
+def test_a_file_that_vanishes_before_it_is_read_again_is_set_aside_whole(tmp_path, monkeypatch):
+    pixels = np.full((12, 12), 4095, np.uint16)
+    source = split_by_scanner(tmp_path, [("a.png", "A", pixels), ("b.png", "A", pixels // 2)])
+    read = source.read
+    calls = []
+
+    def once(image):
+        calls.append(image)
+        if calls.count("b.png") == 2:
+            (tmp_path / "b.png").unlink()
+        return read(image)
+
+    monkeypatch.setattr(source, "read", once)
+    done = prepared(source, tmp_path, max_unreadable=0.5)
+    assert done.quarantine.to_numpy().tolist() == [["b.png", "there is no such file"]]
+    assert np.load(tmp_path / "i.npy").reshape(2, -1).max(1).tolist() == [255, 0]
+    assert done.table["height"].tolist() == [12, 0]
+
+
+def test_a_source_of_which_nothing_can_be_read_has_a_table_of_reasons(folder, tmp_path):
+    for file in (tmp_path / "images").iterdir():
+        file.write_bytes(b"")
+    done = prepared(folder, tmp_path, max_unreadable=1)
+    assert len(done.quarantine) == 10
+    assert done.formats == {}
+    assert done.histogram.sum() == 0
+
+
 def test_pictures_that_differ_in_16_bits_only_are_not_the_same(tmp_path):
     """Divided by 257 both would be black."""
     one, two = np.full((12, 12), 16, np.uint16), np.full((12, 12), 255, np.uint16)

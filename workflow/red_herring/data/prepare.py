@@ -127,6 +127,8 @@ def prepare(
                 decoded[result.row] = result
             else:
                 set_aside(*result)
+                if decoded.pop(result[0], None):  # read once, but not again
+                    _erase(result[0], images_file, masks_file)
         progress.close()
 
     with replacing(images_path) as images_file, replacing(masks_path) as masks_file:
