@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import logging
 import os
 import re
 import secrets
@@ -12,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+telling = logging.getLogger("red_herring.telling")
+"""What the user should know and nothing stops for: it goes to the log, as all does, and to the terminal."""
 
 
 class StudyError(Exception):
