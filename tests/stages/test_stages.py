@@ -93,7 +93,7 @@ def test_what_is_told_is_on_the_terminal_and_in_the_log(stage, folder):
     )
     done = stage("index_source", "--settings", json.dumps(settings()), "--index", "index.csv", "--log", "index.log")
     assert done.returncode == 0
-    told = "source mine: its findings 'WELL' and 'well', and 1 others count as different; write them alike"
+    told = "source mine: its findings 'ILL' and 'ill', and 1 others count as different; write them alike"
     assert done.stderr.startswith(f"note: {told}")
     assert (folder / "index.log").read_text().startswith(told)
 

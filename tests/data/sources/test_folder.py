@@ -80,8 +80,8 @@ def test_names_in_two_writings_are_told(tmp_path, caplog):
         [("sick", "7"), ("Sick", "007"), ("well|SICK", "7"), ("well", "8")]
     )]  # fmt: skip
     check_index(source(tmp_path, rows).index(), "mine")
-    assert "its patient '7' and '007' count as different" in caplog.text
-    assert "its findings 'sick' and 'Sick' and 'SICK' count as different" in caplog.text
+    assert "its patient '007' and '7' count as different" in caplog.text
+    assert "its findings 'SICK' and 'Sick' and 'sick' count as different" in caplog.text
     assert "group" not in caplog.text
 
 

@@ -57,7 +57,7 @@ def check_index(index: pd.DataFrame, source: str) -> None:
         raise StudyError(
             f"source {source}: image {twice.iloc[0]!r} has two rows in its metadata, as have {len(twice) - 1} others"
         )
-    nobody = index["patient"][index["patient"].map(names_nobody)]
+    nobody = index["patient"][index["patient"].isin(list(filter(names_nobody, index["patient"].unique())))]
     if len(nobody) > 1:
         raise StudyError(
             f"source {source}: {len(nobody)} of {len(index)} images have patients such as {nobody.iloc[0]!r}, which "
@@ -65,12 +65,12 @@ def check_index(index: pd.DataFrame, source: str) -> None:
             f"that of the images as `patient`, which takes each for a patient of its own"
         )
     for column in ("patient", "group", "findings"):
-        _tell_of_writings(column, index[column], source)
+        _tell_of_writings(column, set(index[column]), source)
 
 
-def _tell_of_writings(column: str, names: pd.Series, source: str) -> None:
+def _tell_of_writings(column: str, cells: set[str], source: str) -> None:
     """A word about names that count as different and differ in little but case: only their writer knows."""
-    found = alike(names.str.split("|").explode().unique() if column == "findings" else names.unique())
+    found = alike(sorted(name for cell in cells for name in (cell.split("|") if column == "findings" else [cell])))
     if found:
         others = f", and {len(found) - 1} others" if len(found) > 1 else ""
         telling.warning(
