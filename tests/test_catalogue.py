@@ -30,7 +30,7 @@ def test_sources_hold_what_they_declare(kind):
     module, card = importlib.import_module(f"red_herring.data.sources.{kind}"), catalogue.source_card(kind)
     assert (card.settings, list(card.required)) == (module.SETTINGS, module.REQUIRED)
     assert set(card.required) <= set(card.settings)
-    assert keys_of(module.Source) == set(card.settings)
+    assert keys_of(module.Source) == set(card.settings) - {"people"}, "whose patients they are, drawing reads"
 
 
 def keys_of(source) -> set[str]:

@@ -4,10 +4,20 @@ import errno
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import ROOT
-from red_herring.files import StudyError, check_writable, read_json, remove_leftovers, replacing, write_json, write_text
+from red_herring.files import (
+    StudyError,
+    check_times,
+    check_writable,
+    read_json,
+    remove_leftovers,
+    replacing,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -77,3 +87,12 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, small_disk):
     (full / "filler").write_bytes(bytes(4096))
     with pytest.raises(StudyError, match=f"{full}: No space left on device; put that right and run again"):
         check_writable(full)
+
+
+def test_a_file_from_the_future_is_to_be_touched(tmp_path):
+    path = tmp_path / "table.csv"
+    path.touch()
+    check_times([path, tmp_path / "none.csv"])
+    os.utime(path, (0, time.time() + 3600))
+    with pytest.raises(StudyError, match=r"table\.csv: was changed on .*, in the future .*; `touch .*table\.csv`"):
+        check_times([path])

@@ -238,11 +238,72 @@ def test_whose_patients_they_are(config):
     sources = config["sources"]
     sources["nih_too"] = sources["nih"] | {"views": ["AP"]}
     sources["google"] = {"kind": "torchxrayvision", "dataset": "NIH_Google_Dataset"}
+    sources["expert"] = {"kind": "torchxrayvision", "dataset": "CheXlocalize_Dataset"}
+    sources["vindr"] = {"kind": "torchxrayvision", "dataset": "VinDr_Dataset"}
+    sources["hanoi"] = sources["vindr"] | {"people": "hanoi"}
     sources["mine"] = {"kind": "folder", "csvpath": "mine.csv"}
-    people = {name: study.people_of(config, name) for name in ("nih", "nih_too", "google", "mine", "crosses")}
+    sources["ours"] = {"kind": "folder", "csvpath": "ours.csv", "people": "nih"}
+    people = {name: study.people_of(config, name) for name in sources}
     assert people == {
-        "nih": "nih", "nih_too": "nih", "google": "NIH_Google_Dataset", "mine": "mine.csv", "crosses": "crosses",
+        "nih": "nih", "nih_too": "nih", "google": "nih", "ours": "nih", "mine": "mine.csv", "crosses": "crosses",
+        "padchest": "padchest", "rsna": "rsna", "covid": "covid", "expert": "CheX_Dataset", "vindr": "VinDr_Dataset",
+        "hanoi": "hanoi",
     }  # fmt: skip
+    assert not any(study.people_are_given(config, name) for name in ("mine", "crosses"))
+    assert all(study.people_are_given(config, name) for name in ("nih", "google", "ours", "vindr", "hanoi"))
+
+
+def test_whose_patients_they_are_reaches_the_drawing_only(config):
+    sources = config["sources"]
+    sources["mine"] = {
+        "kind": "folder",
+        "csvpath": "a.csv",
+        "imgpath": None,
+        "columns": {},
+        "size": 8,
+        "max_unreadable": 0,
+    }
+    before = study.index_settings(config, "mine"), study.prepare_settings(config, "mine")
+    config["tasks"]["spc"]["nuisance"]["groups"][1]["source"] = "mine"
+    drawn = study.split_settings(config, "spc")["groups"]
+    assert [(group["people"], group["people_given"]) for group in drawn] == [("nih", True), ("a.csv", False)]
+    sources["mine"]["people"] = "x"
+    assert (study.index_settings(config, "mine"), study.prepare_settings(config, "mine")) == before
+    assert study.split_settings(config, "spc")["groups"][1]["people"] == "x"
+
+
+TXV = {"kind": "torchxrayvision", "size": 8, "imgpath": "/data", "max_unreadable": 0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"dataset": "CheXpert"}, 'dataset: is "CheXpert"; allowed are BRAX_Dataset'),
+        ({"dataset": "CheX_Dataset"}, "sources.mine: lacks the key 'views'"),
+        ({"dataset": "CheX_Dataset", "views": None}, "views: is null; allowed is array"),
+        ({"dataset": "VinDr_Dataset", "views": ["PA"]}, 'views: is ["PA"]; allowed is null'),
+        ({"dataset": "BRAX_Dataset", "views": ["PA"]}, "sources.mine: lacks the key 'csvpath'"),
+        ({"dataset": "NLMTB_Dataset", "views": ["PA"], "csvpath": "a.csv"}, 'csvpath: is "a.csv"; allowed is null'),
+        ({"dataset": "VinDr_Dataset"}, None),
+        ({"dataset": "VinDr_Dataset", "views": None, "csvpath": None, "people": "hanoi"}, None),
+        ({"dataset": "CheX_Dataset", "views": ["PA"]}, None),
+    ],
+)
+def test_what_a_class_of_torchxrayvision_needs_is_known_before_anything_runs(config, settings, words):
+    config["sources"]["mine"] = TXV | settings
+    if words is None:
+        study.check(config)
+        return
+    with pytest.raises(StudyError) as caught:
+        study.check(config)
+    assert words in str(caught.value)
+
+
+def test_only_classes_that_list_their_images_from_the_folder_depend_on_where_it_is(config):
+    config["sources"]["chex"] = TXV | {"dataset": "CheX_Dataset", "views": ["PA"]}
+    config["sources"]["tbx"] = TXV | {"dataset": "TBX11K_Dataset"}
+    where = {name: study.index_settings(config, name)["settings"]["imgpath"] for name in ("chex", "tbx")}
+    assert where == {"chex": None, "tbx": "/data"}
 
 
 def test_what_guides_training_reaches_only_methods_that_need_masks(config):

@@ -14,7 +14,9 @@ from red_herring.data.splits import (
     Sizes,
     cell_counts,
     count_cells,
+    count_shared_names,
     draw,
+    draw_task,
     largest_sizes,
     pool,
     read_split,
@@ -161,8 +163,18 @@ def test_patients_who_straddle_are_counted():
     table = candidates(equal_cells(12)).assign(patient="everyone")
     counts = count_cells(draw(table, 0.5, 0, disjoint=False))
     assert (counts["straddling_patients"] == 1).all()
-    with pytest.raises(StudyError, match="too few patients"):
+    with pytest.raises(
+        StudyError,
+        match=r"too few patients .* 1 patient, of whom everyone has 48 of 48 images; .* `patients: as_published`",
+    ):
         draw(table, 0.5, 0)
+
+
+def test_who_has_most_of_the_images_is_named_when_splits_get_small(caplog):
+    table = candidates(equal_cells(60))
+    table.loc[table["row"] % 5 < 3, "patient"] = "hospital/0"
+    draw(table, 0.5, 0)
+    assert "97 patients, of whom 0 has 144 of 240 images" in caplog.text
 
 
 def test_another_seed_draws_another_split():
@@ -252,7 +264,7 @@ def source(folder, unreadable=(), digests="abcde"):
 
 
 def task(**changes):
-    groups = [{"source": "site", "group": group, "people": "nih"} for group in ("AP", "PA")]
+    groups = [{"source": "site", "group": group, "people": "nih", "people_given": True} for group in ("AP", "PA")]
     return {"task": "t", "finding": ["Pneumonia"], "control": ["No Finding"], "groups": groups} | changes
 
 
@@ -298,3 +310,66 @@ def test_two_sources_of_one_data_set_have_the_same_patients_and_may_not_share_a_
     groups[1]["source"] = "again"
     with pytest.raises(StudyError, match="t: image c of source again is also in source pa"):
         pool(task(groups=groups), folders)
+
+
+def test_a_task_names_findings_and_groups_as_people_write_them(tmp_path, caplog):
+    caplog.set_level("INFO")
+    groups = [{"source": "site", "group": f" {group}", "people": "nih"} for group in ("AP", "PA")]
+    found = pool(
+        task(finding=["Pneumonia "], control=["No\u00a0Finding"], groups=groups), {"site": source(tmp_path / "site")}
+    )
+    assert found["label"].tolist() == [0, 1, 1, 0]
+    assert "source site, group  PA: 1 positives, 1 negatives; left out: 1, namely 1 Mass" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("people", "given", "shared"),
+    [("old new", False, 3), ("old new", True, 0), ("clinic clinic", False, 0)],
+)
+def test_patients_of_the_same_name_in_two_sources_are_told_unless_someone_says_who_they_are(people, given, shared):
+    people = people.split()
+    table = pd.DataFrame({"patient": ["1", "2", "3", "4", "1", "2", "3", "x"], "nuisance": [0] * 4 + [1] * 4})
+    table["patient"] = [
+        f"{people[group]}/{name}" for name, group in zip(table["patient"], table["nuisance"], strict=True)
+    ]
+    groups = [{"people": name, "people_given": given} for name in people]
+    assert count_shared_names(table, groups) == shared
+
+
+def test_drawing_tells_of_shared_names_and_counts_them(tmp_path, caplog):
+    """Two tables of one clinic, a scanner each; 24 patients are in both. With one word for `people` none straddles."""
+    rows = [(f"{n}", f"p{n % 24}", "only", ("sick", "well")[n % 2]) for n in range(48)]
+    folders = {}
+    for name in ("old", "new"):
+        folders[name] = tmp_path / name
+        folders[name].mkdir()
+        pd.DataFrame(rows, columns=["image", "patient", "group", "findings"]).to_csv(
+            folders[name] / "index.csv", index=False
+        )
+    settings = {
+        "task": "t",
+        "finding": ["sick"],
+        "control": ["well"],
+        "ratio": 0.75,
+        "sizes": None,
+        "selection": "shifted",
+        "patients": "disjoint",
+    }
+
+    def drawn(*people):
+        groups = [
+            {"source": s, "group": None, "people": p, "people_given": s != p}
+            for s, p in zip(folders, people, strict=True)
+        ]
+        ((split, counts),) = draw_task(settings | {"groups": groups}, folders, [0], all_readable=True)
+        names = split[split["split"].isin(SPLITS)].assign(name=split["patient"].str.partition("/")[2])
+        return counts["shared_patient_names"].unique().tolist(), names.groupby("name")["split"].nunique().max()
+
+    shared, most = drawn("old", "new")
+    assert shared == [24]
+    assert most > 1
+    assert "t: 24 names of patients are in both sources" in caplog.text
+    caplog.clear()
+    assert drawn("clinic", "clinic") == ([0], 1)
+    assert drawn("here", "there")[0] == [0]
+    assert "names of patients" not in caplog.text

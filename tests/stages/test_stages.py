@@ -34,7 +34,7 @@ SEARCH = RUN | {
 BATCHES = SEARCH | {"iterations": 2, "parallel": 2, "epochs": 20}
 SPLIT = {
     "task": "t", "finding": ["ill"], "control": ["well"], "ratio": 0.75, "sizes": None, "patients": "disjoint", "selection": "shifted",
-    "groups": [{"source": "mine", "group": group, "people": "mine"} for group in ("AP", "PA")],
+    "groups": [{"source": "mine", "group": group, "people": "mine", "people_given": True} for group in ("AP", "PA")],
 }  # fmt: skip
 
 
@@ -84,6 +84,18 @@ def train(stage, **changes):
         "--history", "run/seed=1/history.csv", "--predictions", "run/seed=1/predictions.csv", "--record", "run/seed=1/run.json",
         "--log", "logs/train.log",
     )  # fmt: skip
+
+
+def test_what_is_told_is_on_the_terminal_and_in_the_log(stage, folder):
+    table = pd.read_csv(folder / "table.csv")
+    table.assign(label=table["label"].where(table.index > 3, table["label"].str.upper())).to_csv(
+        folder / "table.csv", index=False
+    )
+    done = stage("index_source", "--settings", json.dumps(settings()), "--index", "index.csv", "--log", "index.log")
+    assert done.returncode == 0
+    told = "source mine: its findings 'ILL' and 'ill', and 1 others count as different; write them alike"
+    assert done.stderr.startswith(f"note: {told}")
+    assert (folder / "index.log").read_text().startswith(told)
 
 
 @pytest.fixture
@@ -331,7 +343,7 @@ def test_a_task_that_cannot_be_drawn_leaves_the_earlier_split(stage, prepared):
     before = (prepared / "splits/1.csv").read_bytes()
     assert_one_sentence(draw(stage, finding=["ilness"]), "t: sources mine have no finding 'ilness'", "ill, well")
     sizes = {"train": 400, "valid": 4, "test": 4}
-    assert_one_sentence(draw(stage, sizes=sizes), "t: label 0 in nuisance group 0 has 24 images", "needs 151")
+    assert_last_line(draw(stage, sizes=sizes), "t: label 0 in nuisance group 0 has 24 images", "needs 151")
     assert (prepared / "splits/1.csv").read_bytes() == before
 
 

@@ -46,7 +46,9 @@ class SourceCard:
 
     settings: the JSON schema of its own keys in config.yaml; required: those that must be given. terms: licence and
     agreement in a line. metadata_shipped: False when its table comes with the images, so that listing waits for them.
-    one_data_set: whether all sources of this kind are of the same patients.
+    one_data_set: whether all sources of this kind are of the same patients; people: `dataset` -> whose patients it has.
+    conditions: JSON schemas of keys that depend on each other. listed_from_images: the values of `dataset` that are
+    listed from the folder of images.
     """
 
     kind: str
@@ -55,6 +57,9 @@ class SourceCard:
     terms: str
     metadata_shipped: bool
     one_data_set: bool
+    conditions: tuple[dict[str, Any], ...]
+    people: dict[str, str]
+    listed_from_images: tuple[str, ...]
 
 
 def method_names() -> list[str]:
@@ -93,6 +98,9 @@ def source_card(kind: str) -> SourceCard:
         terms=declared.get("TERMS", ""),
         metadata_shipped=declared.get("METADATA_SHIPPED", True),
         one_data_set=declared.get("ONE_DATA_SET", False),
+        conditions=tuple(declared.get("CONDITIONS", ())),
+        people=declared.get("PEOPLE", {}),
+        listed_from_images=tuple(declared.get("LISTED_FROM_IMAGES", ())),
     )
 
 

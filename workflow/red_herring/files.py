@@ -5,13 +5,22 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import logging
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+telling = logging.getLogger("red_herring.telling")
+"""What the user should know and nothing stops for: it goes to the log, as all does, and to the terminal."""
+
+
+CLOCK_TOLERANCE = 2
+"""Seconds by which a file server's clock may be ahead; the shortest job takes longer."""
 
 
 class StudyError(Exception):
@@ -54,6 +63,17 @@ def check_writable(folder: str | Path) -> None:
         (Path(folder) / ".writable").unlink(missing_ok=True)
     except OSError as error:
         raise StudyError(f"{folder}: {error.strerror}; put that right and run again") from error
+
+
+def check_times(paths: Iterable[str | Path]) -> None:
+    """StudyError for a file, of those that are there, that was changed in the future: Snakemake would take what is made
+    of it for older, and stop after the first job with a word about clocks.
+    """
+    for path in map(Path, paths):
+        changed = path.stat().st_mtime if path.exists() else 0
+        if changed > time.time() + CLOCK_TOLERANCE:
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(changed))
+            raise StudyError(f"{path}: was changed on {when}, in the future by this machine's clock; `touch {path}`")
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

@@ -56,6 +56,7 @@ def full_schema() -> dict[str, Any]:
     for kind in source_kinds():
         card = source_card(kind)
         own = {"properties": common | card.settings, "required": list(card.required), "additionalProperties": False}
+        own["allOf"] = list(card.conditions)
         one_source["allOf"].append({"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": own})
     return schema
 
@@ -227,7 +228,7 @@ def fixed_hyperparameters(config: Config, task: str, method: str) -> dict[str, f
 
 ORIGIN_KEYS = ("torrent", "archive")
 FETCH_KEYS = (*ORIGIN_KEYS, "sha256")
-COMMON_SOURCE_KEYS = ("kind", "size", "max_unreadable", *FETCH_KEYS)
+COMMON_SOURCE_KEYS = ("kind", "size", "max_unreadable", "people", *FETCH_KEYS)
 
 
 def origin(config: Config, source: str) -> dict[str, str] | None:
@@ -259,7 +260,7 @@ def index_settings(config: Config, source: str) -> dict[str, Any]:
     """What listing a source's images reads: its name, its kind, and `settings`, the keys of that kind."""
     entry = config["sources"][source]
     own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS}
-    if "imgpath" in own:
+    if "imgpath" in own and entry.get("dataset") not in source_card(entry["kind"]).listed_from_images:
         own["imgpath"] = None  # listing reads no image, so moving the folder does not list, draw and train again
     listing = {"source": source, "kind": entry["kind"], "settings": own}
     return listing | {"origin": origin(config, source)} if metadata_are_fetched(config, source) else listing
@@ -286,16 +287,29 @@ def names_of(value: str | list[str]) -> list[str]:
 def people_of(config: Config, source: str) -> str:
     """Whose patients a source has: those of one data set are the same people, however often it is named."""
     entry = config["sources"][source]
-    if source_card(entry["kind"]).one_data_set:
+    card = source_card(entry["kind"])
+    if card.one_data_set:
         return entry["kind"]
-    return entry.get("dataset") or entry.get("csvpath") or source
+    dataset = entry.get("dataset")
+    return entry.get("people") or card.people.get(dataset, dataset) or entry.get("csvpath") or source
+
+
+def people_are_given(config: Config, source: str) -> bool:
+    """Whether it is known whose patients a source has, and not only taken to be nobody else's."""
+    entry = config["sources"][source]
+    return source_card(entry["kind"]).one_data_set or any(entry.get(key) for key in ("people", "dataset"))
 
 
 def split_settings(config: Config, task: str) -> dict[str, Any]:
     """What drawing reads; finding and control are lists of names."""
     entry = config["tasks"][task]
     groups = [
-        {"source": group["source"], "group": group.get("group"), "people": people_of(config, group["source"])}
+        {
+            "source": group["source"],
+            "group": group.get("group"),
+            "people": people_of(config, group["source"]),
+            "people_given": people_are_given(config, group["source"]),
+        }
         for group in entry["nuisance"]["groups"]
     ]
     return {

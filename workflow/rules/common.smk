@@ -12,7 +12,7 @@ PACKAGES = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=
 sys.path.insert(0, PACKAGES)
 
 from red_herring import items, study
-from red_herring.files import StudyError, check_writable
+from red_herring.files import StudyError, check_times, check_writable
 from red_herring.provenance import code_digest
 from red_herring.stages import make_runnable
 
@@ -38,6 +38,7 @@ METHODS = config["study"]["methods"]
 SEEDS = config["study"]["seeds"]
 ATTRIBUTIONS = config["saliency"]["attributions"]
 SOURCES = sorted({source for task in TASKS for source in study.task_sources(config, task)})
+checked(check_times, filter(None, (config["sources"][source].get("csvpath") for source in SOURCES)))
 
 
 CORES = workflow.resource_settings.cores or 8  # all that are given; a plan or a report may be made without

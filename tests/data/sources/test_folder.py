@@ -1,5 +1,7 @@
 """A folder of images and a CSV."""
 
+import unicodedata
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,6 +35,7 @@ def test_columns_and_labels_are_named_in_the_settings(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "columns", "words"),
     [
+        ([*ROWS, ROWS[0] | {"class": " | "}], COLUMNS, ["table.csv", "row 4 has no label"]),
         (ROWS, COLUMNS | {"label": "diagnosis"}, ["table.csv", "no column 'diagnosis'", "path, class, scanner, who"]),
         ([*ROWS, ROWS[0] | {"who": ""}], COLUMNS, ["table.csv", "row 4", "'who'"]),
         ([ROWS[0] | {"path": "../secret.png"}], COLUMNS, ["../secret.png", "not a path below imgpath"]),
@@ -44,6 +47,55 @@ def test_a_wrong_table_is_named(tmp_path, rows, columns, words):
         source(tmp_path, rows, columns).index()
     for word in words:
         assert word in str(caught.value)
+
+
+def test_labels_groups_and_patients_are_tidy_and_masks_too(tmp_path):
+    rows = [
+        {"path": " ./a//1.png", "class": "PNEUMONIA | Effusion ", "scanner": "X  1", "who": " p1 ", "roi": " "},
+        {"path": "a/2.png ", "class": "Effusion", "scanner": "X 1", "who": "p1", "roi": "m.png "},
+    ]
+    own = source(tmp_path, rows, COLUMNS | {"mask": "roi"}, findings={"PNEUMONIA": "Pneumonia"})
+    assert own.index().to_dict("list") == {
+        "image": ["a/1.png", "a/2.png"], "patient": ["p1", "p1"], "group": ["X 1", "X 1"],
+        "findings": ["Pneumonia|Effusion", "Effusion"],
+    }  # fmt: skip
+    assert own._masks == {"a/1.png": "", "a/2.png": "m.png"}
+    with pytest.raises(StudyError, match=r"image 'a/1.png' has two rows"):
+        check_index(source(tmp_path, [rows[0], rows[0] | {"path": "a/1.png"}]).index(), "mine")
+
+
+@pytest.mark.parametrize(("patient", "as_it_is"), [("ANONYMOUS", False), ("nan", False), ("0", True), ("p1", True)])
+def test_rows_that_name_no_patient_are_refused(tmp_path, patient, as_it_is):
+    index = source(tmp_path, [ROWS[0], *(ROWS[1] | {"path": f"{n}.png", "who": patient} for n in range(3))]).index()
+    if as_it_is:
+        check_index(index, "mine")
+        return
+    with pytest.raises(StudyError, match=f"source mine: 3 of 4 images have patients such as '{patient}', which names"):
+        check_index(index, "mine")
+    check_index(index.iloc[:2], "mine")  # one is one, whatever its name
+
+
+def test_names_in_two_writings_are_told(tmp_path, caplog):
+    rows = [ROWS[0] | {"path": f"{n}.png", "class": label, "who": who} for n, (label, who) in enumerate(
+        [("sick", "7"), ("Sick", "007"), ("well|SICK", "7"), ("well", "8")]
+    )]  # fmt: skip
+    check_index(source(tmp_path, rows).index(), "mine")
+    assert "its patient '007' and '7' count as different" in caplog.text
+    assert "its findings 'SICK' and 'Sick' and 'sick' count as different" in caplog.text
+    assert "group" not in caplog.text
+
+
+@pytest.mark.parametrize(("table_form", "disk_form"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")])
+def test_files_are_found_in_whichever_unicode_form(tmp_path, table_form, disk_form):
+    name = unicodedata.normalize(disk_form, "M\u00fcller/\u00e9.png")
+    (tmp_path / name).parent.mkdir()
+    Image.fromarray(np.full((8, 4), 255, np.uint8)).save(tmp_path / name)
+    written = unicodedata.normalize(table_form, name)
+    own = source(tmp_path, [ROWS[0] | {"path": written, "roi": written}], COLUMNS | {"mask": "roi"})
+    images = own.index()["image"]
+    own.check(images, 0)
+    pixels, mask = own.read(images[0])
+    assert pixels.shape == mask.shape == (8, 4)
 
 
 def test_duplicate_images_are_named(tmp_path):

@@ -179,10 +179,10 @@ def test_rsna_dicom_and_its_inverted_twin_are_the_same_picture(real_images, tmp_
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"dataset": "CheXpert"}, ["no data set 'CheXpert'", "CheX_Dataset"]),
+        ({"dataset": "CheXpert"}, ["CheXpert: is no data set", "CheX_Dataset"]),
         ({"dataset": "NIH_Dataset", "views": ["LATERAL"]}, ["no image has the view 'LATERAL'", "only AP, PA"]),
         ({"dataset": "NIH_Dataset", "group_column": "scanner"}, ["no column 'scanner'"]),
-        ({"dataset": "NIH_Dataset", "arguments": {"folds": 3}}, ["unexpected keyword argument 'folds'"]),
+        ({"dataset": "NIH_Dataset", "arguments": {"folds": 3}}, ["no argument 'folds', only imgpath, csvpath"]),
     ],
 )
 def test_what_does_not_exist_is_named_with_what_does(nih, settings, words):

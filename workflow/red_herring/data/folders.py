@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -20,19 +21,34 @@ def check_folder(imgpath: str | None, images: Collection[str], max_missing: int 
         raise StudyError(f"{imgpath}: there is no such folder; mend `imgpath` in config.yaml")
     there: dict[str, None] = {}
     for parent in dict.fromkeys(str(Path(image).parent) for image in images):
-        folder = Path(imgpath, parent)
+        folder = find_file(imgpath, parent)
         if folder.is_dir():
             with os.scandir(folder) as entries:
-                there |= dict.fromkeys(str(Path(parent, entry.name)) for entry in entries)
-    missing = [image for image in images if str(Path(image)) not in there]
+                there |= dict.fromkeys(_composed(str(Path(parent, entry.name))) for entry in entries)
+    named = {_composed(str(Path(image))): image for image in images}
+    missing = [image for path, image in named.items() if path not in there]
     if len(missing) > max_missing:
-        named = set(images)
         others = [name for name in there if name not in named]
         raise StudyError(
             f"{imgpath}: holds {len(images) - len(missing)} of the {len(images)} images the metadata name; it lacks "
             f"{', '.join(missing[:3])} and holds {', '.join(others[:3]) or 'nothing else'}; "
             f"mend `imgpath`, or `max_unreadable` to go without them, in config.yaml"
         )
+
+
+def find_file(folder: str | Path, name: str) -> Path:
+    """The file or folder `name` below `folder`, in whichever of Unicode's forms the disk has it: what is written as one
+    character in a table may be two there, as on a Mac.
+    """
+    path = Path(folder)
+    for part in Path(name).parts:
+        forms = dict.fromkeys([part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD"))])
+        path /= next((form for form in forms if len(forms) > 1 and (path / form).exists()), part)
+    return path
+
+
+def _composed(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
 
 
 def fetched_folder(fetched: Path) -> Path:
@@ -48,7 +64,7 @@ def locate_images(folder: Path, names: Collection[str]) -> Path:
 
     Raises StudyError when none of them is there.
     """
-    names = set(names)
+    names = set(map(_composed, names))
     depths = {name.count("/") + 1 for name in names}
     found: Counter[str] = Counter()
     others: list[str] = []
@@ -57,7 +73,7 @@ def locate_images(folder: Path, names: Collection[str]) -> Path:
         for file in files:
             path = (*parts, file)
             for depth in depths:
-                if depth <= len(path) and "/".join(path[-depth:]) in names:
+                if depth <= len(path) and _composed("/".join(path[-depth:])) in names:
                     found["/".join(path[:-depth])] += 1
             if len(others) < 3:
                 others.append("/".join(path))

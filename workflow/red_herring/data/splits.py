@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from red_herring.data.assignment import Cell, assign, largest_whole
-from red_herring.files import StudyError
+from red_herring.data.names import tidy
+from red_herring.files import StudyError, telling
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +64,15 @@ class Sizes:
 def draw_task(
     settings: dict[str, Any], folders: dict[str, Path], seeds: Iterable[int], all_readable: bool = False
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """The drawn split of a task, see `draw`, and its counts, see `count_cells`, with task and seed in front, per seed.
+    """The drawn split of a task, see `draw`, and its counts, see `count_cells`, with task and seed in front and
+    shared_patient_names, see `count_shared_names`, behind, per seed.
 
     settings: those of `pool`, and ratio, sizes, selection, patients (`disjoint` or `as_published`).
     """
     candidates = pool(settings, folders, all_readable)
+    shared = count_shared_names(candidates, settings["groups"])
+    if shared:
+        telling.warning("%s: %s", settings["task"], shared_names_sentence(shared))
     sizes = Sizes(**settings["sizes"]) if settings["sizes"] else None
     ratio, selection, disjoint = settings["ratio"], settings["selection"], settings["patients"] == "disjoint"
     for seed in seeds:
@@ -75,7 +80,7 @@ def draw_task(
         counts = count_cells(split)
         counts.insert(0, "task", settings["task"])
         counts.insert(1, "seed", seed)
-        yield split, counts
+        yield split, counts.assign(shared_patient_names=shared)
 
 
 def pool(settings: dict[str, Any], folders: dict[str, Path], all_readable: bool = False) -> pd.DataFrame:
@@ -88,26 +93,62 @@ def pool(settings: dict[str, Any], folders: dict[str, Path], all_readable: bool 
     not occur, and for a picture that is in both sources.
     """
     task, groups = settings["task"], settings["groups"]
+    wanted = {key: [tidy(name) for name in settings[key]] for key in ("finding", "control")}
     indexes = {group["source"]: _index(folders[group["source"]], all_readable) for group in groups}
     _refuse_shared_pictures(task, indexes)
     named = {source: set(index["findings"].str.split("|").explode()) for source, index in indexes.items()}
-    for name in (*settings["finding"], *settings["control"]):
+    for name in (*wanted["finding"], *wanted["control"]):
         _require(name, set().union(*named.values()), f"{task}: sources {', '.join(indexes)} have no finding")
     parts = []
     for nuisance, group in enumerate(groups):
         index, where = indexes[group["source"]], f"{task}: source {group['source']}"
         if group["group"] is not None:
-            _require(group["group"], set(index["group"]), f"{where} has no group")
-            index = index[index["group"] == group["group"]]
+            name = tidy(group["group"])
+            _require(name, set(index["group"]), f"{where} has no group")
+            index = index[index["group"] == name]
         findings = index["findings"].str.split("|")
-        has = {key: findings.map(set(settings[key]).intersection).astype(bool) for key in ("finding", "control")}
-        for key in ("finding", "control"):
+        has = {key: findings.map(set(names).intersection).astype(bool) for key, names in wanted.items()}
+        for key, names in wanted.items():
             if not has[key].any():
-                raise StudyError(f"{where}, group {group['group']}: has no image with {' or '.join(settings[key])}")
+                raise StudyError(f"{where}, group {group['group']}: has no image with {' or '.join(names)}")
         positive, negative = has["finding"], has["control"] & ~has["finding"]
+        log.info("%s, group %s: %s", where, group["group"], _sorted_out(index["findings"], positive, negative))
         part = index.assign(label=positive.astype(int), nuisance=nuisance, source=group["source"])[positive | negative]
         parts.append(part.assign(patient=group["people"] + "/" + part["patient"]))
     return pd.concat(parts, ignore_index=True)[[column for column in COLUMNS if column != "split"]]
+
+
+def _sorted_out(findings: pd.Series, positive: pd.Series, negative: pd.Series) -> str:
+    """How many images are of use to a task, and what the others have."""
+    others = findings[~(positive | negative)].value_counts()
+    frequent = ", ".join(f"{number} {name or 'no label'}" for name, number in others.head(5).items())
+    rarer = f" and {len(others) - 5} rarer" if len(others) > 5 else ""
+    left_out = f"; left out: {others.sum()}, namely {frequent}{rarer}" if len(others) else ""
+    return f"{positive.sum()} positives, {negative.sum()} negatives{left_out}"
+
+
+def count_shared_names(candidates: pd.DataFrame, groups: list[dict[str, Any]]) -> int:
+    """The names of patients that are in both sources of a task which count as different people, though nobody has said
+    that they are: those of two hospitals by chance, or the same people, who then train and test.
+
+    groups: people, and people_given, whether config.yaml or the kind of source says whose patients they are.
+    """
+    if all(group["people_given"] for group in groups) or len({group["people"] for group in groups}) == 1:
+        return 0
+    first, second = (
+        set(own["patient"].str.removeprefix(group["people"] + "/"))
+        for group, own in zip(
+            groups, (candidates[candidates["nuisance"] == nuisance] for nuisance in (0, 1)), strict=True
+        )
+    )
+    return len(first & second)
+
+
+def shared_names_sentence(count: int) -> str:
+    return (
+        f"{count} names of patients are in both sources and count as different people; in config.yaml, give both "
+        "sources the same `people` if these are the same, two different ones if not"
+    )
 
 
 def _index(folder: Path, all_readable: bool) -> pd.DataFrame:
@@ -215,11 +256,16 @@ def draw(
         smaller = [cell_counts(Sizes(2 * n, n, n), ratio, selection) for n in range(SMALLEST, full, 2)]
         assigned = largest_whole(smaller, lambda counts: assign(candidates, counts, seed, disjoint))
         if assigned is None:
-            raise StudyError(f"{task}: too few patients to fill three splits at ratio {ratio}; {_TOO_SMALL}")
+            raise StudyError(
+                f"{task}: too few patients to fill three splits at ratio {ratio}, as none may be in two of them: "
+                f"{_patients(candidates)}; give more, see that the column `patient` tells them apart, or draw images "
+                "without regard to them by `patients: as_published`"
+            )
         log.warning(
-            "%s, seed %d: %d instead of %d images train, as patients could not be packed; give `sizes` to have the "
+            "%s, seed %d: %d instead of %d images train, as patients could not be packed: %s; give `sizes` to have the "
             "same at every ratio and seed",
             task, seed, *(2 * sum(of["train", 1, group] for group in (0, 1)) for of in (assigned.counts, counts)),
+            _patients(candidates),
         )  # fmt: skip
     drawn = [
         assigned.images[cell].iloc[assigned.random.permutation(assigned.found[cell])[:number]]
@@ -230,6 +276,14 @@ def draw(
     table = pd.concat([table, *_extra_tests(candidates, table, ratio, disjoint, assigned.random)])
     table = table.astype({"split": pd.CategoricalDtype(ALL_SPLITS, ordered=True)})
     return table.sort_values(["split", "label", "nuisance", "source", "row"]).reset_index(drop=True)[COLUMNS]
+
+
+def _patients(candidates: pd.DataFrame) -> str:
+    """How many there are, and who has the most images."""
+    images = candidates["patient"].value_counts()
+    name = images.index[0].rpartition("/")[2]
+    number = f"{len(images)} patients" if len(images) > 1 else "1 patient"
+    return f"{number}, of whom {name} has {images.iloc[0]} of {len(candidates)} images"
 
 
 def _wanted(candidates: pd.DataFrame, ratio: float, sizes: Sizes | None, selection: str, task: str) -> dict[Cell, int]:

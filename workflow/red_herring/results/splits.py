@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from red_herring.data.splits import shared_names_sentence
 from red_herring.results.markup import markdown_table
 
 HEADINGS = [
@@ -16,8 +17,8 @@ HEADINGS = [
 def splits_to_markdown(counts: pd.DataFrame, tasks: dict[str, dict[str, Any]]) -> str:
     """One row per task and split; where seeds differ, the lowest and the highest number.
 
-    counts: task, seed, split, label, nuisance, images, patients, straddling_patients; one row per cell. tasks: name ->
-    groups, finding, control of the tasks in order.
+    counts: task, seed, split, label, nuisance, images, patients, straddling_patients, shared_patient_names; one row per
+    cell. tasks: name -> groups, finding, control of the tasks in order.
     """
     lines = []
     for task, about in tasks.items():
@@ -34,7 +35,9 @@ def splits_to_markdown(counts: pd.DataFrame, tasks: dict[str, dict[str, Any]]) -
             straddling = _span(rows.groupby("seed")["straddling_patients"].first()) if split == "train" else ""
             texts = [_span(sums["images"]), positives, negatives, _span(share.round(3)) if len(share) else "–"]
             lines.append([task, split, *texts, _span(sums["patients"]), straddling])
-    return f"{markdown_table(HEADINGS, lines, names=2)}\n\n{_notes(counts)}\n"
+    shared = counts.groupby("task")["shared_patient_names"].max()
+    told = [f"\n{task}: {shared_names_sentence(number)}.\n" for task, number in shared.items() if number]
+    return f"{markdown_table(HEADINGS, lines, names=2)}\n\n{_notes(counts)}\n{''.join(told)}"
 
 
 def _span(values: pd.Series) -> str:

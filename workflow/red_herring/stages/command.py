@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from red_herring import interrupt
-from red_herring.files import StudyError, remove_leftovers
+from red_herring.files import StudyError, remove_leftovers, telling
 from red_herring.locks import sole
 
 RESUME = "resume"
@@ -75,7 +75,7 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> No
         with sole(outputs[0]):
             for output in outputs:
                 remove_leftovers(output)
-            _log_to(given.log)
+            _log_to(given.log, terminal)
             stage(given)
             interrupt.deafen()  # all is done
     except interrupt.Interrupted as stop:
@@ -94,9 +94,12 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> No
         _fail(f"{type(error).__name__}: {error} (the log has the details)", terminal)
 
 
-def _log_to(path: Path | None) -> None:
-    """From now on all that is printed goes to this file."""
+def _log_to(path: Path | None, terminal: TextIO) -> None:
+    """From now on all that is printed goes to this file; what is told, to the terminal too."""
     if path:
+        aloud = logging.StreamHandler(terminal)
+        aloud.setFormatter(logging.Formatter("note: %(message)s"))
+        telling.addHandler(aloud)
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w") as log:
             os.dup2(log.fileno(), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from abc import abstractmethod
 from collections.abc import Collection
@@ -13,6 +14,7 @@ import pandas as pd
 
 from red_herring.data.folders import check_folder
 from red_herring.data.images import read_picture
+from red_herring.data.names import tidy
 from red_herring.data.picture import Picture
 from red_herring.data.sources import base
 from red_herring.files import StudyError
@@ -33,7 +35,13 @@ class Source(base.Source):
     suffix = ""
     patient_column = "patientid"
 
-    def __init__(self, imgpath: str | None, views: list[str], csvpath: str | None = None, group_column: str = "view"):
+    def __init__(
+        self,
+        imgpath: str | None,
+        views: list[str] | None,
+        csvpath: str | None = None,
+        group_column: str | None = None,
+    ):
         self.imgpath = imgpath
         self.views = views
         self.csvpath = csvpath
@@ -44,13 +52,15 @@ class Source(base.Source):
             dataset = self._dataset()
             self._check_views(dataset.csv)
             return self._index(dataset)
-        except (KeyError, ValueError, AttributeError, TypeError) as error:
-            why = f"has no column {error}" if isinstance(error, KeyError) else str(error)
+        except StudyError:
+            raise
+        except Exception as error:  # each class reads tables in its own way and fails in its own way
+            why = f"has no column {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
             table = self.csvpath or "the shipped table"
             raise StudyError(f"{table}: cannot be read by torchxrayvision's {self.dataset_class}: {why}") from error
 
     def _check_views(self, table: pd.DataFrame) -> None:
-        absent = set(self.views) - set(table["view"])
+        absent = set(self.views or ()) - set(table.get("view", ()))
         if absent:
             there = sorted(set(self._dataset(views=["*"]).csv["view"].astype(str)))
             raise StudyError(
@@ -61,18 +71,30 @@ class Source(base.Source):
     def _index(self, dataset: Any) -> pd.DataFrame:
         table = dataset.csv.reset_index(drop=True)
         labels, names = np.asarray(dataset.labels), np.asarray(dataset.pathologies)
-        findings = ["|".join(names[row]) for row in labels == 1]
-        return pd.DataFrame(
+        controls = np.asarray(self.is_control(table, labels), bool)
+        index = pd.DataFrame(
             {
                 "image": self._images(table),
-                "patient": table[self.patient_column].astype(str),
-                "group": table[self.group_column].astype("string").fillna("unknown").astype(str),
-                "findings": np.where(self.is_control(table, labels), base.CONTROL, findings),
+                "patient": self._patients(table),
+                "group": self._groups(table),
+                "findings": [
+                    "|".join(dict.fromkeys([*names[row], *[base.CONTROL] * int(control)]))
+                    for row, control in zip(labels == 1, controls, strict=True)
+                ],
             }
         )
+        return index.assign(patient=index["patient"].map(tidy), group=index["group"].map(tidy))
 
     def _images(self, table: pd.DataFrame) -> pd.Series:
         return table[self.image_column].astype(str) + self.suffix
+
+    def _patients(self, table: pd.DataFrame) -> pd.Series:
+        return table[self.patient_column].convert_dtypes().astype(str)  # whole numbers without a point
+
+    def _groups(self, table: pd.DataFrame) -> pd.Series:
+        if self.group_column is None and "view" not in table:
+            return pd.Series("all", table.index)
+        return table[self.group_column or "view"].astype("string").fillna("unknown").astype(str)
 
     @abstractmethod
     def is_control(self, table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
@@ -84,21 +106,22 @@ class Source(base.Source):
     def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
         return read_picture(Path(self.imgpath) / image), None
 
+    def _table_path(self) -> str | None:
+        if self.csvpath is not None and not Path(self.csvpath).is_file():
+            raise StudyError(f"{self.csvpath}: there is no such file; mend `csvpath` in config.yaml")
+        return self.csvpath
+
     def _dataset(self, **arguments: Any):
+        """The class, opened. arguments: besides imgpath, csvpath and views, of which it gets those that it takes."""
         import torchxrayvision  # 8 s and 800 MB: only where its data sets are asked for
 
-        available = [name for name in vars(torchxrayvision.datasets) if name.endswith("_Dataset")]
-        if self.dataset_class not in available:
-            raise StudyError(f"torchxrayvision has no data set {self.dataset_class!r}, only {', '.join(available)}")
-        if self.csvpath is not None:
-            if not Path(self.csvpath).is_file():
-                raise StudyError(f"{self.csvpath}: there is no such file; mend `csvpath` in config.yaml")
-            arguments["csvpath"] = self.csvpath
-        # It insists on a folder even where only its tables are read.
-        arguments = {"imgpath": self.imgpath or ".", "views": self.views} | arguments
-        with warnings.catch_warnings():
+        opened = getattr(torchxrayvision.datasets, self.dataset_class)
+        given = {"csvpath": self._table_path(), "views": self.views}
+        arguments = {name: value for name, value in given.items() if value is not None} | arguments
+        with warnings.catch_warnings(), tempfile.TemporaryDirectory() as nothing:
             warnings.simplefilter("ignore")
-            return getattr(torchxrayvision.datasets, self.dataset_class)(**arguments)
+            # It insists on a folder even where only its tables are read.
+            return opened(self.imgpath or nothing, **arguments)
 
 
 def box_mask(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

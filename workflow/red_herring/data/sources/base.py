@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from red_herring.data.names import alike, names_nobody
 from red_herring.data.picture import Picture
-from red_herring.files import StudyError
+from red_herring.files import StudyError, telling
 
 INDEX = ["image", "patient", "group", "findings"]
 CONTROL = "No Finding"
@@ -47,25 +47,10 @@ class Source(ABC):
         """
 
 
-def read_table(path: str | Path, columns: Collection[str], key: str, may_be_empty: str | None = None) -> pd.DataFrame:
-    """A CSV as strings, with all of `columns` there and no empty cell in them, but for one; StudyError otherwise."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise StudyError(f"{path}: there is no such file; mend `{key}` in config.yaml") from error
-    except (ValueError, OSError) as error:
-        raise StudyError(f"{path}: cannot be read as CSV: {error}") from error
-    for column in columns:
-        if column not in table.columns:
-            raise StudyError(f"{path}: has no column {column!r}, only {', '.join(table.columns)}")
-        blank = table.index[table[column].str.strip() == ""]
-        if len(blank) and column != may_be_empty:
-            raise StudyError(f"{path}: row {blank[0] + 2} has nothing in column {column!r}")
-    return table
-
-
 def check_index(index: pd.DataFrame, source: str) -> None:
-    """StudyError for an index with no image, or with two rows for one image."""
+    """StudyError for an index with no image, with two rows for one image, or with rows that name no patient; a word
+    about names that are written in two ways.
+    """
     if index.empty:
         raise StudyError(f"source {source}: its metadata list no image")
     twice = index["image"][index["image"].duplicated()]
@@ -73,3 +58,23 @@ def check_index(index: pd.DataFrame, source: str) -> None:
         raise StudyError(
             f"source {source}: image {twice.iloc[0]!r} has two rows in its metadata, as have {len(twice) - 1} others"
         )
+    nobody = index["patient"][index["patient"].isin(list(filter(names_nobody, index["patient"].unique())))]
+    if len(nobody) > 1:
+        raise StudyError(
+            f"source {source}: {len(nobody)} of {len(index)} images have patients such as {nobody.iloc[0]!r}, which "
+            f"names nobody, and would count as one; give the column that tells patients apart, or, if there is none, "
+            f"that of the images as `patient`, which takes each for a patient of its own"
+        )
+    for column in ("patient", "group", "findings"):
+        _tell_of_writings(column, set(index[column]), source)
+
+
+def _tell_of_writings(column: str, cells: set[str], source: str) -> None:
+    """A word about names that count as different and differ in little but case: only their writer knows."""
+    found = alike(sorted(name for cell in cells for name in (cell.split("|") if column == "findings" else [cell])))
+    if found:
+        others = f", and {len(found) - 1} others" if len(found) > 1 else ""
+        telling.warning(
+            "source %s: its %s %s%s count as different; write them alike if they are the same",
+            source, column, " and ".join(map(repr, found[0])), others,
+        )  # fmt: skip

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-from red_herring.data.folders import check_folder
+from red_herring.data.folders import check_folder, find_file
 from red_herring.data.images import read_picture
 from red_herring.data.mask_images import read_mask
+from red_herring.data.names import tidy
 from red_herring.data.picture import Picture
 from red_herring.data.sources import base
+from red_herring.data.sources._labels import find_names
+from red_herring.data.table import read_table
 from red_herring.files import StudyError
 
 SETTINGS = {
@@ -26,7 +29,7 @@ SETTINGS = {
         "required": ["file", "label", "group", "patient"],
         "properties": {
             "file": {"type": "string", "description": "path of the image below imgpath; unique"},
-            "label": {"type": "string", "description": "the finding"},
+            "label": {"type": "string", "description": "the finding, or several joined by |"},
             "group": {"type": "string", "description": "view, scanner, site or another nuisance"},
             "patient": {"type": "string", "description": "patient"},
             "mask": {"type": "string", "description": "path of the ROI mask below maskpath; empty for none"},
@@ -37,6 +40,11 @@ SETTINGS = {
         "type": "object",
         "additionalProperties": {"type": "string"},
         "description": "label in the CSV -> finding as tasks name it; other labels stay as they are",
+    },
+    "people": {
+        "type": "string",
+        "minLength": 1,
+        "description": "whose patients these are: sources with the same word have the same patients",
     },
 }
 REQUIRED = ["imgpath", "csvpath", "columns"]
@@ -60,23 +68,24 @@ class Source(base.Source):
 
     def index(self) -> pd.DataFrame:
         table = self._table()
-        return pd.DataFrame(
+        index = pd.DataFrame(
             {
-                "image": table[self.columns["file"]],
-                "patient": table[self.columns["patient"]],
-                "group": table[self.columns["group"]],
-                "findings": table[self.columns["label"]].replace(self.findings),
+                "image": table["file"],
+                "patient": table["patient"].map(tidy),
+                "group": table["group"].map(tidy),
+                "findings": find_names(table["label"], self.findings, self.csvpath),
             }
         )
+        return index.reset_index(drop=True)
 
     def check(self, images: Collection[str], max_missing: int) -> None:
         check_folder(self.imgpath, images, max_missing)
         _ = self._masks
 
     def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
-        picture = read_picture(Path(self.imgpath) / image)
+        picture = read_picture(find_file(self.imgpath, image))
         mask = self._masks.get(image)
-        return picture, read_mask(Path(self.maskpath) / mask, picture.shape) if mask else None
+        return picture, read_mask(find_file(self.maskpath, mask), picture.shape) if mask else None
 
     @cached_property
     def _masks(self) -> dict[str, str]:
@@ -84,13 +93,16 @@ class Source(base.Source):
         if not self.has_masks:
             return {}
         table = self._table()
-        return dict(zip(table[self.columns["file"]], table[self.columns["mask"]], strict=True))
+        return dict(zip(table["file"], table["mask"], strict=True))
 
     def _table(self) -> pd.DataFrame:
-        table = base.read_table(self.csvpath, self.columns.values(), "csvpath", may_be_empty=self.columns.get("mask"))
-        for column in ("file", "mask"):
-            paths = table[self.columns[column]] if column in self.columns else ()
-            escaping = [path for path in paths if Path(path).is_absolute() or ".." in Path(path).parts]
+        """The columns by what they hold: file, label, group, patient and, if there are masks, mask."""
+        columns = self.columns
+        table = read_table(self.csvpath, dict.fromkeys(columns.values()), "csvpath", columns.get("mask"))
+        table = pd.DataFrame({what: table[column] for what, column in columns.items()})
+        for what in [what for what in columns if what in ("file", "mask")]:
+            escaping = [path for path in table[what] if Path(path).is_absolute() or ".." in Path(path).parts]
             if escaping:
                 raise StudyError(f"{self.csvpath}: {escaping[0]!r} is not a path below imgpath")
+            table[what] = table[what].map(lambda path: path and str(PurePosixPath(path)))
         return table
