@@ -110,16 +110,16 @@ pip() {
     .venv/bin/python -I -m pip --disable-pip-version-check "$@" # without the modules that PYTHONPATH names
 }
 install() {
-    pip install --quiet --no-user --no-deps --no-build-isolation "$@" 2>.venv/pip.log || explain
+    said=$(pip install --quiet --no-user --no-deps --no-build-isolation "$@" 2>&1) || explain
 }
 explain() {
-    first=$(grep -m 1 '^ERROR' .venv/pip.log || tail -n 1 .venv/pip.log)
-    case $(cat .venv/pip.log) in
+    { echo "$said" >.venv/pip.log; } 2>/dev/null || true # a full disk takes less
+    case $said in
         *"No space left"* | *"quota exceeded"*) why="the disk or your quota is full; make space" ;;
         *"DO NOT MATCH THE HASHES"*) why="a file is not the one that was locked; look at your package index" ;;
         *"after connection broken by"* | *"Max retries"* | *"timed out"*)
             why="no package index can be reached; look at the network, at HTTPS_PROXY or at your index (pip config list)" ;;
-        *) why="pip says: ${first#ERROR: }" ;;
+        *) why="pip says: $(echo "$said" | sed -n 's/^ERROR: //p' | head -n 1)" ;;
     esac
     stop "$why, then run this again; all that pip said is in .venv/pip.log"
 }
