@@ -19,6 +19,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 LOCK = Path("requirements.lock")
@@ -77,13 +78,15 @@ def locked() -> list[str]:
 
 def still_wanted(pins: list[str], wanted: list[str]) -> list[str]:
     """Without the pins that pyproject.toml does not admit any more."""
-    admitted = {canonicalize_name(one.name): one.specifier for one in map(Requirement, wanted)}
-    kept = []
-    for pin in map(Requirement, pins):
-        (one,) = pin.specifier
-        if pin.name not in admitted or admitted[pin.name].contains(one.version, prereleases=True):
-            kept.append(str(pin))
-    return kept
+    limits = defaultdict(SpecifierSet)
+    for one in map(Requirement, wanted):
+        limits[canonicalize_name(one.name)] &= one.specifier
+    return [pin for pin in pins if limits[Requirement(pin).name].contains(pin_version(pin), prereleases=True)]
+
+
+def pin_version(pin: str) -> str:
+    (one,) = Requirement(pin).specifier
+    return one.version
 
 
 def version(python: str) -> str:
@@ -96,18 +99,15 @@ def version(python: str) -> str:
 
 
 def resolve(python: str, wanted: list[str], kept: list[str]) -> Pinned:
-    """What the pip that this interpreter brings would install into a new environment."""
+    """What pip would install into a new environment of this interpreter."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([python, "-m", "venv", f"{folder}/venv"], check=True)
         Path(folder, "wanted").write_text("\n".join(wanted))
         Path(folder, "kept").write_text("\n".join(kept))
-        pip = [f"{folder}/venv/bin/python", "-I", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", python]
         what = ["--requirement", f"{folder}/wanted", "--constraint", f"{folder}/kept"]
         report = ["--dry-run", "--ignore-installed", "--report", f"{folder}/report"]
         if subprocess.run([*pip, "install", *report, *what], check=False).returncode:
-            sys.exit(
-                f"{python}: pip finds no versions that go together (above); change pyproject.toml or `make upgrade`"
-            )
+            sys.exit(f"{python}: pip finds no versions that go together; change pyproject.toml, or say `make upgrade`")
         chosen = json.loads(Path(folder, "report").read_text())["install"]
     return {
         canonicalize_name(item["metadata"]["name"]): {
