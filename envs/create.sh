@@ -17,7 +17,7 @@ if [ -f .venv/.installed ]; then
     if grep -q '^torch==.*+cpu' .venv/.installed; then has=cpu; fi
 fi
 torch=${1:-${has:-cuda}}
-case $torch in # MB that were measured, to fetch and on the disk
+case $torch in # MB to fetch and on the disk: measured with CUDA, estimated without
     cuda) locks=requirements.lock fetched=3300 installed=6400 ;;
     cpu) locks="requirements-cpu.lock requirements-cpu-torch.lock" fetched=600 installed=1600 ;;
     *) stop "TORCH=$torch is neither cuda nor cpu, which is without NVIDIA's libraries" ;;
@@ -44,39 +44,41 @@ echo "$glibc" | awk '{ split($2, part, "."); exit !(part[1] > 2 || part[2] >= 28
 # Python: the interpreter itself, which is not in an environment, or what is wrong with it.
 suits='
 import sys
+def wrong(why):
+    print(why)
+    sys.exit(1)
 version = "%d.%d" % sys.version_info[:2]
 debian = "on Debian 12: apt install python3.11-venv; or name another Python with PYTHON=/path/to/python"
 if version not in ("3.11", "3.12", "3.13"):
-    sys.exit("is Python " + version + "; 3.11, 3.12 or 3.13 is needed; " + debian)
+    wrong("is Python " + version + "; 3.11, 3.12 or 3.13 is needed; " + debian)
 import importlib.util, struct, sysconfig
 if sys.implementation.name != "cpython" or struct.calcsize("P") != 8 or sysconfig.get_config_var("Py_GIL_DISABLED"):
-    sys.exit("is not the usual CPython of 64 bits; " + debian)
+    wrong("is not the usual CPython of 64 bits; " + debian)
 for module in ("venv", "ensurepip"):
     if importlib.util.find_spec(module) is None:
-        sys.exit("has no module " + module + "; on Debian and Ubuntu: apt install python" + version + "-venv")
+        wrong("has no module " + module + "; on Debian and Ubuntu: apt install python" + version + "-venv")
 for module in ("bz2", "ctypes", "lzma", "sqlite3", "ssl", "zlib"):
     try:
         importlib.import_module(module)
     except ImportError:
-        sys.exit("was built without the module " + module + "; " + debian)
+        wrong("was built without the module " + module + "; " + debian)
 print(sys._base_executable)
 '
 python=
-wrong="there is no Python 3.11, 3.12 or 3.13; on Debian 12: apt install python3.11-venv; or name one with PYTHON=/path/to/python"
-named=
+wrong=
 for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.13 python3; do
-    if said=$("$candidate" -E -c "$suits" 2>&1); then
+    if said=$("$candidate" -E -c "$suits" 2>/dev/null); then
         python=$said
         break
     fi
-    case $said in
-        "is "* | "has "* | "was "*) said="$candidate $said" ;;
-        *) said=${PYTHON:+"PYTHON=$PYTHON does not run"} ;;
-    esac
-    if [ -z "$named" ] && [ -n "$said" ]; then wrong=$said named=yes; fi
-    if [ -n "${PYTHON:-}" ]; then break; fi
+    if [ -z "$wrong" ] && [ -n "$said" ]; then wrong="$candidate $said"; fi
+    if [ -n "${PYTHON:-}" ]; then
+        wrong=${wrong:-"PYTHON=$PYTHON does not run"}
+        break
+    fi
 done
-[ -n "$python" ] || stop "$wrong"
+hint="on Debian 12: apt install python3.11-venv; or name another with PYTHON=/path/to/python"
+[ -n "$python" ] || stop "${wrong:-"there is no Python 3.11, 3.12 or 3.13; $hint"}"
 
 # The disks: pip fetches to the temporary folder and keeps a copy in its cache.
 space() {
@@ -107,7 +109,7 @@ fi
 
 # What is locked, and only that: nothing is resolved. What is no wheel is built with the locked setuptools.
 pip() {
-    .venv/bin/python -I -m pip --disable-pip-version-check "$@" # without the modules that PYTHONPATH names
+    LC_ALL=C.UTF-8 .venv/bin/python -I -m pip --disable-pip-version-check "$@" # without the modules that PYTHONPATH names
 }
 install() {
     said=$(pip install --quiet --no-user --no-deps --no-build-isolation "$@" 2>&1) || explain
@@ -115,11 +117,12 @@ install() {
 explain() {
     { echo "$said" >.venv/pip.log; } 2>/dev/null || true # a full disk takes less
     case $said in
-        *"No space left"* | *"quota exceeded"*) why="the disk or your quota is full; make space" ;;
+        *"[Errno 28]"* | *"[Errno 122]"*) why="the disk or your quota is full; make space" ;;
         *"DO NOT MATCH THE HASHES"*) why="a file is not the one that was locked; look at your package index" ;;
         *"after connection broken by"* | *"Max retries"* | *"timed out"*)
             why="no package index can be reached; look at the network, at HTTPS_PROXY or at your index (pip config list)" ;;
-        *) why="pip says: $(echo "$said" | sed -n 's/^ERROR: //p' | head -n 1)" ;;
+        *"ERROR: "*) why="pip says: $(echo "$said" | sed -n 's/^ERROR: //p' | head -n 1)" ;;
+        *) why="pip says: $(echo "$said" | tail -n 1)" ;;
     esac
     stop "$why, then run this again; all that pip said is in .venv/pip.log"
 }

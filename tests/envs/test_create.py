@@ -232,8 +232,8 @@ def test_a_name_that_is_no_python_is_named(machine):
 
 def test_the_next_python_is_taken_when_the_first_does_not_suit(machine):
     without_pythons(machine)
-    machine.program("python3.11", "echo 'has no module ensurepip' >&2; exit 1")
-    machine.program("python3.13", "echo /taken")
+    machine.program("python3.11", "echo 'has no module ensurepip'; exit 1")
+    machine.program("python3.13", "echo a warning >&2; echo /taken")
     assert "no environment can be made" in machine.refusal()
     assert "with /taken" in machine.create().stdout
 
