@@ -1,5 +1,7 @@
-# Each target sets up what it needs: a private environment in .venv, made from requirements.lock.
-PYTHON ?= python3.11
+# Each target sets up what it needs: a private environment in .venv, of what is locked (envs/create.sh).
+PYTHON ?=
+PYTHONS ?= python3.11 python3.12 python3.13
+TORCH ?=
 CORES ?= 2
 KILLS ?= 50
 BENCH ?=
@@ -10,7 +12,7 @@ SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 BENCHED := results/bench
 
-.PHONY: help env demo published compare counts test acceptance chaos bench lint format lock clean
+.PHONY: help env demo published compare counts test acceptance chaos bench lint format lock upgrade clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
@@ -21,14 +23,11 @@ help:
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
 	@echo "make bench  one page of what takes how long: images (IMAGES=folder), training, maps, start-up, plans, the demo"
 	@echo "make lint   ruff, snakefmt, snakemake --lint"
-	@echo "make lock   write requirements.lock anew from requirements.in"
+	@echo "make env    the private environment; PYTHON=/path/to/python, TORCH=cpu (without NVIDIA's libraries) go with any target"
+	@echo "make lock   add what pyproject.toml asks for and the locks lack; make upgrade resolves all anew"
 
-env: .venv/.installed
-
-.venv/.installed: requirements.lock
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	touch $@
+env:
+	@PYTHON="$(PYTHON)" sh envs/create.sh $(TORCH)
 
 demo: env
 	$(SNAKEMAKE) all --configfile workflow/studies/demo.yaml --report $(DEMO)/report.html --report-after-run
@@ -81,8 +80,12 @@ format: env
 	ruff format workflow tests envs
 	snakefmt Snakefile workflow
 
+# PYTHONS: an interpreter of each version that is supported, by name or path.
 lock: env
-	python envs/lock.py requirements.in requirements.lock
+	python envs/lock.py $(PYTHONS)
+
+upgrade: env
+	python envs/lock.py --upgrade $(PYTHONS)
 
 clean:
 	rm -rf .venv $(DEMO)

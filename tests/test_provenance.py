@@ -1,11 +1,14 @@
 """The digest of the code behind a stage."""
 
+import ast
+import platform
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from interpreters import SUPPORTED, interpreter
 from red_herring import provenance
 
 PACKAGE = Path(provenance.__file__).parent
@@ -21,13 +24,11 @@ def copy(tmp_path):
             path = tmp_path / "red_herring" / file
             text = path.read_text()
             assert old in text
-            path.write_text(text.replace(old, new, 1))
+            path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
-        def digest(self, *modules: str) -> str:
+        def digest(self, *modules: str, python: str = sys.executable) -> str:
             code = f"from red_herring.provenance import code_digest; print(code_digest(*{modules!r}))"
-            done = subprocess.run(
-                [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-            )
+            done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
             return done.stdout.strip()
 
     return Copy()
@@ -92,5 +93,139 @@ def test_every_import_of_the_package_is_followed():
 def test_the_environment_names_versions_and_commit():
     found = provenance.environment()
     assert found["versions"]["torch"].startswith("2.14.1")
-    assert found["python"].startswith("3.11")
+    assert found["python"] == platform.python_version()
     assert {"commit", "uncommitted_changes", "processor"} <= set(found)
+
+
+MADE = r'''
+"""A module with what versions of Python parse, print or escape differently."""
+from __future__ import annotations
+
+import math as m
+
+
+@m.nothing
+class Thing(dict, metaclass=type):
+    """Documented."""
+
+    size: int = -0x_ff
+    many, *rest = 1e300, 1e999, -0.0, 2j, 10**20, True, None, ..., b"\x00\xff", "🫨 'quoted' \\ \"", u"unicode"
+
+    async def take(self, a, /, b=1, *args: int, c, d={**{}, "k": [*()]}, **more) -> dict[str, int]:
+        async with self as one, a as (two, three):
+            return [x async for x in one if (y := await x) and not y]
+
+
+def say(value, width=3, *, names=()):
+    text = f"a{value!r:>{width}}" "b" f"{{c}}{value = }{value:}{f'{width:0{width}d}'}" "" f"" "d\n" f"\t{value:\n}"
+    empty, joined, raw = f"", f"{value}" f"{width}", rf"\d{value}{{"
+    match value:
+        case {"a": 1, **rest} | [int(real=0), *_] if rest:
+            pass
+        case None | True | -1 | 1 + 2j | m.pi | "s":
+            ...
+        case Thing() as thing:
+            return lambda x, *y, z=1: (yield x)
+        case _:
+            raise ValueError(text, empty, joined, raw) from None
+    try:
+        with open(value) as file, (open(text)) as other:
+            del file, other.x[1:2, ::3, ...]
+    except* (OSError, ValueError) as error:
+        found = {name: {error, 1 if name else 2} for name in names for _ in name if _ < 2 <= 3 != 4}
+    else:
+        assert value is not width, "no"
+    finally:
+        while width and (not names or value) and (value or not (names)):
+            width -= ~1 << 2 // 3 @ 4
+    print(*names, **value)
+    return (1, 2), (3,), (), [], {}, found[*names]
+'''
+
+
+@pytest.fixture
+def made(tmp_path):
+    """made(text) -> the digest of a module of this text, alone in its package."""
+    package = tmp_path / "red_herring"
+
+    def digest(text: str, python: str = sys.executable) -> str:
+        package.mkdir(exist_ok=True)
+        shutil.copy(PACKAGE / "provenance.py", package)
+        (package / "made.py").write_text(text, encoding="utf-8")
+        code = "from red_herring.provenance import code_digest; print(code_digest('red_herring.made'))"
+        done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    return digest
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_the_digest_does_not_depend_on_the_version_of_python(version, copy, made):
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"no Python {version} on this machine")
+    stages = [f"red_herring.stages.{path.stem}" for path in sorted((PACKAGE / "stages").glob("[!_]*.py"))]
+    assert copy.digest(*stages, python=python) == provenance.code_digest(*stages)
+    assert made(MADE, python) == "d18e5f0a6a2f"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 'a'", 'x = ("a")  # another quote'),
+        ("x = f'a{y}b' 'c'", "x = f'a{y}' 'bc'"),
+        ("x = f'{y}'", "x = '' f'{y}' ''"),
+        ("def f():\n    return 1", "def f():\n    'What it does.'\n    return 1"),
+        ("if x:\n    pass", "if x: ..."),
+        ("x = u'a'", "x = 'a'"),
+    ],
+)
+def test_how_the_same_is_written_does_not_count(one, other):
+    assert logic(one) == logic(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 1", "x = 1.0"),
+        ("x = 1", "x = True"),
+        ("x = 0.0", "x = -0.0"),
+        ("x = 'a'", "x = b'a'"),
+        ("x = 'é'", "x = 'è'"),
+        ("x = a - (b - c)", "x = a - b - c"),
+        ("x = f'{y}'", "x = f'{y!r}'"),
+        ("x = f'{y}'", "x = f'{y:3}'"),
+        ("x = f'{y:3}'", "x = f'{y:{3}}'"),
+        ("x = f'{y}a'", "x = f'a{y}'"),
+        ("x = f'{y}'", "x = '{y}'"),
+        ("x = [None]", "x = []"),
+        ("x = {None: 1}", "x = {**1}"),
+        ("return_ = lambda: None", "return_ = lambda: 0"),
+        ("f(*x)", "f(x)"),
+        ("f(x, y)", "f(x, y=y)"),
+        ("def f(x, /): return x", "def f(x): return x"),
+        ("def f(x, y=1): return x", "def f(x, *, y=1): return x"),
+        ("def f(*, x, y=1): return x", "def f(*, x=1, y): return x"),
+        ("async def f(): return 1", "def f(): return 1"),
+        ("def f(): return g", "def f(): yield g"),
+        ("for x in y:\n    f()\nelse:\n    g()", "for x in y:\n    f()\ng()"),
+        ("try:\n    f()\nfinally:\n    g()", "try:\n    f()\nexcept:\n    g()"),
+        ("match x:\n    case None: y", "match x:\n    case False: y"),
+        ("from a import b", "from a import b as c"),
+        ("x: int", "x: str"),
+    ],
+)
+def test_what_makes_a_difference_counts(one, other):
+    assert logic(one) != logic(other)
+
+
+def logic(code: str) -> str:
+    return provenance._canonical(ast.parse(code))
+
+
+def test_the_locale_does_not_count(copy, monkeypatch):
+    copy.edit("training/fit.py", "import torch\n", "import torch\n\nNAME = 'é'\n")
+    before = copy.digest(*TRAIN_ACTDIFF)
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    assert copy.digest(*TRAIN_ACTDIFF) == before

@@ -24,8 +24,9 @@ PLUMBING = frozenset(f"{PACKAGE.name}.{module}" for module in ("interrupt", "loc
 def code_digest(*modules: str) -> str:
     """12 hexadecimal digits over the modules and all that they import inside the package.
 
-    Comments, docstrings and layout do not count, so only a change of what runs changes the digest. Imports must be
-    written out: what a module loads by a name known only at run time has to be passed in `modules` as well.
+    Comments, docstrings, layout and the version of Python do not count, so only a change of what runs changes the
+    digest. Imports must be written out: what a module loads by a name known only at run time has to be passed in
+    `modules` as well.
     """
     closure: set[str] = set()
     waiting = list(modules)
@@ -68,7 +69,7 @@ def _tree(module: str) -> ast.Module:
     file = _file(module)
     if file is None:
         raise ModuleNotFoundError(f"{module} is not a module of {PACKAGE.name}")
-    return ast.parse(file.read_text(), filename=str(file))
+    return ast.parse(file.read_bytes(), filename=str(file))
 
 
 @cache
@@ -86,14 +87,41 @@ def _imports(module: str) -> tuple[str, ...]:
 
 @cache
 def _logic(module: str) -> str:
-    """The code of a module without comments and without strings that stand alone, such as docstrings."""
+    """The code of a module as a text that is the same in every version of Python.
 
-    class Bare(ast.NodeTransformer):
-        def visit_Expr(self, node: ast.Expr) -> ast.AST:
-            alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-            return ast.copy_location(ast.Pass(), node) if alone else node
+    `ast.unparse` and `ast.dump` are not: quotes, parentheses and what is left out are their version's.
+    """
+    return _canonical(_tree(module))
 
-    return ast.unparse(Bare().visit(ast.parse(ast.unparse(_tree(module)))))
+
+def _canonical(part: Any) -> str:
+    """A syntax tree with the names of its fields, without empty ones and without statements that do nothing."""
+    if isinstance(part, list):
+        return f"[{','.join(_canonical(one) for one in part if not _does_nothing(one))}]"
+    if isinstance(part, ast.JoinedStr):
+        return f"JoinedStr{_canonical(_joined(part))}"
+    if isinstance(part, ast.AST):
+        given = [(name, value) for name, value in ast.iter_fields(part) if value not in (None, []) and name != "kind"]
+        return f"{type(part).__name__}({','.join(f'{name}={_canonical(value)}' for name, value in given)})"
+    return f"{type(part).__name__}:{part!a}"  # in ASCII, as versions know different letters
+
+
+def _does_nothing(part: Any) -> bool:
+    """Whether it is `pass` or a constant that stands alone, such as a docstring."""
+    return isinstance(part, ast.Pass) or (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+
+
+def _joined(string: ast.JoinedStr) -> list[str | ast.expr]:
+    """The parts of an f-string, its text in one piece where versions cut it differently."""
+    parts: list[str | ast.expr] = []
+    for part in string.values:
+        if not isinstance(part, ast.Constant):
+            parts.append(part)
+        elif parts and isinstance(parts[-1], str):
+            parts[-1] += part.value
+        elif part.value:
+            parts.append(part.value)
+    return parts
 
 
 def versions() -> dict[str, str | None]:

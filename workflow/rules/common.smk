@@ -18,10 +18,6 @@ from red_herring.stages import make_runnable
 
 make_runnable()
 
-if sys.version_info[:2] != (3, 11):
-    # The digests of code differ between versions, and stages compare theirs with those that are made here.
-    raise WorkflowError(f"Python {sys.version.split()[0]} runs Snakemake; expected 3.11, so install it with that one.")
-
 
 def checked(check, what):
     """A check of the package, whose sentence Snakemake then shows without a traceback."""
