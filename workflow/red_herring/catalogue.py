@@ -46,7 +46,8 @@ class SourceCard:
 
     settings: the JSON schema of its own keys in config.yaml; required: those that must be given. terms: licence and
     agreement in a line. metadata_shipped: False when its table comes with the images, so that listing waits for them.
-    one_data_set: whether all sources of this kind are of the same patients.
+    one_data_set: whether all sources of this kind are of the same patients. masks: whether there are ROI masks, or the
+    key without which there are none. pixel_range: of the images in training; None for that of X-rays.
     """
 
     kind: str
@@ -55,6 +56,8 @@ class SourceCard:
     terms: str
     metadata_shipped: bool
     one_data_set: bool
+    masks: bool | str
+    pixel_range: tuple[float, float] | None
 
 
 def method_names() -> list[str]:
@@ -93,6 +96,8 @@ def source_card(kind: str) -> SourceCard:
         terms=declared.get("TERMS", ""),
         metadata_shipped=declared.get("METADATA_SHIPPED", True),
         one_data_set=declared.get("ONE_DATA_SET", False),
+        masks=declared.get("MASKS", False),
+        pixel_range=declared.get("PIXEL_RANGE"),
     )
 
 

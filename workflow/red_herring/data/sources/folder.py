@@ -40,6 +40,7 @@ SETTINGS = {
     },
 }
 REQUIRED = ["imgpath", "csvpath", "columns"]
+MASKS = "columns.mask"
 
 
 class Source(base.Source):

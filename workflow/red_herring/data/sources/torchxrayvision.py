@@ -28,6 +28,7 @@ SETTINGS = {
     "arguments": {"type": "object", "description": "other arguments of the class"},
 }
 REQUIRED = ["dataset", "imgpath", "views"]
+MASKS = "masks"
 TERMS = "see the data set's own licence"
 
 
