@@ -94,7 +94,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 def _unit(error: jsonschema.ValidationError) -> str:
     description = error.schema.get("description")
-    return f" ({description})" if description else ""
+    return f" ({description})" if description and error.schema.get("type") != "object" else ""
 
 
 TYPES = {"object": "names with values", "array": "a list", "string": "text"}

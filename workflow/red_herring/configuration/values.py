@@ -19,7 +19,8 @@ Schema = dict[str, Any]
 NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 """The one way to write a number; YAML 1.1 has others (010 is 8, 1:30 is 90), and not all of this one (1e-3 is text)."""
 
-VARIABLE = re.compile(r"\$[A-Za-z_{]")
+VARIABLE = re.compile(r"(?!^\$RED_HERRING_IMAGES/)\$[A-Za-z_{]")
+"""The folder of the images has a variable, which is filled in where files are opened."""
 
 
 @dataclass(frozen=True)

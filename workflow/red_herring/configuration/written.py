@@ -105,8 +105,8 @@ class Written:
             lines = f"{first.file}, lines {first.line} and {second.line}"
             return StudyError(f"{self.subject}: {where}: is given twice, in {lines}; leave one")
         return StudyError(
-            f"{self.subject}: {where}: is one key to YAML with {second.text} ({first.where}; {second.where}); write both "
-            "in quotes"
+            f"{self.subject}: {where}: is one key to YAML with {second.text} ({first.where}; {second.where}); write "
+            "both in quotes"
         )
 
 
