@@ -51,8 +51,7 @@ def _check_results(results: str) -> None:
     def wrong(wanted: str) -> StudyError:
         return StudyError(f"config: pathvars.results: is {results!r}; {wanted}")
 
-    if set(results) & set("{}<>"):
-        raise wrong("allowed is a folder without braces, which Snakemake takes for what it fills in")
+    _check_braces("pathvars.results", results)
     folder, here = Path(results).resolve(), Path.cwd()
     if here.is_relative_to(folder):
         raise wrong("allowed is a folder of its own, below this one or elsewhere")
@@ -60,6 +59,11 @@ def _check_results(results: str) -> None:
         raise wrong("allowed is a folder outside of the workflow's code")
     if folder == Path(PUBLISHED).resolve():
         raise wrong("which is the folder of the authors' released runs; take another")
+
+
+def _check_braces(key: str, path: str) -> None:
+    if set(path) & set("{}<>"):
+        raise StudyError(f"config: {key}: is {path!r}; allowed is a path without {{}} and <>, which Snakemake fills in")
 
 
 def _check_source(name: str, source: dict[str, Any]) -> None:
@@ -70,11 +74,9 @@ def _check_source(name: str, source: dict[str, Any]) -> None:
         raise StudyError(f"config: sources.{name}.{origins[0]}: kind {source['kind']} has no images to fetch")
     if source.get("sha256") and not source.get("archive"):
         raise StudyError(f"config: sources.{name}.sha256: goes with archive, and only with it")
-    twice = set(source.get("arguments", {})) & {
-        *source_card(source["kind"]).settings,
-        "pathology_masks",
-        "semantic_masks",
-    }
+    _check_braces(f"sources.{name}.csvpath", source.get("csvpath") or "")
+    own = {*source_card(source["kind"]).settings, "pathology_masks", "semantic_masks"}
+    twice = own & set(source.get("arguments", {}))
     if twice:
         raise StudyError(f"config: sources.{name}.arguments.{min(twice)}: is a setting of the source; give it there")
 
@@ -211,10 +213,10 @@ def _check_training(config: Config) -> None:
     training, tuning = config["training"], config["tuning"]
     if training["device"] == "cpu" and training["precision"] == "tf32":
         raise StudyError("config: training.precision: is tf32, which only GPUs have, but training.device is cpu")
-    trials = max(tuning["initial_points"], tuning["iterations"])
-    if tuning["mode"] == "search" and tuning["parallel"] > trials:
+    most = max(tuning["initial_points"], tuning["iterations"])
+    if tuning["mode"] == "search" and tuning["parallel"] > most:
         raise StudyError(
-            f"config: tuning.parallel: is {tuning['parallel']}; allowed is at most {trials}, the larger of "
+            f"config: tuning.parallel: is {tuning['parallel']}; allowed is at most {most}, the larger of "
             "tuning.initial_points and tuning.iterations, as no more trials run at once"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from red_herring.terms import ATTRIBUTIONS
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 
+@cache
 def full_schema() -> dict[str, Any]:
     """The JSON schema of config.yaml with the methods, sources, attributions and their settings of this checkout."""
     schema = read_schema("config")

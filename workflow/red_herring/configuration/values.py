@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import math
+import json
 import re
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ Schema = dict[str, Any]
 NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 """The one way to write a number; YAML 1.1 has others (010 is 8, 1:30 is 90), and not all of this one (1e-3 is text)."""
 
+LARGEST = sys.float_info.max
 VARIABLE = re.compile(r"(?!^\$RED_HERRING_IMAGES/)\$[A-Za-z_{]")
 """The folder of the images has a variable, which is filled in where files are opened."""
 
@@ -133,18 +135,20 @@ def _text(text: str, wanted: set[str], place: Place) -> Any:
     written = place.scalar(text)
     quoted = written is not None and written.quoted
     if NUMBER.fullmatch(text) and (wanted & {"integer", "number"} or not (wanted or quoted)):
-        return _number(float(text) if re.search(r"[.eE]", text) else int(text), wanted, place)
+        number = float(text) if re.search(r"[.eE]", text) else int(text)
+        return _number(number, wanted, place, text)
     if "boolean" in wanted and text in ("true", "false"):
         return text == "true"
     return None if "null" in wanted and text in ("null", "~", "") and not quoted else text
 
 
-def _number(value: float, wanted: set[str], place: Place) -> float:
+def _number(value: float, wanted: set[str], place: Place, text: str = "") -> float:
     written = place.scalar(value)
-    if not math.isfinite(value):
-        raise place.error(f"is {written.text if written else value}; allowed are finite numbers")
-    if written and not NUMBER.fullmatch(written.text):
-        raise place.error(f"is {written.text}, which is {value} to YAML; write it in decimal digits ({written.where})")
+    text = text or (written.text if written else str(value))
+    if not abs(value) <= LARGEST:
+        raise place.error(f"is {text}; allowed are finite numbers")
+    if written and not NUMBER.fullmatch(text):
+        raise place.error(f"is {text}, which is {value} to YAML; write it in decimal digits ({written.where})")
     if "number" in wanted:
         return float(value) + 0.0  # no -0.0
     return int(value) if "integer" in wanted and value == int(value) else value
@@ -158,7 +162,7 @@ def _as_written(value: Any, wanted: set[str], place: Place) -> str:
 
 
 def _shown(value: Any) -> str:
-    return {True: "true", False: "false", None: "null"}.get(value, str(value))
+    return json.dumps(value, default=str).strip('"')
 
 
 def _path(text: str, place: Place) -> str:

@@ -115,7 +115,7 @@ def _scalar(loader: yaml.FullLoader, node: yaml.ScalarNode, file: str) -> Scalar
 
 
 def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and one == other
+    return type(one) is type(other) and repr(one) == repr(other)  # NaN is not equal to itself
 
 
 def _is_json(text: str) -> bool:
