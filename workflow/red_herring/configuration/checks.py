@@ -160,7 +160,7 @@ def _has_masks(source: dict[str, Any]) -> bool:
 
 
 def _check_view(key: str, group: dict[str, str], source: dict[str, Any]) -> None:
-    views = source.get("views", ["*"])
+    views = source.get("views") or ["*"]
     of_views = source.get("group_column", "view") == "view" and "*" not in views
     if of_views and group.get("group", views[0]) not in views:
         raise StudyError(
