@@ -15,6 +15,7 @@ LAYERS = [
     {"model"},
     {"items"},
     {"study"},
+    {"configuration"},
     {"data", "methods"},
     {"training"},
     {"results", "saliency", "tuning"},
@@ -80,7 +81,7 @@ def test_stages_without_training_do_not_import_torch(stage):
 
 
 def test_the_workflow_imports_nothing_heavy():
-    code = "import sys, red_herring.study, red_herring.stages, red_herring.provenance; print(*sys.modules)"
+    code = "import sys, red_herring.configuration, red_herring.stages, red_herring.provenance; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True, text=True, check=True
     )

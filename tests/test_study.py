@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 from conftest import ROOT
-from red_herring import study
+from red_herring import configuration, study
 from red_herring.files import StudyError
 
 
@@ -22,7 +22,7 @@ def merge(config, changes):
 
 
 def test_config_yaml_is_the_papers_study(config):
-    study.check(config)
+    configuration.check(config)
     assert config["study"]["tasks"] == ["synthetic", "spc", "no_spc", "vpc", "no_vpc"]
     assert len(config["study"]["methods"]) == 6
     assert config["study"]["seeds"] == [1234, 3232, 3221, 9856, 1290, 1987, 1111, 6400, 8888, 451]
@@ -39,7 +39,7 @@ def test_config_yaml_is_the_papers_study(config):
 
 @pytest.mark.parametrize("file", sorted((ROOT / "workflow" / "studies").glob("*.yaml")), ids=lambda file: file.stem)
 def test_small_studies_are_valid(config, file):
-    study.check(merge(config, yaml.safe_load(file.read_text())))
+    configuration.check(merge(config, yaml.safe_load(file.read_text())))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_small_studies_are_valid(config, file):
 )
 def test_a_wrong_key_gets_one_line_that_names_it_what_was_given_and_what_is_allowed(config, changes, words):
     with pytest.raises(StudyError) as caught:
-        study.check(merge(config, changes))
+        configuration.check(merge(config, changes))
     sentence = str(caught.value)
     assert "\n" not in sentence
     for word in words:
@@ -110,7 +110,7 @@ def test_a_wrong_key_gets_one_line_that_names_it_what_was_given_and_what_is_allo
 @pytest.mark.parametrize("name", ["agreement", "table_1", "splits", "spc_localisation"])
 def test_a_task_may_not_be_called_like_another_table(config, name):
     with pytest.raises(StudyError, match=f"tasks.{name}: is the name of another table"):
-        study.check(merge(config, {"tasks": {name: config["tasks"]["spc"]}}))
+        configuration.check(merge(config, {"tasks": {name: config["tasks"]["spc"]}}))
 
 
 def test_no_two_keys_share_a_map(config):
@@ -130,19 +130,19 @@ def test_no_two_keys_share_a_map(config):
 def test_a_task_names_a_source_that_exists(config):
     config["tasks"]["spc"]["nuisance"]["groups"][0]["source"] = "nhi"
     with pytest.raises(StudyError, match=r"tasks\.spc\.nuisance\.groups\.0\.source: is 'nhi'; allowed are crosses"):
-        study.check(config)
+        configuration.check(config)
 
 
 def test_two_groups_of_one_source_need_a_group_each(config):
     del config["tasks"]["vpc"]["nuisance"]["groups"][0]["group"]
     with pytest.raises(StudyError, match="give each a `group`"):
-        study.check(config)
+        configuration.check(config)
 
 
 def test_two_equal_groups_are_no_nuisance(config):
     config["tasks"]["vpc"]["nuisance"]["groups"][0]["group"] = "PA"
     with pytest.raises(StudyError, match=r"tasks\.vpc\.nuisance\.groups: are the same twice"):
-        study.check(config)
+        configuration.check(config)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_given_hyperparameters_are_checked(config, given, words):
         {"study": {"tasks": ["spc"], "methods": ["rrr"]}, "tuning": {"mode": "given"}, "methods": {"rrr": fixed}},
     )
     with pytest.raises(StudyError) as caught:
-        study.check(config)
+        configuration.check(config)
     for word in words:
         assert word in str(caught.value)
 
@@ -173,7 +173,7 @@ def test_moving_the_images_does_not_list_them_again(config):
 def test_a_missing_key_is_named(config):
     del config["model"]["width"]
     with pytest.raises(StudyError, match="config: model: lacks the key 'width'"):
-        study.check(config)
+        configuration.check(config)
 
 
 def test_only_what_a_stage_reads_reaches_it(config):
@@ -193,7 +193,7 @@ def test_the_blur_is_searched_where_the_task_says_so_by_methods_that_use_masks(c
 
 def test_published_hyperparameters(config):
     config["tuning"]["mode"] = "published"
-    study.check(config)
+    configuration.check(config)
     found = study.fixed_hyperparameters(config, "synthetic", "adversarial")
     expected = {
         "lr": 0.000371,
@@ -280,7 +280,7 @@ TXV = {"kind": "torchxrayvision", "size": 8, "imgpath": "/data", "max_unreadable
     [
         ({"dataset": "CheXpert"}, 'dataset: is "CheXpert"; allowed are BRAX_Dataset'),
         ({"dataset": "CheX_Dataset"}, "sources.mine: lacks the key 'views'"),
-        ({"dataset": "CheX_Dataset", "views": None}, "views: is null; allowed is array"),
+        ({"dataset": "CheX_Dataset", "views": None}, "views: is null; allowed is a list"),
         ({"dataset": "VinDr_Dataset", "views": ["PA"]}, 'views: is ["PA"]; allowed is null'),
         ({"dataset": "BRAX_Dataset", "views": ["PA"]}, "sources.mine: lacks the key 'csvpath'"),
         ({"dataset": "NLMTB_Dataset", "views": ["PA"], "csvpath": "a.csv"}, 'csvpath: is "a.csv"; allowed is null'),
@@ -292,10 +292,10 @@ TXV = {"kind": "torchxrayvision", "size": 8, "imgpath": "/data", "max_unreadable
 def test_what_a_class_of_torchxrayvision_needs_is_known_before_anything_runs(config, settings, words):
     config["sources"]["mine"] = TXV | settings
     if words is None:
-        study.check(config)
+        configuration.check(config)
         return
     with pytest.raises(StudyError) as caught:
-        study.check(config)
+        configuration.check(config)
     assert words in str(caught.value)
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from benchmarks.measuring import DEMO, importing, process, python, side_by_side
 from conftest import ROOT
-from red_herring import study
+from red_herring import configuration, study
 from snakemake.utils import update_config
 from workflow_checkout import Checkout
 
@@ -29,7 +29,7 @@ def first_batch(tmp_path_factory):
     hyperparameters.write_text(json.dumps({"hyperparameters": {"lr": 1e-3}}))
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     update_config(config, yaml.safe_load((ROOT / DEMO).read_text()))
-    study.check(config)
+    configuration.check(config)
     settings = json.dumps(study.train_settings(config, "synthetic", "classification"))
     inputs = {
         "--settings": settings, "--split": split, "--images": "results/demo/data/crosses/images.npy",

@@ -58,8 +58,8 @@ def test_the_splits_are_counted_without_any_image(checkout):
     [
         ("study={methods: [actdif]}", ["study.methods.0", '"actdif"', "actdiff"]),
         ("traning={epochs: 3}", ["traning", "training"]),
-        ("training={epochs: -1}", ["training.epochs", '"-1"', "integer"]),
-        ("study={seeds: ['7']}", ["study.seeds.0", '"7"', "integer"]),
+        ("training={epochs: -1}", ["training.epochs", "is -1", "at least 1"]),
+        ("study={seeds: [seven]}", ["study.seeds.0", '"seven"', "integer"]),
     ],
 )
 def test_a_wrong_configuration_stops_before_anything_runs(checkout, option, words):

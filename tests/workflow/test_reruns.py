@@ -48,6 +48,20 @@ def test_another_search_range_reruns_that_methods_branch(after):
     assert not any("figure_3" in wildcards for _, wildcards in jobs)
 
 
+def test_the_order_of_keys_and_the_spelling_of_numbers_rerun_nothing(after):
+    (after.folder / "tiny.yaml").write_text("""
+tuning: {seed: 1.0, iterations: 1, initial_points: 1.0, burn_in: 0, epochs: 1e0}
+saliency: {example_images: 2.0, attributions: [gradient, integrated_gradients, edges]}
+training: {burn_in: 0.0, epochs: 2}
+tasks: {synthetic: {ratio: 1, sizes: {test: 24.0, train: 32, valid: 16}}}
+sources: {crosses: {images_per_cell: 4.0e+1, size: 28.0, max_unreadable: 0.0}}
+model: {width: 1.0}
+pathvars: {results: ./results/}
+study: {seeds: [1.0, 2], methods: [classification, actdiff], tasks: [synthetic]}
+""")
+    assert after.planned(*TINY) == []
+
+
 def test_a_comment_in_a_loss_reruns_nothing(after):
     after.edit("workflow/red_herring/methods/actdiff.py", '"""penalty = mean', '"""The penalty is the mean')
     after.edit(

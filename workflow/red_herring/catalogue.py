@@ -48,7 +48,8 @@ class SourceCard:
     agreement in a line. metadata_shipped: False when its table comes with the images, so that listing waits for them.
     one_data_set: whether all sources of this kind are of the same patients; people: `dataset` -> whose patients it has.
     conditions: JSON schemas of keys that depend on each other. listed_from_images: the values of `dataset` that are
-    listed from the folder of images.
+    listed from the folder of images. masks: whether there are ROI masks, or the key without which there are none.
+    pixel_range: of the images in training; None for that of X-rays.
     """
 
     kind: str
@@ -60,6 +61,8 @@ class SourceCard:
     conditions: tuple[dict[str, Any], ...]
     people: dict[str, str]
     listed_from_images: tuple[str, ...]
+    masks: bool | str
+    pixel_range: tuple[float, float] | None
 
 
 def method_names() -> list[str]:
@@ -101,6 +104,8 @@ def source_card(kind: str) -> SourceCard:
         conditions=tuple(declared.get("CONDITIONS", ())),
         people=declared.get("PEOPLE", {}),
         listed_from_images=tuple(declared.get("LISTED_FROM_IMAGES", ())),
+        masks=declared.get("MASKS", False),
+        pixel_range=declared.get("PIXEL_RANGE"),
     )
 
 

@@ -1,23 +1,16 @@
-"""A study as config.yaml describes it: checked in full before anything runs, then cut into what each stage reads."""
+"""A study as its configuration describes it, cut into what each stage reads. red_herring.configuration checks it."""
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
-
-from red_herring import items
-from red_herring.catalogue import BLUR, MethodCard, method_card, method_names, source_card, source_kinds
+from red_herring.catalogue import BLUR, method_card, source_card
 from red_herring.files import StudyError, read_rows
 from red_herring.provenance import made_by
 from red_herring.terms import ATTRIBUTIONS
 
 PACKAGE = Path(__file__).parent
-SCHEMA = PACKAGE / "schemas" / "config.schema.yaml"
 PUBLISHED_HYPERPARAMETERS = PACKAGE / "reference" / "published_hyperparameters.csv"
 PUBLISHED_TABLES = PACKAGE / "reference" / "published_tables.csv"
 PUBLISHED_RUNS = PACKAGE / "reference" / "published_runs.csv"
@@ -27,159 +20,11 @@ PUBLISHED_METHODS = ("classification", "masked", "actdiff", "adversarial", "grad
 
 Config = dict[str, Any]
 
-
-def check(config: Config) -> None:
-    """Raise StudyError, one line with the key, what was given and what is allowed, unless the study can be planned."""
-    found = jsonschema.Draft202012Validator(full_schema()).iter_errors(config)
-    error = min(found, key=lambda error: (len(error.absolute_path), list(map(str, error.absolute_path))), default=None)
-    if error:
-        raise StudyError(_explain(error))
-    _check_references(config)
-    _check_ranges(config)
-    if config["tuning"]["mode"] != "search":
-        for task in config["study"]["tasks"]:
-            for method in config["study"]["methods"]:
-                fixed_hyperparameters(config, task, method)
-
-
-def full_schema() -> dict[str, Any]:
-    """The JSON schema of config.yaml with the methods, sources, attributions and their settings of this checkout."""
-    schema = yaml.safe_load(SCHEMA.read_text())
-    properties = schema["properties"]
-    properties["study"]["properties"]["methods"]["items"] = {"enum": method_names()}
-    properties["saliency"]["properties"]["attributions"]["items"] = {"enum": list(ATTRIBUTIONS)}
-    properties["methods"]["properties"] = {name: _method_schema(method_card(name)) for name in method_names()}
-    (one_source,) = properties["sources"]["patternProperties"].values()
-    common = one_source["properties"]
-    common["kind"] = {"enum": source_kinds()}
-    one_source["allOf"] = []
-    for kind in source_kinds():
-        card = source_card(kind)
-        own = {"properties": common | card.settings, "required": list(card.required), "additionalProperties": False}
-        own["allOf"] = list(card.conditions)
-        one_source["allOf"].append({"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": own})
-    return schema
-
-
-def _method_schema(card: MethodCard) -> dict[str, Any]:
-    number = {"type": "number", "minimum": 0}
-    bounds = {"type": "array", "minItems": 2, "maxItems": 2, "items": number}
-    names = list(card.hyperparameters)
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "options": _closed({option: {"enum": values} for option, values in card.options.items()}),
-            "search": _closed(dict.fromkeys(names, bounds)),
-            "hyperparameters": _closed(dict.fromkeys([*names, BLUR], number)),
-        },
-    }
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "properties": properties}
-
-
-def _explain(error: jsonschema.ValidationError) -> str:
-    key = ".".join(map(str, error.absolute_path)) or "the configuration"
-    given = json.dumps(error.instance, default=str)
-    given = given if len(given) <= 80 else given[:77] + "..."
-    if error.validator == "additionalProperties":
-        known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
-        unknown = [
-            name for name in error.instance if name not in known and not any(re.search(p, name) for p in patterns)
-        ]
-        known = [*known, *(f"names like {pattern}" for pattern in patterns)]
-        return f"config: {key}: has the unknown key {str(unknown[0])!r}; allowed are {', '.join(known) or 'none'}"
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        return f"config: {key}: lacks the key {missing[0]!r}"
-    if error.validator == "enum":
-        return f"config: {key}: is {given}; allowed are {', '.join(map(str, error.validator_value))}"
-    if error.validator == "type":
-        allowed = (
-            error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
-        )
-        return f"config: {key}: is {given}; allowed is {allowed}"
-    words = {
-        "minimum": "at least",
-        "maximum": "at most",
-        "exclusiveMinimum": "more than",
-        "multipleOf": "a multiple of",
-        "minItems": "a list at least as long as",
-        "maxItems": "a list at most as long as",
-        "minLength": "a text at least as long as",
-        "pattern": "text like",
-        "uniqueItems": "a list without repetition:",
-    }
-    wanted = f"{words.get(error.validator, error.validator)} {error.validator_value}"
-    if error.validator == "oneOf":
-        wanted = error.schema.get("description", "one of several forms")
-    return f"config: {key}: is {given}; allowed is {wanted}"
-
-
-def _check_references(config: Config) -> None:
-    def known(key: str, name: str, among: dict[str, Any]) -> None:
-        if name not in among:
-            raise StudyError(f"config: {key}: is {name!r}; allowed are {', '.join(among)}")
-
-    for name, source in config["sources"].items():
-        origins = [key for key in ORIGIN_KEYS if source.get(key)]
-        if len(origins) > 1:
-            raise StudyError(f"config: sources.{name}.{origins[1]}: is given beside {origins[0]}; give one of the two")
-        if origins and "imgpath" not in source_card(source["kind"]).settings:
-            raise StudyError(f"config: sources.{name}.{origins[0]}: kind {source['kind']} has no images to fetch")
-        if source.get("sha256") and not source.get("archive"):
-            raise StudyError(f"config: sources.{name}.sha256: goes with archive, and only with it")
-    for number, task in enumerate(config["study"]["tasks"]):
-        known(f"study.tasks.{number}", task, config["tasks"])
-    for name, task in config["tasks"].items():
-        if name in items.RESERVED or name.endswith(items.LOCALISATION_SUFFIX):
-            raise StudyError(f"config: tasks.{name}: is the name of another table; call the task otherwise")
-        groups = task["nuisance"]["groups"]
-        for number, group in enumerate(groups):
-            known(f"tasks.{name}.nuisance.groups.{number}.source", group["source"], config["sources"])
-        if groups[0]["source"] == groups[1]["source"] and ("group" not in groups[0] or "group" not in groups[1]):
-            raise StudyError(
-                f"config: tasks.{name}.nuisance.groups: both take source {groups[0]['source']!r}; give each a `group`"
-            )
-        if groups[0] == groups[1] | {"name": groups[0]["name"]} or groups[0]["name"] == groups[1]["name"]:
-            raise StudyError(
-                f"config: tasks.{name}.nuisance.groups: are the same twice; give two groups with two names"
-            )
-        both = set(names_of(task["finding"])) & set(names_of(task["control"]))
-        if both:
-            raise StudyError(f"config: tasks.{name}.control: is {min(both)!r}; it must differ from the finding")
-        mask = task["mask"]
-        if (mask["kind"] == "ellipse") != ("semi_axis" in mask):
-            raise StudyError(f"config: tasks.{name}.mask.semi_axis: goes with kind ellipse, and only with it")
-        if mask["kind"] == "ellipse" and "negatives" in mask:
-            raise StudyError(f"config: tasks.{name}.mask.negatives: goes with kind source; all images have the ellipse")
-        if mask["kind"] == "ellipse" and mask.get("control") == "other":
-            raise StudyError(f"config: tasks.{name}.mask.control: is other, but all images have the same ellipse")
-
-
-def _check_ranges(config: Config) -> None:
-    for section in ("training", "tuning"):
-        burn_in, epochs = config[section]["burn_in"], config[section]["epochs"]
-        if burn_in >= epochs:
-            raise StudyError(
-                f"config: {section}.burn_in: is {burn_in}; allowed is less than {section}.epochs, {epochs}"
-            )
-    for task in config["study"]["tasks"]:
-        for method in config["study"]["methods"]:
-            for name, (law, low, high) in search_space(config, task, method).items():
-                key = f"tasks.{task}.mask.blur_sigma" if name == BLUR else f"methods.{method}.search.{name}"
-                if not low < high or not (_lawful(law, low) and _lawful(law, high)):
-                    raise StudyError(
-                        f"config: {key}: is [{low}, {high}]; allowed is a range of {LAWS[law]}, low < high"
-                    )
-
-
 LAWS = {"log-uniform": "numbers above 0", "uniform": "numbers from 0", "integer": "whole numbers from 1"}
 
 
-def _lawful(law: str, value: float) -> bool:
+def lawful(law: str, value: float) -> bool:
+    """Whether a law of LAWS can give this value."""
     if law == "integer":
         return value >= 1 and value % 1 == 0
     return value > 0 if law == "log-uniform" else value >= 0
@@ -216,13 +61,13 @@ def fixed_hyperparameters(config: Config, task: str, method: str) -> dict[str, f
     values = {}
     for name, (law, *_) in search_space(config, task, method).items():
         off = name == "lambda" and given.get(name) == 0
-        if name in given and not off and not _lawful(law, given[name]):
+        if name in given and not off and not lawful(law, given[name]):
             raise StudyError(f"config: {where}.{name}: is {given[name]}; allowed are {LAWS[law]}")
         if name not in given:
             raise StudyError(
                 f"config: tuning.mode: is {mode!r}, but {where} has no {name!r}; give it or set the mode to search"
             )
-        values[name] = given[name]
+        values[name] = int(given[name]) if law == "integer" else given[name]
     return values
 
 

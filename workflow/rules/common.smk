@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 PACKAGES = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True))
 sys.path.insert(0, PACKAGES)
 
-from red_herring import items, study
+from red_herring import configuration, items, study
 from red_herring.files import StudyError, check_times, check_writable
 from red_herring.provenance import code_digest
 from red_herring.stages import make_runnable
@@ -19,15 +19,18 @@ from red_herring.stages import make_runnable
 make_runnable()
 
 
-def checked(check, what):
+def checked(check, *what):
     """A check of the package, whose sentence Snakemake then shows without a traceback."""
     try:
-        check(what)
+        return check(*what)
     except StudyError as error:
         raise WorkflowError(str(error)) from None
 
 
-checked(study.check, config)
+# The files that the configuration was read from, the user's over the workflow's own; rules see it only as it is typed.
+USERS = workflow.config_settings.configfiles
+config = checked(configuration.typed, config, [*workflow.configfiles[len(USERS) :], *USERS])
+workflow.pathvars.update(workflow.pathvars.from_config(config, module_level=True))
 
 TASKS = config["study"]["tasks"]
 METHODS = config["study"]["methods"]

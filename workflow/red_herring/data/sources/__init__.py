@@ -1,7 +1,8 @@
 """Where images come from: one file per kind of source.
 
-A file declares the keys that it reads from config.yaml (SETTINGS, a JSON schema of each; REQUIRED, those that must be
-given) and holds a class `Source`.
+A file declares the keys that it reads from config.yaml (SETTINGS, a JSON schema of each; those that end in `path` are
+paths; REQUIRED, those that must be given), whether there are ROI masks (MASKS: True, False, which is the default, or
+the key without which there are none) and holds a class `Source`.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ SETTINGS = {
 }
 REQUIRED = ["imgpath", "views"]
 ONE_DATA_SET = True
+MASKS = True
 METADATA_SHIPPED = False
 TERMS = (
     "COVID-19 image data collection: a licence per image, most CC BY-NC-SA; tables CC BY-NC-SA; cite arXiv:2006.11988"

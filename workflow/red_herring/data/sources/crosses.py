@@ -18,9 +18,11 @@ SETTINGS = {
         "minimum": 4,
         "description": "images of each count of crosses and side of the box",
     },
-    "seed": {"type": "integer", "minimum": 0, "description": "draws the images"},
+    "seed": {"type": "integer", "minimum": 0, "maximum": 4294967295, "description": "draws the images"},
 }
 REQUIRED = ["images_per_cell", "seed"]
+MASKS = True
+PIXEL_RANGE = (0.0, 1.0)
 
 SIZE = 28
 ARMS = (3, 4)
@@ -33,7 +35,7 @@ SIDES = ("left", "right")
 class Source(base.Source):
     has_masks = True
     one_picture_one_patient = False
-    pixel_range = (0.0, 1.0)
+    pixel_range = PIXEL_RANGE
 
     def __init__(self, images_per_cell: int, seed: int):
         self.images_per_cell = images_per_cell

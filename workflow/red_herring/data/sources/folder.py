@@ -48,6 +48,7 @@ SETTINGS = {
     },
 }
 REQUIRED = ["imgpath", "csvpath", "columns"]
+MASKS = "columns.mask"
 
 
 class Source(base.Source):

@@ -26,6 +26,7 @@ SETTINGS = {
 }  # fmt: skip
 REQUIRED = ["imgpath", "views"]
 ONE_DATA_SET = True
+MASKS = "boxes"
 TERMS = "NIH Clinical Center: free to use and share; name the NIH Clinical Center and cite Wang et al., CVPR 2017"
 
 

@@ -23,6 +23,7 @@ SETTINGS = {
 }
 REQUIRED = ["imgpath", "views"]
 ONE_DATA_SET = True
+MASKS = True
 TERMS = "RSNA Pneumonia Detection Challenge: academic and commercial use with attribution; cite Shih et al. 2019"
 
 

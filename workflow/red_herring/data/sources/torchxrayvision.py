@@ -96,6 +96,7 @@ PEOPLE = {
     "PC_Dataset": "padchest",
     "RSNA_Pneumonia_Dataset": "rsna",
 }
+MASKS = "masks"
 TERMS = "see the data set's own licence"
 
 
