@@ -11,6 +11,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "workflow" / "red_herring"
 LAYERS = [
     {"files", "interrupt", "locks", "terms"},
+    {"cards"},
     {"provenance", "catalogue", "hardware", "layers"},
     {"model"},
     {"items"},
@@ -80,7 +81,7 @@ def test_stages_without_training_do_not_import_torch(stage):
 
 
 def test_the_workflow_imports_nothing_heavy():
-    code = "import sys, red_herring.study, red_herring.stages, red_herring.provenance; print(*sys.modules)"
+    code = "import sys, red_herring.study, red_herring.stages, red_herring.provenance, red_herring.cards; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True, text=True, check=True
     )
