@@ -109,7 +109,7 @@ def given(device: str) -> Iterator[None]:
             yield
         finally:
             for name, value in before.items():
-                os.environ.pop(name)
+                os.environ.pop(name, None)
                 if value is not None:
                     os.environ[name] = value
 

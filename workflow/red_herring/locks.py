@@ -8,6 +8,7 @@ NFS cannot.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -30,6 +31,9 @@ BEAT = 20.0
 
 POLL = 1.0
 """Seconds between two looks at a lock that somebody else holds."""
+
+WITHOUT_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
+"""Errors of file systems that have no hard links."""
 
 LOST = 143
 """Exit status of a process whose lock another has taken."""
@@ -101,8 +105,8 @@ class _Lock:
             _take_away(self.marker, text)
             if not _create(self.marker, self.mine):
                 return False
-        for aside in self.marker.parent.glob(f"{self.marker.name}.????????"):  # of one killed as it took it away
-            aside.unlink(missing_ok=True)
+        for left in self.marker.parent.glob(f"{self.marker.name}.????????"):
+            left.unlink(missing_ok=True)
         return True
 
     def _dead(self) -> str | None:
@@ -137,6 +141,25 @@ def _first(locks: list[_Lock], waiting: str, fits: Callable[[Path], bool]) -> _L
 
 
 def _create(marker: Path, text: str) -> bool:
+    """Whether the marker, which is not there without its text, is now this process's; False if there is another's."""
+    if _look(marker)[0] is not None:
+        return False
+    draft = _beside(marker)
+    try:
+        draft.write_text(text)
+        os.link(draft, marker)
+    except (FileExistsError, FileNotFoundError):  # the latter: who was faster has tidied up
+        return _look(marker)[0] == text  # NFS may say so after it has made the link
+    except OSError as error:
+        if error.errno not in WITHOUT_LINKS:
+            raise
+        return _create_in_place(marker, text)
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+def _create_in_place(marker: Path, text: str) -> bool:
     try:
         descriptor = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except FileExistsError:
@@ -148,6 +171,11 @@ def _create(marker: Path, text: str) -> bool:
         marker.unlink(missing_ok=True)  # there was space for its name only
         raise
     return True
+
+
+def _beside(marker: Path) -> Path:
+    """A name that no other process uses; who takes the lock next removes what killed ones have left there."""
+    return marker.with_name(f"{marker.name}.{secrets.token_hex(4)}")
 
 
 def _look(marker: Path) -> tuple[str | None, int]:
@@ -172,7 +200,7 @@ def _take_away(marker: Path, text: str) -> None:
     with open(descriptor) as dead, suppress(FileNotFoundError):
         if not _is_for_us(dead, marker, text):
             return
-        aside = marker.with_name(f"{marker.name}.{secrets.token_hex(4)}")
+        aside = _beside(marker)
         marker.rename(aside)
         if aside.read_text() != text:
             try:
@@ -228,12 +256,17 @@ def _is_alive(text: str) -> bool | None:
 
 
 def _process(pid: int) -> dict[str, str | int | None]:
-    """What tells this process from all others; started is None if there is none of this number, or it has ended."""
-    try:
+    """What tells this process from all others; started is None if there is none of this number, or it has ended.
+
+    It has not yet while one of its threads is on its way out, and holds its files and devices.
+    """
+    started = None
+    with suppress(OSError):
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        state, fields = "Z", []
-    return {"machine": _machine(), "pid": pid, "started": None if state == "Z" else int(fields[18])}
+        threads = int(fields[16])
+        if state != "Z" or threads > 1:
+            started = int(fields[18])
+    return {"machine": _machine(), "pid": pid, "started": started}
 
 
 def _machine() -> str:
