@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,7 @@ def _device(name: str) -> torch.device:
     if name == "cpu" or (name == "auto" and granted is None and not torch.cuda.is_available()):
         return torch.device("cpu")
     device = torch.device("cuda" if name == "auto" or cards.is_given() else name)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without which NVIDIA promises no equal sums twice
     try:
         torch.ones(1, device=device).add(1).item()
     except (RuntimeError, AssertionError) as error:  # the latter from a PyTorch without CUDA
