@@ -1,6 +1,7 @@
 """Which card a job gets, and that no two get one, whoever is killed. All cards are made up."""
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import pytest
 from conftest import ROOT
 from red_herring import cards, locks
 from red_herring.files import StudyError
+from red_herring.stages import command
 
 ENVIRONMENT = (cards.VISIBLE, cards.HELD, cards.PER_CARD, "SLURM_JOB_ID", *cards.OF_SLURM)
 
@@ -218,3 +220,27 @@ def test_a_stage_without_snakemake_takes_a_card_too(stage, tmp_path, machine):
         *outputs,
     )
     assert "GPU" not in done.stderr
+
+
+def test_a_card_that_is_too_small_is_told_in_one_sentence(capfd, monkeypatch, tmp_path):
+    """PyTorch's own error, which needs no GPU to be raised."""
+    torch = pytest.importorskip("torch")
+
+    def stage(given):
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 1.00 GiB.\nSee the docs."
+        )
+
+    arguments = command.Arguments(None, settings=False)
+    arguments.add_output("--out")
+    monkeypatch.setattr(sys, "argv", ["stage", "--out", str(tmp_path / "out")])
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with pytest.raises(SystemExit):
+        command.run(stage, arguments)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert set(said) == {
+        "error: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 1.00 GiB; set a smaller training.batch_size, let "
+        "fewer jobs share the card, or take a larger one"
+    }

@@ -92,7 +92,14 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> No
         )
     except Exception as error:
         traceback.print_exc()
-        _fail(f"{type(error).__name__}: {error} (the log has the details)", terminal)
+        name, text = type(error).__name__, str(error)
+        if name == "OutOfMemoryError":  # PyTorch's, of a GPU
+            why = text.partition("\n")[0].rstrip(".")
+            _fail(
+                f"{why}; set a smaller training.batch_size, let fewer jobs share the card, or take a larger one",
+                terminal,
+            )
+        _fail(f"{name}: {text} (the log has the details)", terminal)
 
 
 def _device(given: argparse.Namespace) -> str:
