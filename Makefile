@@ -12,7 +12,7 @@ SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 BENCHED := results/bench
 
-.PHONY: help env demo published compare counts test acceptance chaos bench lint format lock upgrade clean
+.PHONY: help env demo published compare counts test acceptance chaos bench gpu lint format lock upgrade clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
@@ -22,6 +22,7 @@ help:
 	@echo "make test   all tests"
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
 	@echo "make bench  one page of what takes how long: images (IMAGES=folder), training, maps, start-up, plans, the demo"
+	@echo "make gpu    what a machine with a GPU should show, one table, in under eight minutes"
 	@echo "make lint   ruff, snakefmt, snakemake --lint"
 	@echo "make env    the private environment; PYTHON=/path/to/python, TORCH=cpu (without NVIDIA's libraries) go with any target"
 	@echo "make lock   add what pyproject.toml asks for and the locks lack; make upgrade resolves all anew"
@@ -68,6 +69,10 @@ bench: env
 	IMAGES=$(IMAGES) python -m pytest tests/benchmarks -o python_files='bench_*.py' $(BENCH) \
 		--benchmark-quiet --benchmark-json=$(BENCHED)/benchmarks.json; \
 	failed=$$?; python tests/benchmarks/table.py $(BENCHED)/benchmarks.json $(BENCHED)/performance.md; exit $$failed
+
+# Results, determinism and speed on this machine's GPU; on the CPU, and thinner, where there is none.
+gpu: env
+	python tests/gpu/check.py
 
 lint: env
 	ruff check workflow tests envs

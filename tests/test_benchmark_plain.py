@@ -1,9 +1,11 @@
 """The plain loop that the benchmarks measure against computes what the methods compute."""
 
+import sys
+
 import pytest
 import torch
 from benchmarks.measuring import crosses
-from benchmarks.plain import Training, shuffled
+from benchmarks.plain import PlainResNet18, Training, resnet, shuffled
 from red_herring.layers import SpectralLinear
 from red_herring.methods import make_method
 from red_herring.model import ResNet18
@@ -55,3 +57,13 @@ def test_it_shuffles_only_what_is_outside():
 
 def test_it_takes_every_image_once_an_epoch():
     assert len(Training("classification", GIVEN).epoch(crosses(8), 4)) == 2
+
+
+def test_without_torchvision_the_network_is_the_same(monkeypatch):
+    theirs = resnet().eval()
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    mine = resnet().eval()
+    assert type(mine) is PlainResNet18
+    mine.load_state_dict(theirs.state_dict())
+    images = torch.rand(2, 1, 28, 28)
+    torch.testing.assert_close(mine(images), theirs(images))

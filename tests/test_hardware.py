@@ -1,7 +1,10 @@
 """Device and precision."""
 
+import re
+
 import pytest
 import torch
+from red_herring import cards
 from red_herring.files import StudyError
 from red_herring.hardware import Hardware, pick
 
@@ -13,12 +16,80 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def test_a_device_that_is_not_there_is_named():
+@pytest.fixture
+def no_card(monkeypatch):
+    """A machine on which nothing says that there is a GPU, nor PyTorch finds any."""
+    for name in (cards.VISIBLE, cards.HELD, "SLURM_JOB_ID", *cards.OF_SLURM):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(cards, "_installed", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here, and PyTorch can use it")
+
+
+@pytest.mark.usefixtures("no_card")
+def test_without_a_card_auto_is_the_cpu():
     assert pick("cpu", "float32").device.type == "cpu"
-    assert pick("auto", "float32").device.type == ("cuda" if torch.cuda.is_available() else "cpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(StudyError, match=r"training\.device: is cuda, but PyTorch sees no CUDA device"):
-            pick("cuda", "float32")
+    assert pick("auto", "float32").device.type == "cpu"
+
+
+@needs_no_gpu
+@pytest.mark.usefixtures("no_card")
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(
+        StudyError, match=r"^training\.device: is cuda, but PyTorch cannot use a GPU here: \w.*; put that"
+    ):
+        pick("cuda", "float32")
+
+
+@needs_no_gpu
+@pytest.mark.usefixtures("no_card")
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        (cards.VISIBLE, "0", "CUDA_VISIBLE_DEVICES is 0"),
+        (cards.HELD, "3", "GPU 3 was given to this job"),
+        ("SLURM_JOB_GPUS", "1", r"Slurm gave this job a GPU \(SLURM_JOB_GPUS is 1\)"),
+        (None, None, "NVIDIA's driver lists 1 GPU"),
+    ],
+)
+def test_a_card_that_was_given_and_cannot_be_used_is_an_error(monkeypatch, name, value, what):
+    """With the reason of the PyTorch that is here, and in one line."""
+    try:
+        torch.ones(1, device="cuda")
+    except (RuntimeError, AssertionError) as error:
+        why = re.escape(str(error).partition("\n")[0])
+    if name:
+        monkeypatch.setenv(name, value)
+    else:
+        monkeypatch.setattr(cards, "_installed", lambda: 1)
+    with pytest.raises(
+        StudyError, match=rf"^training\.device: is auto and {what}, but PyTorch cannot use .*: {why};.*cpu$"
+    ):
+        pick("auto", "float32")
+    assert pick("cpu", "float32").device.type == "cpu"
+
+
+@pytest.mark.usefixtures("no_card")
+@pytest.mark.parametrize(
+    "reason",
+    [
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB."),
+        AssertionError("Torch not compiled with CUDA enabled"),
+    ],
+)
+def test_other_reasons_are_pytorchs_too(monkeypatch, reason):
+    def refuse(*_, **__):
+        raise reason
+
+    monkeypatch.setenv(cards.VISIBLE, "0")
+    monkeypatch.setattr(torch, "ones", refuse)
+    with pytest.raises(StudyError) as caught:
+        pick("auto", "float32")
+    assert str(reason).partition("\n")[0].rstrip(".") + "; put that right" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_it_takes_as_many_threads_as_it_is_given():

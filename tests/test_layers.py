@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from benchmarks.plain import of_pytorch
 from red_herring import layers
 from red_herring.model import ResNet18
 from torch import nn
@@ -19,12 +20,7 @@ def double(*shape):
 
 def native(model):
     """The same model of PyTorch's own layers."""
-    model = copy.deepcopy(model)
-    for module in list(model.modules()):
-        for child in list(module.children()):
-            if isinstance(child, layers.Conv2d | layers.BatchNorm2d):
-                child.__class__ = nn.Conv2d if isinstance(child, layers.Conv2d) else nn.BatchNorm2d
-    return model
+    return of_pytorch(copy.deepcopy(model))
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), GEOMETRIES)

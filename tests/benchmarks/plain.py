@@ -1,6 +1,6 @@
 """The training loop as one would first write it, and as the released code does: what ours is set against.
 
-torchvision's ResNet-18 in float32; a data set that makes one image after the other; images that always require their
+torchvision's ResNet-18, or where that is not installed ours of PyTorch's layers, in float32; a data set that makes one image after the other; images that always require their
 gradient; shuffling image by image; two passes where two batches are compared; Adam as it comes; the loss fetched and
 garbage collected after every step. The mathematics are those of `red_herring.methods` (a test compares the two).
 """
@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
-import torchvision
+from red_herring import layers
 from red_herring.data.dataset import Dataset
+from red_herring.model import ResNet18
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.utils.data import DataLoader
@@ -35,10 +36,35 @@ class Images(torch.utils.data.Dataset):
 
 
 def resnet() -> nn.Module:
+    try:
+        import torchvision
+    except ModuleNotFoundError:
+        return PlainResNet18()
     model = torchvision.models.resnet18(num_classes=2)
     model.conv1 = nn.Conv2d(1, 64, 3, padding=1, bias=False)
     model.maxpool = nn.Identity()
     return model
+
+
+def of_pytorch(model: nn.Module) -> nn.Module:
+    """The model, its convolutions and normalisations from now on PyTorch's own."""
+    for module in list(model.modules()):
+        for child in list(module.children()):
+            if isinstance(child, layers.Conv2d | layers.BatchNorm2d):
+                child.__class__ = nn.Conv2d if isinstance(child, layers.Conv2d) else nn.BatchNorm2d
+    return model
+
+
+class PlainResNet18(ResNet18):
+    """The network of `resnet`, and its results."""
+
+    def __init__(self):
+        super().__init__()
+        of_pytorch(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.bn1(self.conv1(x)))
+        return self.fc(self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean(dim=(2, 3)))
 
 
 def discriminator() -> nn.Module:

@@ -40,7 +40,7 @@ TINY = {
     "sources": {"crosses": {"images_per_cell": 40}},
     "tasks": {"synthetic": {"sizes": {"train": 32, "valid": 16, "test": 24}}},
     "model": {"width": 1},
-    "training": {"epochs": 2, "burn_in": 0},
+    "training": {"epochs": 2, "burn_in": 0, "device": "cpu"},  # the GPUs that Slurm hands out are none
     "saliency": {"attributions": ["gradient", "edges"], "example_images": 2},
     "tuning": {"mode": "published"},
 }

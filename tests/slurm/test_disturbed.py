@@ -15,7 +15,7 @@ from slurm.conftest import TINY, ClusterCheckout
 METHODS = ["classification", "actdiff"]
 STUDY = TINY | {
     "study": {"tasks": ["synthetic"], "methods": METHODS, "seeds": [1]},
-    "training": {"epochs": 60, "burn_in": 0},
+    "training": {"epochs": 60, "burn_in": 0, "device": "cpu"},
 }
 
 TABLE = "results/tables/synthetic.md"

@@ -50,7 +50,7 @@ Method.update = _behave(Method.update)
 @pytest.fixture(scope="module")
 def study(cluster, tmp_path_factory) -> ClusterCheckout:
     """The study after its first run, in which one run of six fails whatever is tried."""
-    study = TINY | {"training": {"epochs": 15, "burn_in": 0}}
+    study = TINY | {"training": {"epochs": 15, "burn_in": 0, "device": "cpu"}}
     checkout = ClusterCheckout(tmp_path_factory.mktemp("study"), cluster, study, minutes={"train": 1})
     for method in METHODS:
         file = checkout.folder / "workflow" / "red_herring" / "methods" / f"{method}.py"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import torch
 
+from red_herring import cards
 from red_herring.files import StudyError
 
 
@@ -28,9 +30,9 @@ class Hardware:
 def pick(device: str, precision: str, threads: int = 1) -> Hardware:
     """What a study asks for, on this machine, and PyTorch set to it.
 
-    device: `auto` is CUDA when there is one. precision: `auto` is bfloat16 where the processor multiplies matrices of
-    it in hardware, else float32. threads: of the CPU. Raises StudyError for a device that is not there, and for tf32
-    without a GPU.
+    device: `auto` is CUDA when there is a card; any of CUDA's is the one that this process was given, if it was.
+    precision: `auto` is bfloat16 where the processor multiplies matrices of it in hardware, else float32. threads: of
+    the CPU. Raises StudyError for a GPU that is there, or is asked for, and cannot be used, and for tf32 without one.
     """
     torch.set_num_threads(threads)
     chosen = _device(device)
@@ -44,11 +46,20 @@ def pick(device: str, precision: str, threads: int = 1) -> Hardware:
 
 
 def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise StudyError(f"training.device: is {name}, but PyTorch sees no CUDA device; set it to auto or cpu")
-    return torch.device(name)
+    granted = cards.granted()
+    if name == "cpu" or (name == "auto" and granted is None and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    device = torch.device("cuda" if name == "auto" or cards.is_given() else name)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without which NVIDIA promises no equal sums twice
+    try:
+        torch.ones(1, device=device).add(1).item()
+    except (RuntimeError, AssertionError) as error:  # the latter from a PyTorch without CUDA
+        asked = f"is {name}" + (f" and {granted}" if granted else "")
+        why = str(error).strip().partition("\n")[0].rstrip(".")
+        raise StudyError(
+            f"training.device: {asked}, but PyTorch cannot use a GPU here: {why}; put that right, or set it to cpu"
+        ) from error
+    return device
 
 
 def _has_bfloat16(device: torch.device) -> bool:

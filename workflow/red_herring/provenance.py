@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent
 LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "scikit-optimize", "captum", "torchxrayvision", "snakemake")
 
 
-PLUMBING = frozenset(f"{PACKAGE.name}.{module}" for module in ("interrupt", "locks", "stages.command"))
+PLUMBING = frozenset(f"{PACKAGE.name}.{module}" for module in ("cards", "interrupt", "locks", "stages.command"))
 """How stages are started, stopped and kept apart, which makes no difference to what they make."""
 
 

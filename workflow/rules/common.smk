@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 PACKAGES = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True))
 sys.path.insert(0, PACKAGES)
 
-from red_herring import configuration, items, study
+from red_herring import cards, configuration, items, study
 from red_herring.files import StudyError, check_times, check_writable
 from red_herring.provenance import code_digest
 from red_herring.stages import make_runnable
@@ -41,6 +41,14 @@ checked(check_times, filter(None, (config["sources"][source].get("csvpath") for 
 
 
 CORES = workflow.resource_settings.cores or 8  # all that are given; a plan or a report may be made without
+
+# Jobs on a GPU at once, one a card unless --resources gpu_jobs_per_card=2 says otherwise; not where a cluster has them.
+GPU = int(config["training"]["device"] != "cpu")  # of a job that trains or attributes
+if "gpu_jobs_per_card" in workflow.global_resources:
+    os.environ[cards.PER_CARD] = str(workflow.global_resources["gpu_jobs_per_card"].value)
+GPU_JOBS = checked(cards.jobs_at_once, config["training"]["device"])
+if GPU_JOBS and "gpu" not in workflow.global_resources and workflow.resource_settings.nodes is None:
+    workflow.register_resource("gpu", GPU_JOBS)
 FETCHED = [source for source in SOURCES if study.origin(config, source)]
 
 

@@ -22,6 +22,8 @@ rule attribute:
     conda:
         "../../envs/red_herring.yaml"
     threads: 1
+    resources:
+        gpu=GPU,
     params:
         settings=settings(study.attribute_settings, "task"),
         code=code("attribute"),

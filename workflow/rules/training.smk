@@ -25,6 +25,8 @@ rule train:
     conda:
         "../../envs/red_herring.yaml"
     threads: 1
+    resources:
+        gpu=GPU,
     params:
         settings=settings(study.train_settings, "task", "method"),
         code=code("train", "red_herring.methods.{method}", "red_herring.methods.classification"),

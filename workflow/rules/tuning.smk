@@ -22,6 +22,8 @@ rule tune:
     conda:
         "../../envs/red_herring.yaml"
     threads: config["tuning"]["parallel"] if config["tuning"]["mode"] == "search" else 1
+    resources:
+        gpu=GPU if config["tuning"]["mode"] == "search" else 0,
     params:
         settings=settings(study.tune_settings, "task", "method"),
         code=code("tune", "red_herring.methods.{method}", "red_herring.methods.classification"),

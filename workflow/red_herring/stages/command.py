@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from red_herring import interrupt
+from red_herring import cards, interrupt
 from red_herring.files import StudyError, remove_leftovers, telling
 from red_herring.locks import sole
 
@@ -59,7 +59,7 @@ class Arguments(argparse.ArgumentParser):
 
 
 def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> None:
-    """Run a stage, the only process at its outputs; another that is at them is waited for.
+    """Run a stage, the only process at its outputs, with a GPU of its own if it asks for one; both are waited for.
 
     What the user can put right ends it with one sentence on the terminal and in the log, status 1. SIGTERM and Ctrl-C
     end it with the state saved, status 143 and 130.
@@ -76,8 +76,9 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> No
             for output in outputs:
                 remove_leftovers(output)
             _log_to(given.log, terminal)
-            stage(given)
-            interrupt.deafen()  # all is done
+            with cards.given(_device(given)):
+                stage(given)
+                interrupt.deafen()  # all is done
     except interrupt.Interrupted as stop:
         kept = "what was done is kept; " if arguments.resumes else ""
         _fail(f"stopped by {stop}; {kept}run again to go on", terminal, stop.status)
@@ -91,7 +92,19 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> No
         )
     except Exception as error:
         traceback.print_exc()
-        _fail(f"{type(error).__name__}: {error} (the log has the details)", terminal)
+        name, text = type(error).__name__, str(error)
+        if name == "OutOfMemoryError":  # PyTorch's, of a GPU
+            why = text.partition("\n")[0].rstrip(".")
+            _fail(
+                f"{why}; set a smaller training.batch_size, let fewer jobs share the card, or take a larger one",
+                terminal,
+            )
+        _fail(f"{name}: {text} (the log has the details)", terminal)
+
+
+def _device(given: argparse.Namespace) -> str:
+    """Where a stage's settings let it compute; those of most stages say nothing of it, and they stay on the CPU."""
+    return getattr(given, "settings", {}).get("device", "cpu")
 
 
 def _log_to(path: Path | None, terminal: TextIO) -> None:
