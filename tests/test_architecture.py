@@ -10,8 +10,8 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "workflow" / "red_herring"
 LAYERS = [
-    {"files", "interrupt", "locks", "terms"},
-    {"provenance", "catalogue", "hardware", "layers"},
+    {"files", "interrupt", "locks", "reference", "terms"},
+    {"provenance", "catalogue", "hardware", "layers", "places"},
     {"model"},
     {"items"},
     {"study"},

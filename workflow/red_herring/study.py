@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from red_herring.catalogue import BLUR, method_card, source_card
 from red_herring.files import StudyError, read_rows
 from red_herring.provenance import made_by
+from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
 from red_herring.terms import ATTRIBUTIONS
-
-PACKAGE = Path(__file__).parent
-PUBLISHED_HYPERPARAMETERS = PACKAGE / "reference" / "published_hyperparameters.csv"
-PUBLISHED_TABLES = PACKAGE / "reference" / "published_tables.csv"
-PUBLISHED_RUNS = PACKAGE / "reference" / "published_runs.csv"
 
 PUBLISHED_TASKS = ("synthetic", "spc", "no_spc", "vpc", "no_vpc")
 PUBLISHED_METHODS = ("classification", "masked", "actdiff", "adversarial", "gradmask", "rrr")
