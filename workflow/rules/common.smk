@@ -69,6 +69,12 @@ MAPS = expand(
 )
 
 
+# Relative, as the path of the checkout must not count. Snakemake takes none with a space.
+IMAGE = os.path.relpath(os.path.join(os.path.dirname(PACKAGES), "envs", "red_herring.sif"))
+if " " in IMAGE and "APPTAINER" in {method.name for method in workflow.deployment_settings.deployment_method}:
+    raise WorkflowError(f"{IMAGE}: Snakemake takes no container from a path with a space; move the checkout.")
+
+
 # Three folders hold tables of a study, of which all else is made alike: this study's, that of the part of it that is
 # there while runs are missing, and that of the authors' released runs.
 RESULTS = config["pathvars"]["results"]
