@@ -69,6 +69,7 @@ def test_imports_run_downwards(file):
         "render_table",
         "render_figure",
         "render_data_sheet",
+        "release",
         "report_missing",
     ],
 )

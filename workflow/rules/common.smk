@@ -154,11 +154,21 @@ def option(name):
     return lambda wildcards, input: [f"--{name}", input.get(name)] if input.get(name) else []
 
 
-def finished(wildcards):
-    """A params function: a stamp of the files of runs that are there."""
-    paths = [path.replace("<results>", RESULTS) for path in SEARCHES + RUNS + MAPS]
+def stamp(paths):
+    """Of those of the files that are there."""
+    paths = [path.replace("<results>", RESULTS) for path in paths]
     times = [os.stat(path).st_mtime for path in paths if os.path.exists(path)]
     return f"{len(times)} files, the newest of {max(times, default=0)}"
+
+
+def finished(wildcards):
+    """A params function: a stamp of the files of runs that are there."""
+    return stamp(SEARCHES + RUNS + MAPS)
+
+
+def presented(wildcards):
+    """A params function: the same, and of what was made of them."""
+    return stamp([*SEARCHES, *RUNS, *MAPS, *shown(RESULTS), f"{RESULTS}/report.html"])
 
 
 def item(wildcards):

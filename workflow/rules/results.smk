@@ -332,3 +332,29 @@ rule render_overview:
             --rst {output.rst:q} \
             --log {log:q}
         """
+
+
+# A finished study to take along. No file of it is an input, as this must not make any.
+rule release:
+    output:
+        archive="<results>/release.zip",
+    log:
+        "<results>/logs/release.log",
+    benchmark:
+        "<results>/benchmarks/release.tsv"
+    localrule: True
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.release_settings),
+        code=code("release"),
+        results=lambda wildcards, output: os.path.dirname(output.archive),
+        there=presented,
+    shell:
+        r"""
+        exec python -m red_herring.stages.release \
+            --settings {params.settings:q} \
+            --results {params.results:q} \
+            --archive {output.archive:q} \
+            --log {log:q}
+        """
