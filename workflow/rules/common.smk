@@ -146,7 +146,11 @@ def fetched(wildcards):
 def table(wildcards):
     """An input function: the source's own table, if it has one. It is recorded by its name in the configuration."""
     csvpath = config["sources"][wildcards.source].get("csvpath")
-    return sourcecache_entry(places.located(csvpath), csvpath) if csvpath else []
+    if not csvpath:
+        return []
+    # Without the folder of the images there is a list of them already, or check_images had refused.
+    path = places.located(csvpath) if os.environ.get(places.IMAGES) else csvpath
+    return sourcecache_entry(path, csvpath)
 
 
 def option(name):
