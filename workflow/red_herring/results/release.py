@@ -46,7 +46,7 @@ def release(results: Path, study: Settings) -> dict[str, bytes]:
     files["config.json"] = _json(study["config"])
     files["versions.json"] = _json(environments(records))
     files[LICENCES] = licences(study["sources"]).encode()
-    files[README] = readme(study, records, left_out(study, names, results)).encode()
+    files[README] = readme(study, records, left_out(study, names)).encode()
     return _described(files, runs, study, records, (results / "runs.csv").stat().st_mtime)
 
 
@@ -89,7 +89,7 @@ def chosen(study: Settings, runs: list[Run]) -> list[str]:
     ]
 
 
-def left_out(study: Settings, names: list[str], results: Path) -> dict[str, str]:
+def left_out(study: Settings, names: list[str]) -> dict[str, str]:
     """What -> why it does not go in."""
     found = {
         "images, masks and maps": "arrays of pixels, which are made again from the images",
@@ -102,8 +102,7 @@ def left_out(study: Settings, names: list[str], results: Path) -> dict[str, str]
             f"they show images or means of them, and the terms of {back} are not known to allow handing these on"
         )
     elif REPORT not in names:
-        again = f"snakemake all --report {results / REPORT}"
-        found[REPORT] = f"not there, or older than the results; `{again}` makes it"
+        found[REPORT] = "not there, or older than the results; `snakemake all --report FOLDER/report.html` makes it"
     if own:
         found[f"names of images and patients of {own}, and data sheets"] = (
             "no public data set; an image has the number of its row in index.csv, a patient any number"
@@ -155,7 +154,8 @@ def readme(study: Settings, records: list[dict[str, Any]], left_out: Mapping[str
     return f"""# A study of the red herring pipeline
 
 Tasks {", ".join(study["tasks"])}; methods {", ".join(study["methods"])}; seeds {", ".join(map(str, study["seeds"]))}.
-{len(records)} runs, all finished. Made at commit {commits}{changed}; versions.json has the versions of the libraries.
+{len(records)} runs, all finished. Made at commit {commits}{changed}.
+versions.json has the versions of the libraries.
 
 config.json is the configuration without paths: where its sources are given their `imgpath`,
 `snakemake all --configfile config.json` makes the study again. `sha256sum -c {CHECKSUMS}` checks every file,
