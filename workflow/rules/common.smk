@@ -51,7 +51,17 @@ METHODS = config["study"]["methods"]
 SEEDS = config["study"]["seeds"]
 ATTRIBUTIONS = config["saliency"]["attributions"]
 SOURCES = sorted({source for task in TASKS for source in study.task_sources(config, task)})
-checked(check_times, filter(None, (config["sources"][source].get("csvpath") for source in SOURCES)))
+CSVPATHS = {
+    source: config["sources"][source]["csvpath"] for source in SOURCES if config["sources"][source].get("csvpath")
+}
+
+
+def located(csvpath):
+    """Where a table is. Without the folder of the images it is not asked for any more, or check_images has refused."""
+    return places.located(csvpath) if os.environ.get(places.IMAGES) else csvpath
+
+
+checked(check_times, map(located, CSVPATHS.values()))
 
 
 CORES = workflow.resource_settings.cores or 8  # all that are given; a plan or a report may be made without
@@ -145,12 +155,8 @@ def fetched(wildcards):
 
 def table(wildcards):
     """An input function: the source's own table, if it has one. It is recorded by its name in the configuration."""
-    csvpath = config["sources"][wildcards.source].get("csvpath")
-    if not csvpath:
-        return []
-    # Without the folder of the images there is a list of them already, or check_images had refused.
-    path = places.located(csvpath) if os.environ.get(places.IMAGES) else csvpath
-    return sourcecache_entry(path, csvpath)
+    csvpath = CSVPATHS.get(wildcards.source)
+    return sourcecache_entry(located(csvpath), csvpath) if csvpath else []
 
 
 def option(name):
