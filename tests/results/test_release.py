@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
-from red_herring import study
-from red_herring.catalogue import source_card
+from red_herring import configuration, study
+from red_herring.catalogue import source_card, source_kinds
 from red_herring.files import StudyError
 from red_herring.results import release
 from rocrate.rocrate import ROCrate
@@ -195,7 +195,7 @@ def test_runs_of_other_code_are_refused(results):
 
 
 def test_what_may_be_shown_is_said_by_the_cards():
-    shareable = {kind for kind in study.source_kinds() if source_card(kind).shareable}
+    shareable = {kind for kind in source_kinds() if source_card(kind).shareable}
     assert shareable == {"crosses", "nih"}
 
 
@@ -204,10 +204,10 @@ def test_the_configuration_is_packed_without_places():
         "kind": "folder", "size": 16, "max_unreadable": 0, "imgpath": "/home/me/x", "csvpath": "t.csv", "maskpath": "$X/y",
         "columns": {"file": "a", "label": "b", "group": "c", "patient": "d"},
     }  # fmt: skip
-    task = study.laid({})["tasks"]["vpc"]
+    task = configuration.laid({})["tasks"]["vpc"]
     groups = [group | {"source": "clinic"} for group in task["nuisance"]["groups"]]
     task = task | {"nuisance": task["nuisance"] | {"groups": groups}}
-    config = study.laid({"study": {"tasks": ["vpc"]}, "tasks": {"vpc": task}, "sources": {"clinic": clinic}})
+    config = configuration.laid({"study": {"tasks": ["vpc"]}, "tasks": {"vpc": task}, "sources": {"clinic": clinic}})
     found = study.release_settings(config)
     assert found["config"]["sources"] == {
         "clinic": {"kind": "folder", "size": 16, "max_unreadable": 0, "columns": clinic["columns"]}
