@@ -5,23 +5,27 @@ TORCH ?=
 CORES ?= 2
 KILLS ?= 50
 BENCH ?=
-IMAGES ?= ../shared/data/nih_chestxray14/images
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+ifdef IMAGES
+export RED_HERRING_IMAGES := $(IMAGES)
+endif
 SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 BENCHED := results/bench
 
-.PHONY: help env demo published compare counts test acceptance chaos bench gpu lint format lock upgrade clean
+.PHONY: help env demo published xray_small masks_small release compare counts test acceptance chaos bench gpu lint format lock upgrade clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
 	@echo "make published   tables, figures and statistics of the authors' released runs, in a minute"
 	@echo "make compare BEFORE=results/published AFTER=results/demo   what differs beyond noise"
+	@echo "make xray_small IMAGES=folder   a study of real X-rays in minutes; so is masks_small"
+	@echo "make release STUDY=my.yaml   pack a finished study without its images, to take along or to publish"
 	@echo "make counts how many images the splits of the full study have, without any image"
 	@echo "make test   all tests"
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
-	@echo "make bench  one page of what takes how long: images (IMAGES=folder), training, maps, start-up, plans, the demo"
+	@echo "make bench  one page of what takes how long: images, training, maps, start-up, plans, the demo"
 	@echo "make gpu    what a machine with a GPU should show, one table, in under eight minutes"
 	@echo "make lint   ruff, snakefmt, snakemake --lint"
 	@echo "make env    the private environment; PYTHON=/path/to/python, TORCH=cpu (without NVIDIA's libraries) go with any target"
@@ -41,6 +45,14 @@ demo: env
 published: env
 	$(SNAKEMAKE) published --report results/published/report.html --report-after-run
 	@echo "The report: $(CURDIR)/results/published/report.html"
+
+# Small studies of real X-rays. IMAGES: the folder that holds nih_chestxray14, kermany and covid_chestxray.
+xray_small masks_small: env
+	$(SNAKEMAKE) all --configfile workflow/studies/$@.yaml
+
+# A finished study in one file, with its report if that is of the same results. STUDY: its file; without it config.yaml.
+release: env
+	$(SNAKEMAKE) release $(if $(STUDY),--configfile "$(STUDY)")
 
 # What differs between two folders of results beyond noise.
 compare: env
@@ -66,7 +78,7 @@ chaos: env
 bench: env
 	mkdir -p $(BENCHED)
 	rm -f $(BENCHED)/*
-	IMAGES=$(IMAGES) python -m pytest tests/benchmarks -o python_files='bench_*.py' $(BENCH) \
+	python -m pytest tests/benchmarks -o python_files='bench_*.py' $(BENCH) \
 		--benchmark-quiet --benchmark-json=$(BENCHED)/benchmarks.json; \
 	failed=$$?; python tests/benchmarks/table.py $(BENCHED)/benchmarks.json $(BENCHED)/performance.md; exit $$failed
 

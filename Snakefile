@@ -2,4 +2,4 @@ include: "workflow/Snakefile"
 
 
 # An include does not pass on its default target.
-workflow.default_target = "all"
+workflow.default_target = workflow.modifier.modify_rulename("all")

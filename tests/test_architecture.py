@@ -10,9 +10,9 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "workflow" / "red_herring"
 LAYERS = [
-    {"files", "interrupt", "locks", "terms"},
+    {"files", "interrupt", "locks", "reference", "terms"},
     {"cards"},
-    {"provenance", "catalogue", "hardware", "layers"},
+    {"provenance", "catalogue", "hardware", "layers", "places"},
     {"model"},
     {"items"},
     {"study"},
@@ -70,6 +70,7 @@ def test_imports_run_downwards(file):
         "render_table",
         "render_figure",
         "render_data_sheet",
+        "release",
         "report_missing",
     ],
 )

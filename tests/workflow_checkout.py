@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 from conftest import ROOT
 
-KEPT = ("Snakefile", "all", "config.yaml", "workflow", "envs", "slurm", "README.md")
+KEPT = ("Snakefile", "all", "config.yaml", "config", "workflow", "envs", "slurm", "README.md")
 
 TINY = ("--configfile", "tiny.yaml")
 """Lays the study of the fixture `finished` over config.yaml."""
@@ -33,11 +33,16 @@ class Checkout:
             else:
                 shutil.copy(source, folder / name)
 
-    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    def snakemake(
+        self, *arguments: str, check: bool = True, where: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess:
+        """Run in the checkout, or in another folder, `where`, with these environment variables besides."""
         # A user's environment: not the tests' import path, nor coverage, which would slow every job down.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONPATH", "COV"))}
         command = [str(Path(sys.executable).parent / "snakemake"), *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=where or self.folder, env=environment | variables, capture_output=True, text=True, check=False
+        )
         assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         return done
 
@@ -50,9 +55,9 @@ class Checkout:
         assert old in text, f"{file} does not hold {old!r}"
         path.write_text(text.replace(old, new, 1))
 
-    def planned(self, *arguments: str) -> list[tuple[str, str]]:
+    def planned(self, *arguments: str, **options) -> list[tuple[str, str]]:
         """(rule, wildcards) of every job that a dry run lists, without targets."""
-        done = self.snakemake("-n", *arguments)
+        done = self.snakemake("-n", *arguments, **options)
         found = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", done.stdout + done.stderr, re.MULTILINE)
         jobs = []
         for rule, details in found:

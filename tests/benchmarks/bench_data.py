@@ -1,17 +1,18 @@
 """How well preparing images uses the cores, and what preparing them once saves.
 
-IMAGES names a folder of image files, none of them broken. Without it images are made, so that this runs anywhere.
+RED_HERRING_IMAGES names the folder of the images, of which it takes those of nih_chestxray14. Without it images are made,
+so that this runs anywhere.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.measuring import side_by_side
+from conftest import REAL_IMAGES
 from PIL import Image
 from red_herring.data.picture import to_square
 from red_herring.data.prepare import prepare
@@ -42,14 +43,14 @@ def made_images(folder: Path) -> Path:
 def images(tmp_path_factory) -> tuple[str, Source, list[str]]:
     """What to call the images, a source of them, and their names."""
     scratch = tmp_path_factory.mktemp("images")
-    given = Path(os.environ.get("IMAGES", ""))
-    there = "IMAGES" in os.environ and given.is_dir()
+    given = REAL_IMAGES / "nih_chestxray14" / "images"
+    there = given.is_dir()
     folder = given if there else made_images(scratch / "made")
     files = sorted(path.name for path in folder.iterdir())
     table = pd.DataFrame({"file": files, "label": "", "group": "", "patient": "one"})
     table.to_csv(scratch / "table.csv", index=False)
     columns = {name: name for name in table}
-    called = f"{len(files)} {'of IMAGES' if there else 'made'}"
+    called = f"{len(files)} {'of NIH' if there else 'made'}"
     return called, Source(str(folder), str(scratch / "table.csv"), columns), files
 
 

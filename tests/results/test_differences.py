@@ -2,8 +2,9 @@
 
 import pandas as pd
 import pytest
+from red_herring.reference import PUBLISHED_RUNS
 from red_herring.results.differences import compared, differences
-from red_herring.study import PUBLISHED_RUNS, PUBLISHED_TASKS
+from red_herring.study import PUBLISHED_TASKS
 from scipy import stats
 
 

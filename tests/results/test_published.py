@@ -2,9 +2,10 @@
 
 import pandas as pd
 import pytest
+from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
 from red_herring.results.published import published_tables
 from red_herring.results.runs import LOCALISATION
-from red_herring.study import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS, published_settings
+from red_herring.study import published_settings
 
 
 @pytest.fixture(scope="module")

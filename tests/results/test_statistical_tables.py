@@ -5,12 +5,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from red_herring import study
+from red_herring import reference, study
 from red_herring.results.published import published_tables
 from red_herring.results.runs import SEARCHES
 from red_herring.results.tabulate import STATISTICAL_TABLES, table
 
-RELEASED = published_tables(pd.read_csv(study.PUBLISHED_RUNS), pd.read_csv(study.PUBLISHED_HYPERPARAMETERS), {})
+RELEASED = published_tables(pd.read_csv(reference.PUBLISHED_RUNS), pd.read_csv(reference.PUBLISHED_HYPERPARAMETERS), {})
 RELEASED["searches"]["on_bound"] = False
 INTERVALS = ["task", "method", "seed", "seeds", "images", "patients", "auc", "low", "high", "resamples"]
 RELEASED["auc_intervals"] = pd.DataFrame(columns=INTERVALS)

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from red_herring import study
+from red_herring import reference
 from red_herring.results import statistics
 from red_herring.results.statistics import Predictions
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-RELEASED = pd.read_csv(study.PUBLISHED_RUNS)
+RELEASED = pd.read_csv(reference.PUBLISHED_RUNS)
 ATTRIBUTIONS = ["gradient", "integrated_gradients", "occlusion"]
 
 

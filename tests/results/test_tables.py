@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from red_herring import study
+from red_herring import reference, study
 from red_herring.data.splits import TESTS
 from red_herring.files import StudyError
 from red_herring.results.published import published_tables
@@ -12,7 +12,7 @@ from red_herring.results.tables import BASELINE, printed_iou_means, published, r
 from red_herring.results.tabulate import table
 from red_herring.terms import MEASURES
 
-PRINTED, RELEASED = pd.read_csv(study.PUBLISHED_TABLES), pd.read_csv(study.PUBLISHED_RUNS)
+PRINTED, RELEASED = pd.read_csv(reference.PUBLISHED_TABLES), pd.read_csv(reference.PUBLISHED_RUNS)
 GROUPS = ["site A", "site B"]
 METHODS = ["classification", "actdiff", "masked", "rrr"]
 REFERENCE = {"published_tables": PRINTED, "published_runs": RELEASED}
@@ -157,7 +157,7 @@ def test_runs_note():
 # The paper's tables, of the released runs
 
 METHODS_OF_PAPER = [BASELINE, "masked", "actdiff", "adversarial", "gradmask", "rrr"]
-RELEASED_STUDY = REFERENCE | published_tables(RELEASED, pd.read_csv(study.PUBLISHED_HYPERPARAMETERS), {})
+RELEASED_STUDY = REFERENCE | published_tables(RELEASED, pd.read_csv(reference.PUBLISHED_HYPERPARAMETERS), {})
 RELEASED_SETTINGS = study.published_settings()
 
 

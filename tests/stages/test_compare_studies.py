@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from red_herring.study import PUBLISHED_RUNS
+from red_herring.reference import PUBLISHED_RUNS
 
 
 @pytest.fixture

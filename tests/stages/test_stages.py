@@ -317,9 +317,15 @@ def test_too_many_unreadable_images_stop_the_stage_and_leave_nothing(stage, fold
     ("change", "words"),
     [
         ({"imgpath": None}, ["imgpath: is null"]),
-        ({"imgpath": "nowhere"}, ["nowhere: there is no such folder"]),
-        ({"imgpath": "empty"}, ["empty: holds 0 of the 96 images", "0.png, 1.png, 2.png", "holds nothing else"]),
-        ({"imgpath": "other"}, ["other: holds 1 of the 96 images", "it lacks 1.png, 2.png, 3.png", "holds a.png"]),
+        ({"imgpath": "nowhere"}, ["nowhere (relative to ", "): there is no such folder"]),
+        (
+            {"imgpath": "empty"},
+            ["empty (relative to ", "holds 0 of the 96 images", "0.png, 1.png, 2.png", "holds nothing else"],
+        ),
+        (
+            {"imgpath": "other"},
+            ["other (relative to ", "holds 1 of the 96 images", "it lacks 1.png, 2.png, 3.png", "holds a.png"],
+        ),
     ],
 )
 def test_a_missing_folder_is_named(stage, folder, change, words):

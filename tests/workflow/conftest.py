@@ -38,12 +38,9 @@ def real_study(real_images, tmp_path_factory):
     """A function that runs a study of workflow/studies on the real images to its end and returns its results."""
 
     def run(name: str):
-        # The study names its folders relative to the checkout, so the copy is laid where they are found.
-        folder = tmp_path_factory.mktemp("studies") / "checkout"
-        folder.mkdir()
-        (folder.parent / "shared").mkdir()
-        (folder.parent / "shared" / "data").symlink_to(real_images)
-        Checkout(folder).snakemake("-c2", "--configfile", f"workflow/studies/{name}.yaml", "all")
+        folder = tmp_path_factory.mktemp("studies")
+        study = f"workflow/studies/{name}.yaml"
+        Checkout(folder).snakemake("-c2", "--configfile", study, "all", RED_HERRING_IMAGES=str(real_images))
         return folder / "results" / name
 
     return run

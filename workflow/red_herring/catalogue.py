@@ -49,7 +49,8 @@ class SourceCard:
     one_data_set: whether all sources of this kind are of the same patients; people: `dataset` -> whose patients it has.
     conditions: JSON schemas of keys that depend on each other. listed_from_images: the values of `dataset` that are
     listed from the folder of images. masks: whether there are ROI masks, or the key without which there are none.
-    pixel_range: of the images in training; None for that of X-rays.
+    pixel_range: of the images in training; None for that of X-rays. shareable: whether the terms are known to allow
+    handing pictures on.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class SourceCard:
     listed_from_images: tuple[str, ...]
     masks: bool | str
     pixel_range: tuple[float, float] | None
+    shareable: bool
 
 
 def method_names() -> list[str]:
@@ -106,6 +108,7 @@ def source_card(kind: str) -> SourceCard:
         listed_from_images=tuple(declared.get("LISTED_FROM_IMAGES", ())),
         masks=declared.get("MASKS", False),
         pixel_range=declared.get("PIXEL_RANGE"),
+        shareable=declared.get("SHAREABLE", False),
     )
 
 

@@ -41,6 +41,11 @@ class Item:
         """What the report lists the item under."""
         return {"item": self.title, "task": ", ".join(self.tasks)}
 
+    @property
+    def shows_images(self) -> bool:
+        """Whether one sees images in it, or means of them."""
+        return IMAGES in self.files or "maps" in self.options
+
     def settings(self, study: Settings) -> dict[str, Any]:
         """What the item reads of the study."""
         return {**study, "tasks": {task: study["tasks"][task] for task in self.tasks}, **self.options}

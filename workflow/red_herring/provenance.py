@@ -41,6 +41,14 @@ def code_digest(*modules: str) -> str:
     return digest.hexdigest()[:12]
 
 
+def content_digest(*files: str | Path) -> str:
+    """12 hexadecimal digits over the content of files, wherever they are."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(hashlib.sha256(Path(file).read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
 def method_code_digest(stage: str, method: str) -> str:
     """The digest of the code behind `tune` or `train` for one method, which they load by its name."""
     methods = f"{PACKAGE.name}.methods"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from red_herring import items
 from red_herring.catalogue import BLUR, method_card, source_card
 from red_herring.files import StudyError, read_rows
+from red_herring.places import NEEDED_FOR
 from red_herring.provenance import made_by
+from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
 from red_herring.terms import ATTRIBUTIONS
-
-PACKAGE = Path(__file__).parent
-PUBLISHED_HYPERPARAMETERS = PACKAGE / "reference" / "published_hyperparameters.csv"
-PUBLISHED_TABLES = PACKAGE / "reference" / "published_tables.csv"
-PUBLISHED_RUNS = PACKAGE / "reference" / "published_runs.csv"
 
 PUBLISHED_TASKS = ("synthetic", "spc", "no_spc", "vpc", "no_vpc")
 PUBLISHED_METHODS = ("classification", "masked", "actdiff", "adversarial", "gradmask", "rrr")
@@ -284,6 +281,34 @@ def results_settings(config: Config) -> dict[str, Any]:
             | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},
         }
     return config["study"] | {"tasks": tasks} | config["saliency"]
+
+
+def release_settings(config: Config) -> dict[str, Any]:
+    """What packing a study reads: its runs, tables and figures (whether each shows images), whose images they are of,
+    and the configuration without what is one machine's.
+    """
+    shown = results_settings(config)
+    used = [source for task in config["study"]["tasks"] for source in task_sources(config, task)]
+    cards = {source: source_card(config["sources"][source]["kind"]) for source in dict.fromkeys(used)}
+    sources = {
+        source: {key: value for key, value in config["sources"][source].items() if not _is_place(key, value)}
+        for source in cards
+    }
+    return collect_settings(config) | {
+        "sources": {
+            source: {"kind": card.kind, "terms": card.terms, "shareable": card.shareable}
+            for source, card in cards.items()
+        },
+        "tables": list(items.tables(shown)),
+        "figures": {name: item.shows_images for name, item in items.figures(shown, "saliency").items()},
+        "config": {key: config[key] for key in config if key not in ("pathvars", "fetch")}
+        | {"sources": sources, "tasks": {task: config["tasks"][task] for task in config["study"]["tasks"]}},
+    }
+
+
+def _is_place(key: str, value: Any) -> bool:
+    """Whether a key of a source says where files are on this machine."""
+    return key in NEEDED_FOR or (isinstance(value, str) and value.startswith(("/", "~", "$")))
 
 
 def published_settings() -> dict[str, Any]:

@@ -7,13 +7,19 @@ import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import sourcecache_entry
 
 PACKAGES = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True))
+if not os.path.isdir(PACKAGES):
+    raise WorkflowError(
+        f"{PACKAGES}: the stages are a Python package beside the rules, which Snakemake does not fetch; clone the "
+        "repository and give the path of its workflow/Snakefile to `module`."
+    )
 sys.path.insert(0, PACKAGES)
 
-from red_herring import cards, configuration, items, study
+from red_herring import cards, configuration, items, places, study
 from red_herring.files import StudyError, check_times, check_writable
-from red_herring.provenance import code_digest
+from red_herring.provenance import code_digest, content_digest
 from red_herring.stages import make_runnable
 
 make_runnable()
@@ -27,9 +33,17 @@ def checked(check, *what):
         raise WorkflowError(str(error)) from None
 
 
-# The files that the configuration was read from, the user's over the workflow's own; rules see it only as it is typed.
+if workflow.pathvars.get("results") != (config.get("pathvars") or {}).get("results", "results") or (
+    workflow.modifier.path_modifier.prefix or workflow.modifier.path_modifier.modifies_prefixes
+):
+    raise WorkflowError("module: pathvars, prefix and replace_prefix are not read; set pathvars.results in the config.")
+
+# From here on `config` is the user's configuration over the defaults of this checkout, typed. In a module it holds at
+# first what the user's file says, and nothing else. The files tell how values were written.
 USERS = workflow.config_settings.configfiles
-config = checked(configuration.typed, config, [*workflow.configfiles[len(USERS) :], *USERS])
+FILES = [configuration.DEFAULTS, *workflow.configfiles[len(USERS) :], *USERS]
+config = checked(configuration.typed, configuration.laid(config), FILES)
+checked(places.check_images, config)
 workflow.pathvars.update(workflow.pathvars.from_config(config, module_level=True))
 
 TASKS = config["study"]["tasks"]
@@ -37,7 +51,17 @@ METHODS = config["study"]["methods"]
 SEEDS = config["study"]["seeds"]
 ATTRIBUTIONS = config["saliency"]["attributions"]
 SOURCES = sorted({source for task in TASKS for source in study.task_sources(config, task)})
-checked(check_times, filter(None, (config["sources"][source].get("csvpath") for source in SOURCES)))
+CSVPATHS = {
+    source: config["sources"][source]["csvpath"] for source in SOURCES if config["sources"][source].get("csvpath")
+}
+
+
+def located(csvpath):
+    """Where a table is. Without the folder of the images it is not asked for any more, or check_images has refused."""
+    return places.located(csvpath) if os.environ.get(places.IMAGES) else csvpath
+
+
+checked(check_times, map(located, CSVPATHS.values()))
 
 
 CORES = workflow.resource_settings.cores or 8  # all that are given; a plan or a report may be made without
@@ -61,6 +85,12 @@ MAPS = expand(
     seed=SEEDS,
     attribution=ATTRIBUTIONS,
 )
+
+
+# Relative, as the path of the checkout must not count. Snakemake takes none with a space.
+IMAGE = os.path.relpath(os.path.join(os.path.dirname(PACKAGES), "envs", "red_herring.sif"))
+if " " in IMAGE and "APPTAINER" in {method.name for method in workflow.deployment_settings.deployment_method}:
+    raise WorkflowError(f"{IMAGE}: Snakemake takes no container from a path with a space; move the checkout.")
 
 
 # Three folders hold tables of a study, of which all else is made alike: this study's, that of the part of it that is
@@ -114,6 +144,11 @@ def code(stage, *more):
     return digest
 
 
+def content(*names):
+    """The digest of files of the package that a stage finds by itself, where their path must not count."""
+    return content_digest(*(os.path.join(PACKAGES, "red_herring", name) for name in names))
+
+
 def prepared(name):
     """An input function: this file of every source of the task."""
     return lambda wildcards: expand(
@@ -127,8 +162,9 @@ def fetched(wildcards):
 
 
 def table(wildcards):
-    """An input function: the source's own table, if it has one."""
-    return config["sources"][wildcards.source].get("csvpath") or []
+    """An input function: the source's own table, if it has one. It is recorded by its name in the configuration."""
+    csvpath = CSVPATHS.get(wildcards.source)
+    return sourcecache_entry(located(csvpath), csvpath) if csvpath else []
 
 
 def option(name):
@@ -136,11 +172,21 @@ def option(name):
     return lambda wildcards, input: [f"--{name}", input.get(name)] if input.get(name) else []
 
 
-def finished(wildcards):
-    """A params function: a stamp of the files of runs that are there."""
-    paths = [path.replace("<results>", RESULTS) for path in SEARCHES + RUNS + MAPS]
+def stamp(paths):
+    """Of those of the files that are there."""
+    paths = [path.replace("<results>", RESULTS) for path in paths]
     times = [os.stat(path).st_mtime for path in paths if os.path.exists(path)]
     return f"{len(times)} files, the newest of {max(times, default=0)}"
+
+
+def finished(wildcards):
+    """A params function: a stamp of the files of runs that are there."""
+    return stamp(SEARCHES + RUNS + MAPS)
+
+
+def presented(wildcards):
+    """A params function: the same, and of what was made of them."""
+    return stamp([*SEARCHES, *RUNS, *MAPS, *shown(RESULTS), f"{RESULTS}/report.html"])
 
 
 def item(wildcards):
@@ -203,8 +249,6 @@ MISSING_RUNS = shlex.join(
         *("python", "-m", "red_herring.stages.report_missing"),
         *("--settings", json.dumps(study.missing_settings(config))),
         *("--results", config["pathvars"]["results"]),
-        *("--published-tables", "workflow/red_herring/reference/published_tables.csv"),
-        *("--published-runs", "workflow/red_herring/reference/published_runs.csv"),
         *("--report", os.path.join(config["pathvars"]["results"], "incomplete.md")),
     ]
 )

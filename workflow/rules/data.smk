@@ -6,10 +6,6 @@ decoded once, and every task draws one split per seed from them.
 
 
 # Runs where Snakemake runs, the login node of a cluster, as the others seldom see the internet.
-localrules:
-    fetch_source,
-
-
 rule fetch_source:
     output:
         fetched="<results>/data/{source}/fetched.json",
@@ -19,6 +15,7 @@ rule fetch_source:
         "<results>/benchmarks/fetch_source/{source}.tsv"
     wildcard_constraints:
         source="|".join(FETCHED) or "none",
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     resources:

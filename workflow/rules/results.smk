@@ -1,4 +1,7 @@
-"""Results: tidy tables of all runs, then the tables, figures and pages of the study, each from small files only."""
+"""Results: tidy tables of all runs, then the tables, figures and pages of the study, each from small files only.
+
+These rules take seconds each: all but the data sheets run where Snakemake runs, the login node of a cluster.
+"""
 
 STUDY_TABLES = ["runs", "localisation", "histories", "trials", "searches", "missing"]
 
@@ -15,6 +18,7 @@ rule collect_runs:
         "<results>/logs/collect_runs.log",
     benchmark:
         "<results>/benchmarks/collect_runs.tsv"
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     params:
@@ -45,6 +49,7 @@ rule collect_incomplete:
         "<results>/logs/collect_incomplete.log",
     benchmark:
         "<results>/benchmarks/collect_incomplete.tsv"
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     params:
@@ -69,9 +74,6 @@ rule collect_incomplete:
 
 # The authors' released runs.
 rule collect_published:
-    input:
-        released="workflow/red_herring/reference/published_runs.csv",
-        hyperparameters="workflow/red_herring/reference/published_hyperparameters.csv",
     output:
         runs="results/published/runs.csv",
         localisation="results/published/localisation.csv",
@@ -82,15 +84,15 @@ rule collect_published:
         "results/published/logs/collect_published.log",
     benchmark:
         "results/published/benchmarks/collect_published.tsv"
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     params:
         code=code("collect_published"),
+        published=content("reference/published_runs.csv", "reference/published_hyperparameters.csv"),
     shell:
         r"""
         exec python -m red_herring.stages.collect_published \
-            --released {input.released:q} \
-            --hyperparameters {input.hyperparameters:q} \
             --runs {output.runs:q} \
             --localisation {output.localisation:q} \
             --trials {output.trials:q} \
@@ -109,6 +111,7 @@ rule bootstrap_auc:
         "{study}/logs/bootstrap_auc.log",
     benchmark:
         "{study}/benchmarks/bootstrap_auc.tsv"
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     params:
@@ -127,8 +130,6 @@ rule bootstrap_auc:
 rule render_table:
     input:
         files=made_of,
-        published_tables="workflow/red_herring/reference/published_tables.csv",
-        published_runs="workflow/red_herring/reference/published_runs.csv",
     output:
         csv="{study}/tables/{table}.csv",
         markdown="{study}/tables/{table}.md",
@@ -138,11 +139,13 @@ rule render_table:
         "{study}/logs/render_table/{table}.log",
     benchmark:
         "{study}/benchmarks/render_table/{table}.tsv"
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     params:
         settings=item_settings,
         code=item_code("render_table", "red_herring.results"),
+        published=content("reference/published_tables.csv", "reference/published_runs.csv"),
         caption=lambda wildcards: item(wildcards).caption,
     shell:
         r"""
@@ -150,8 +153,6 @@ rule render_table:
             --settings {params.settings:q} \
             --table {wildcards.table} \
             --files {input.files:q} \
-            --published-tables {input.published_tables:q} \
-            --published-runs {input.published_runs:q} \
             --csv {output.csv:q} \
             --markdown {output.markdown:q} \
             --latex {output.latex:q} \
@@ -179,6 +180,7 @@ rule tabulate_splits:
         "<results>/benchmarks/tabulate_splits/{splits}.tsv"
     wildcard_constraints:
         splits="|".join(SPLIT_COUNTS),
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     params:
@@ -242,6 +244,7 @@ rule render_figure:
         "{study}/logs/render_figure/{figure}.log",
     benchmark:
         "{study}/benchmarks/render_figure/{figure}.tsv"
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     params:
@@ -267,18 +270,19 @@ rule render_explorer:
         runs="{study}/runs.csv",
         localisation="{study}/localisation.csv",
         missing="{study}/missing.csv",
-        template="workflow/red_herring/results/explorer.html",
     output:
         html=report("{study}/explorer.html", category="Explorer", caption="../report/explorer.rst"),
     log:
         "{study}/logs/render_explorer.log",
     benchmark:
         "{study}/benchmarks/render_explorer.tsv"
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     params:
         settings=lambda wildcards: json.dumps(OF[wildcards.study] | {"title": wildcards.study}),
         code=code("render_explorer"),
+        template=content("results/explorer.html"),
         # Our maps are not those of the released runs, which have none.
         maps=lambda wildcards: f"{PUBLISHED if wildcards.study == PUBLISHED else RESULTS}/saliency",
     shell:
@@ -307,6 +311,7 @@ rule render_overview:
         "{study}/logs/render_overview.log",
     benchmark:
         "{study}/benchmarks/render_overview.tsv"
+    localrule: True
     conda:
         "../../envs/red_herring.yaml"
     params:
@@ -325,5 +330,31 @@ rule render_overview:
             {params.counts:q} \
             --records {params.records:q} \
             --rst {output.rst:q} \
+            --log {log:q}
+        """
+
+
+# A finished study to take along. No file of it is an input, as this must not make any.
+rule release:
+    output:
+        archive="<results>/release.zip",
+    log:
+        "<results>/logs/release.log",
+    benchmark:
+        "<results>/benchmarks/release.tsv"
+    localrule: True
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.release_settings),
+        code=code("release"),
+        results=lambda wildcards, output: os.path.dirname(output.archive),
+        there=presented,
+    shell:
+        r"""
+        exec python -m red_herring.stages.release \
+            --settings {params.settings:q} \
+            --results {params.results:q} \
+            --archive {output.archive:q} \
             --log {log:q}
         """

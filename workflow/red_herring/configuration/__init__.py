@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from red_herring.configuration.checks import check
+from red_herring.configuration.defaults import DEFAULTS, laid
 from red_herring.configuration.schema import full_schema
 from red_herring.configuration.values import Place, convert
 from red_herring.configuration.written import Written
 
-__all__ = ["check", "typed"]
+__all__ = ["DEFAULTS", "check", "laid", "typed"]
 
 
 def typed(config: dict[str, Any], files: Iterable[str | Path] = ()) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from red_herring.files import StudyError, read_json
+from red_herring.places import named
 
 
 def check_folder(imgpath: str | None, images: Collection[str], max_missing: int = 0) -> None:
@@ -18,20 +19,20 @@ def check_folder(imgpath: str | None, images: Collection[str], max_missing: int 
             "imgpath: is null, expected the folder that holds the images; set it, or torrent or archive, in config.yaml"
         )
     if not Path(imgpath).is_dir():
-        raise StudyError(f"{imgpath}: there is no such folder; mend `imgpath` in config.yaml")
+        raise StudyError(f"{named(imgpath)}: there is no such folder; mend `imgpath` in config.yaml")
     there: dict[str, None] = {}
     for parent in dict.fromkeys(str(Path(image).parent) for image in images):
         folder = find_file(imgpath, parent)
         if folder.is_dir():
             with os.scandir(folder) as entries:
                 there |= dict.fromkeys(_composed(str(Path(parent, entry.name))) for entry in entries)
-    named = {_composed(str(Path(image))): image for image in images}
-    missing = [image for path, image in named.items() if path not in there]
+    wanted = {_composed(str(Path(image))): image for image in images}
+    missing = [image for path, image in wanted.items() if path not in there]
     if len(missing) > max_missing:
-        others = [name for name in there if name not in named]
+        others = [name for name in there if name not in wanted]
         raise StudyError(
-            f"{imgpath}: holds {len(images) - len(missing)} of the {len(images)} images the metadata name; it lacks "
-            f"{', '.join(missing[:3])} and holds {', '.join(others[:3]) or 'nothing else'}; "
+            f"{named(imgpath)}: holds {len(images) - len(missing)} of the {len(images)} images the metadata name; it "
+            f"lacks {', '.join(missing[:3])} and holds {', '.join(others[:3]) or 'nothing else'}; "
             f"mend `imgpath`, or `max_unreadable` to go without them, in config.yaml"
         )
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from red_herring.data.names import tidy, tidy_path
 from red_herring.files import StudyError
+from red_herring.places import named
 
 DELIMITERS = (",", ";", "\t")
 UNPACK = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
@@ -107,7 +108,7 @@ def _text(path: str | Path, key: str) -> str:
         for magic, unpack in UNPACK.items():
             content = unpack(content) if content.startswith(magic) else content
     except FileNotFoundError as error:
-        raise StudyError(f"{path}: there is no such file; mend `{key}` in config.yaml") from error
+        raise StudyError(f"{named(path)}: there is no such file; mend `{key}` in config.yaml") from error
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise StudyError(f"{path}: cannot be read as CSV: {getattr(error, 'strerror', None) or error}") from error
     if content.startswith(WORKBOOKS):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import pandas as pd
 
 from red_herring.data.masks import ellipse
+from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
 from red_herring.results.published import published_tables
 from red_herring.saliency.localisation import chance
 from red_herring.stages import command
@@ -22,7 +22,7 @@ SIZE, SEMI_AXIS = 224, 0.4
 def main(given: argparse.Namespace) -> None:
     of_ellipse = chance(int(ellipse(SIZE, SEMI_AXIS).sum()), SIZE**2)
     tables = published_tables(
-        pd.read_csv(given.released), pd.read_csv(given.hyperparameters), dict.fromkeys(ONE_ELLIPSE, of_ellipse)
+        pd.read_csv(PUBLISHED_RUNS), pd.read_csv(PUBLISHED_HYPERPARAMETERS), dict.fromkeys(ONE_ELLIPSE, of_ellipse)
     )
     searches = tables["searches"]
     searches["on_bound"] = [
@@ -34,8 +34,6 @@ def main(given: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.Arguments(__doc__, settings=False)
-    arguments.add_argument("--released", type=Path, required=True, help="input: CSV, the released runs")
-    arguments.add_argument("--hyperparameters", type=Path, required=True, help="input: CSV, those of the final runs")
     arguments.add_output("--runs", "CSV, one row per run")
     arguments.add_output("--localisation", "CSV, one row per run and attribution")
     arguments.add_output("--searches", "CSV, one row per hyperparameter")

@@ -8,12 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from red_herring.files import write_text
+from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
 from red_herring.results.tabulate import table
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
-    files = [*given.files, given.published_tables, given.published_runs]
+    files = [*given.files, PUBLISHED_TABLES, PUBLISHED_RUNS]
     found = table(given.table, {file.stem: pd.read_csv(file) for file in files}, given.settings)
     write_text(given.csv, found.to_csv())
     write_text(given.markdown, found.to_markdown())
@@ -25,8 +26,6 @@ if __name__ == "__main__":
     arguments = command.Arguments(__doc__)
     arguments.add_argument("--table", required=True, help="the name of a table, see red_herring.results.tabulate")
     arguments.add_argument("--files", type=Path, nargs="+", required=True, help="input: tables of the study")
-    arguments.add_argument("--published-tables", type=Path, required=True, help="input: CSV, the paper's tables")
-    arguments.add_argument("--published-runs", type=Path, required=True, help="input: CSV, the authors' released runs")
     arguments.add_output("--csv")
     arguments.add_output("--markdown")
     arguments.add_output("--latex")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from red_herring.files import write_text
+from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
 from red_herring.results.missing import WAITING, failures, missing_runs, to_markdown
 from red_herring.results.runs import study_tables
 from red_herring.results.tabulate import table
@@ -26,7 +27,7 @@ def main(given: argparse.Namespace) -> None:
     if not there:
         return
     collected = study_tables(given.results, there, settings)
-    released = {name: pd.read_csv(getattr(given, name)) for name in ("published_tables", "published_runs")}
+    released = {file.stem: pd.read_csv(file) for file in (PUBLISHED_TABLES, PUBLISHED_RUNS)}
     parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):
         parts += [table(task, collected | released, settings).to_markdown(), to_markdown(missing, task)]
@@ -40,7 +41,5 @@ def main(given: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.Arguments(__doc__)
     arguments.add_argument("--results", type=Path, required=True, help="input: the folder of the study")
-    arguments.add_argument("--published-tables", type=Path, required=True, help="input: CSV, the paper's tables")
-    arguments.add_argument("--published-runs", type=Path, required=True, help="input: CSV, the authors' released runs")
     arguments.add_output("--report", "Markdown, the tables of what is there")
     command.run(main, arguments)

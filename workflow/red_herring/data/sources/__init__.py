@@ -11,8 +11,10 @@ import importlib
 from typing import Any
 
 from red_herring.data.sources.base import Source
+from red_herring.places import located
 
 
 def open_source(kind: str, settings: dict[str, Any]) -> Source:
     """The source of a kind (a file of this folder) with its settings from config.yaml."""
+    settings = {key: located(value) if isinstance(value, str) else value for key, value in settings.items()}
     return importlib.import_module(f"{__name__}.{kind}").Source(**settings)

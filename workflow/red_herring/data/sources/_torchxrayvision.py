@@ -18,6 +18,7 @@ from red_herring.data.names import tidy
 from red_herring.data.picture import Picture
 from red_herring.data.sources import base
 from red_herring.files import StudyError
+from red_herring.places import named
 
 FRAME = 1024
 """Width and height of the frame in which NIH and RSNA give their boxes, pixels."""
@@ -108,7 +109,7 @@ class Source(base.Source):
 
     def _table_path(self) -> str | None:
         if self.csvpath is not None and not Path(self.csvpath).is_file():
-            raise StudyError(f"{self.csvpath}: there is no such file; mend `csvpath` in config.yaml")
+            raise StudyError(f"{named(self.csvpath)}: there is no such file; mend `csvpath` in config.yaml")
         return self.csvpath
 
     def _dataset(self, **arguments: Any):

@@ -27,6 +27,7 @@ SETTINGS = {
 REQUIRED = ["imgpath", "views"]
 ONE_DATA_SET = True
 MASKS = "boxes"
+SHAREABLE = True
 TERMS = "NIH Clinical Center: free to use and share; name the NIH Clinical Center and cite Wang et al., CVPR 2017"
 
 
