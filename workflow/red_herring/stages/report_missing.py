@@ -6,10 +6,9 @@ import argparse
 from itertools import product
 from pathlib import Path
 
-import pandas as pd
-
 from red_herring.files import write_text
 from red_herring.results.missing import WAITING, failures, missing_runs, to_markdown
+from red_herring.results.reading import read_table
 from red_herring.results.runs import study_tables
 from red_herring.results.tabulate import table
 from red_herring.stages import command
@@ -26,7 +25,7 @@ def main(given: argparse.Namespace) -> None:
     if not there:
         return
     collected = study_tables(given.results, there, settings)
-    released = {name: pd.read_csv(getattr(given, name)) for name in ("published_tables", "published_runs")}
+    released = {name: read_table(getattr(given, name)) for name in ("published_tables", "published_runs")}
     parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):
         parts += [table(task, collected | released, settings).to_markdown(), to_markdown(missing, task)]
