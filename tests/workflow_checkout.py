@@ -33,11 +33,13 @@ class Checkout:
             else:
                 shutil.copy(source, folder / name)
 
-    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    def snakemake(self, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess:
         # A user's environment: not the tests' import path, nor coverage, which would slow every job down.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONPATH", "COV"))}
         command = [str(Path(sys.executable).parent / "snakemake"), *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment | variables, capture_output=True, text=True, check=False
+        )
         assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         return done
 

@@ -86,7 +86,7 @@ def _create(marker: Path, text: str) -> bool:
     except FileExistsError:
         return False
     try:
-        with open(descriptor, "w") as file:
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError:
         marker.unlink(missing_ok=True)  # there was space for its name only
@@ -97,7 +97,7 @@ def _create(marker: Path, text: str) -> bool:
 def _look(marker: Path) -> tuple[str | None, int]:
     """What the marker says and when it was last touched; None if there is none. Opening makes NFS look afresh."""
     try:
-        with open(marker) as file:
+        with open(marker, encoding="utf-8") as file:
             return file.read(), os.fstat(file.fileno()).st_mtime_ns
     except OSError:  # gone, or its file system is away for a moment
         return None, 0
@@ -110,7 +110,7 @@ def _take_away(marker: Path, text: str) -> None:
     aside = marker.with_name(f"{marker.name}.{secrets.token_hex(4)}")
     with suppress(FileNotFoundError):
         marker.rename(aside)
-        if aside.read_text() != text:
+        if aside.read_text(encoding="utf-8") != text:
             try:
                 os.link(aside, marker)
             except FileExistsError:
@@ -155,7 +155,9 @@ def _is_alive(text: str) -> bool | None:
 def _process(pid: int) -> dict[str, str | int | None]:
     """What tells this process from all others; started is None if there is none of this number, or it has ended."""
     try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, *fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
     except OSError:
         state, fields = "Z", []
     return {"machine": _machine(), "pid": pid, "started": None if state == "Z" else int(fields[18])}
@@ -163,5 +165,5 @@ def _process(pid: int) -> dict[str, str | int | None]:
 
 def _machine() -> str:
     """This start of this machine, and the space of its process numbers, which containers have for themselves."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return f"{boot} {Path('/proc/self/ns/pid').stat().st_ino}"
