@@ -46,7 +46,7 @@ half of that each."""
 
 COLUMNS = ["source", "image", "row", "patient", "label", "nuisance", "split"]
 
-WORDS = frozenset({"source", "image", "patient", "group", "findings", "split", "digest", "reason"})
+WORDS = frozenset({"source", "image", "patient", "group", "findings", "split", "format", "digest", "reason"})
 """The columns of text of a source's index, of what was decoded of it, and of splits."""
 
 SMALLEST = 4
