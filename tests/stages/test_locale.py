@@ -32,8 +32,8 @@ def test_the_digests_of_the_code_do_not_depend_on_it(locale):
 
 def test_a_table_is_written_in_utf_8_and_shown_as_far_as_the_terminal_can(locale, tmp_path, stage):
     (tmp_path / "counts.csv").write_text(
-        "task,seed,split,label,nuisance,images,patients,straddling_patients\n"
-        + "".join(f"t,1,train,{label},{group},2,2,0\n" for label in (0, 1) for group in (0, 1))
+        "task,seed,split,label,nuisance,images,patients,straddling_patients,shared_patient_names\n"
+        + "".join(f"t,1,train,{label},{group},2,2,0,0\n" for label in (0, 1) for group in (0, 1))
     )
     settings = json.dumps({"tasks": {"t": {"groups": ["右", "é"]}}})
     done = stage(
