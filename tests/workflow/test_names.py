@@ -15,7 +15,7 @@ TASKS = ["NA", "2019", "true"]
 GROUPS = ["nan", "右 <b>$x$ & 50%_|"]
 FINDING, CONTROL = "null", "1e5"
 STATISTICS = ("comparisons", "relation", "agreement", "hyperparameters", "splits")
-PATIENTS = ["7", "007", "NA", "nan", "1e5", "100000"]
+PATIENTS = ["7", "007", "true", "2019", "1e5", "100000"]
 IMAGES = ["1e5", "nan", "NA", "null", "true", "007", "7", "None", "é", "右"]
 STUDY = {
     "study": {"tasks": TASKS, "methods": ["classification"], "seeds": [1]},
