@@ -56,8 +56,9 @@ release: env
 
 # What differs between two folders of results beyond noise.
 compare: env
-	@PYTHONPATH=workflow python -m red_herring.stages.compare_studies --before $(BEFORE) --after $(AFTER) \
-		--csv $(AFTER)/compared.csv --markdown $(AFTER)/compared.md
+	@: "$${BEFORE:?name the folder of a study}" "$${AFTER:?name the folder of the other}"
+	@PYTHONPATH=workflow python -m red_herring.stages.compare_studies --before "$$BEFORE" --after "$$AFTER" \
+		--csv "$$AFTER/compared.csv" --markdown "$$AFTER/compared.md"
 
 counts: env
 	$(SNAKEMAKE) --quiet all -- planned_splits

@@ -41,8 +41,10 @@ def real_images() -> Path:
 def stage(tmp_path):
     """Run a stage as the rules do, in a process of its own: stage(name, *arguments) -> CompletedProcess."""
 
-    def run(name: str, *arguments: object, **options) -> subprocess.CompletedProcess:
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"}
+    def run(
+        name: str, *arguments: object, variables: dict[str, str] | None = None, **options
+    ) -> subprocess.CompletedProcess:
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"} | (variables or {})
         command = [sys.executable, "-m", f"red_herring.stages.{name}", *map(str, arguments)]
         return subprocess.run(
             command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, **options
@@ -105,6 +107,21 @@ def listening():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def latin_1(tmp_path_factory) -> dict[str, str]:
+    """The variables of a locale that is not UTF-8, made for the test."""
+    folder = tmp_path_factory.mktemp("locales")
+    command = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(folder / "de_DE.ISO-8859-1")]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = f"no locale can be made ({error}); install Debian's locales"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return {"LOCPATH": str(folder), "LC_ALL": "de_DE.ISO-8859-1", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "workflow" / "red_herring"
 LAYERS = [
     {"files", "interrupt", "locks", "reference", "terms"},
     {"cards"},
-    {"provenance", "catalogue", "hardware", "layers", "places"},
+    {"frames", "provenance", "catalogue", "hardware", "layers", "places"},
     {"model"},
     {"items"},
     {"study"},
@@ -89,3 +89,43 @@ def test_the_workflow_imports_nothing_heavy():
         [sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True, text=True, check=True
     )
     assert not {"torch", "pandas", "numpy", "matplotlib", "skopt"} & set(done.stdout.split())
+
+
+def calls(file: Path) -> list[tuple[str, ast.Call]]:
+    """Every call of a file with the last part of what is called."""
+    nodes = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return [(getattr(node.func, "attr", getattr(node.func, "id", "")), node) for node in nodes]
+
+
+def depends_on_the_locale(name: str, call: ast.Call) -> bool:
+    """Whether a call reads or writes text and does not say in which encoding."""
+    given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+    bare = isinstance(call.func, ast.Name)
+    if "encoding" in given or None in given:
+        return False
+    if name in ("run", "Popen", "check_output"):
+        return bool({"text", "universal_newlines"} & given.keys())
+    if name in ("open", "fdopen") and (bare or ast.unparse(call.func) in ("os.fdopen", "io.open")):
+        return "b" not in given.get("mode", "".join(map(ast.unparse, call.args[1:2])))
+    return name in ("read_text", "write_text") and not bare  # a function of that name is our own
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_text_is_utf_8_whatever_the_locale(file):
+    for name, call in calls(file):
+        assert not depends_on_the_locale(name, call), f"line {call.lineno}: {ast.unparse(call)}"
+
+
+def test_our_tables_have_one_reader():
+    """Users' tables are read by the sources; a release copies cells as they are written."""
+    files = {str(file.relative_to(PACKAGE)): calls(file) for file in PACKAGE.rglob("*.py")}
+    readers = {file for file, called in files.items() if "read_csv" in dict(called)}
+    assert {file for file in readers if not file.startswith("data/sources/")} == {"frames.py", "results/release.py"}
+
+
+def test_importing_the_package_in_a_notebook_imports_nothing_heavy():
+    code = "import sys, red_herring; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True, text=True, check=True
+    )
+    assert not {"pandas", "numpy", "yaml"} & set(done.stdout.split())

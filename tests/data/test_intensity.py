@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from red_herring.data.intensity import FEWEST, auc, measures_of, read_decoded, warnings_between_sources, warnings_of
+from red_herring.data.intensity import FEWEST, auc, measures_of, warnings_between_sources, warnings_of
+from red_herring.results.reading import read_table
 from sklearn.metrics import roc_auc_score
 
 
@@ -101,7 +102,7 @@ def test_numbers_and_names_of_a_table_are_read_back_as_they_were(tmp_path):
     _, table = decoded(["A", "B"])
     table = table.assign(image=["NA", "007"], inside=[None, 0.5], reason=["", "null"], digest="12")
     table.to_csv(tmp_path / "decoded.csv", index=False)
-    again = read_decoded(tmp_path / "decoded.csv")
+    again = read_table(tmp_path / "decoded.csv")
     for column in ("image", "format", "reason", "digest"):
         assert again[column].tolist() == table[column].tolist()
     assert again["inside"].isna().tolist() == [True, False]

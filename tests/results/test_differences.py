@@ -38,7 +38,7 @@ def test_a_shift_differs_and_jitter_does_not():
     assert verdicts(found.reset_index()) == {"classification": "differs", "rrr": "within noise"}
     row = found.loc["test_auc", "classification"]
     # All ten differences have the same sign: of the 1024 sign flips two are as extreme. Holm doubles the smaller p.
-    assert row["paired"]
+    assert row["same_seeds"]
     assert row["p"] == pytest.approx(2 / 1024)
     assert row["p_holm"] == pytest.approx(4 / 1024)
     assert row["difference"] == pytest.approx(0.2045)
@@ -48,7 +48,7 @@ def test_a_shift_differs_and_jitter_does_not():
 def test_other_seeds_are_compared_without_pairs():
     other = study({"rrr": [0.9, 0.95, 1.0, 0.92]}, seeds=range(100, 104))
     row = differences(study({"rrr": BASE["rrr"]}), other).set_index("score").loc["test_auc"]
-    assert not row["paired"]
+    assert not row["same_seeds"]
     assert row["p"] == pytest.approx(2 / 1001)
     interval = stats.ttest_ind([0.9, 0.95, 1.0, 0.92], BASE["rrr"], equal_var=False).confidence_interval()
     assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))

@@ -90,3 +90,16 @@ def test_latex_has_no_bare_special_character(character):
 
 def test_numbers_are_written_in_full():
     assert Table(pd.DataFrame({"a": [1 / 3, np.nan], "b": 1}), []).to_csv() == "a,b\n0.3333333333333333,1\n,1\n"
+
+
+def test_a_name_is_neither_a_tag_nor_a_line_of_markdown():
+    assert markup.markdown_table(["<b>", "p < 0.05"], [["</i>|", "a\nb"]]).splitlines()[::2] == [
+        r"| \<b> | p < 0.05 |",
+        r"| \</i>\| | a b |",
+    ]
+
+
+def test_latex_says_when_it_needs_an_engine_for_other_scripts():
+    first, note = Section("t", ["é ±"], []), "% Names in other scripts: for LuaLaTeX or XeLaTeX"
+    assert not Table(pd.DataFrame(), [first]).to_latex().startswith("%")
+    assert Table(pd.DataFrame(), [first, Section("t", ["右"], [["1"]])]).to_latex().startswith(note)

@@ -57,7 +57,9 @@ def _installed() -> int:
         if devices:
             return len(devices)
     with suppress(OSError, subprocess.SubprocessError):
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True, timeout=60).stdout
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, encoding="utf-8", check=True, timeout=60
+        ).stdout
         return len(re.findall(r"^GPU \d+:", listed, re.MULTILINE))
     return 0
 

@@ -138,6 +138,6 @@ def _declarations(file: Path, *needed: str) -> dict[str, Any]:
 
 def _parsed(file: Path) -> list[ast.stmt]:
     try:
-        return ast.parse(file.read_text()).body
+        return ast.parse(file.read_text(encoding="utf-8")).body
     except SyntaxError as error:
         raise StudyError(f"{file.parent.name}/{file.name}: line {error.lineno}: {error.msg}") from error

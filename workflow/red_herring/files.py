@@ -9,8 +9,9 @@ import logging
 import os
 import re
 import secrets
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,13 +77,24 @@ def check_times(paths: Iterable[str | Path]) -> None:
             raise StudyError(f"{path}: was changed on {when}, in the future by this machine's clock; `touch {path}`")
 
 
+def check_encoding(paths: Mapping[str, Any]) -> None:
+    """StudyError for a path (by its key) that this process, for its locale, would not take for UTF-8, as stages do."""
+    encoding = sys.getfilesystemencoding()
+    for key, path in paths.items():
+        if encoding != "utf-8" and isinstance(path, str) and not path.isascii():
+            raise StudyError(
+                f"config: {key}: is {path!r}, and the locale takes file names for {encoding}; set PYTHONUTF8=1 or "
+                "LC_ALL=C.UTF-8 and start again"
+            )
+
+
 def write_bytes(path: str | Path, content: bytes) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -92,7 +104,7 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """The value in a JSON file; StudyError if it is missing or is not JSON."""
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StudyError(f"{path}: there is no such file; run the rule that makes it") from error
     except ValueError as error:
@@ -101,7 +113,7 @@ def read_json(path: str | Path) -> Any:
 
 def read_rows(path: str | Path) -> list[dict[str, str]]:
     """The rows of a small CSV as dictionaries of strings."""
-    with open(path, newline="") as lines:
+    with open(path, encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 

@@ -146,7 +146,7 @@ def _create(marker: Path, text: str) -> bool:
         return False
     draft = _beside(marker)
     try:
-        draft.write_text(text)
+        draft.write_text(text, encoding="utf-8")
         os.link(draft, marker)
     except (FileExistsError, FileNotFoundError):  # the latter: who was faster has tidied up
         return _look(marker)[0] == text  # NFS may say so after it has made the link
@@ -165,7 +165,7 @@ def _create_in_place(marker: Path, text: str) -> bool:
     except FileExistsError:
         return False
     try:
-        with open(descriptor, "w") as file:
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError:
         marker.unlink(missing_ok=True)  # there was space for its name only
@@ -181,7 +181,7 @@ def _beside(marker: Path) -> Path:
 def _look(marker: Path) -> tuple[str | None, int]:
     """What the marker says and when it was last touched; None if there is none. Opening makes NFS look afresh."""
     try:
-        with open(marker) as file:
+        with open(marker, encoding="utf-8") as file:
             return file.read(), os.fstat(file.fileno()).st_mtime_ns
     except OSError:  # gone, or its file system is away for a moment
         return None, 0
@@ -197,12 +197,12 @@ def _take_away(marker: Path, text: str) -> None:
         descriptor = os.open(marker, os.O_RDONLY)
     except OSError:  # gone, or its file system is away for a moment
         return
-    with open(descriptor) as dead, suppress(FileNotFoundError):
+    with open(descriptor, encoding="utf-8") as dead, suppress(FileNotFoundError):
         if not _is_for_us(dead, marker, text):
             return
         aside = _beside(marker)
         marker.rename(aside)
-        if aside.read_text() != text:
+        if aside.read_text(encoding="utf-8") != text:
             try:
                 os.link(aside, marker)
             except FileExistsError:
@@ -262,7 +262,9 @@ def _process(pid: int) -> dict[str, str | int | None]:
     """
     started = None
     with suppress(OSError):
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, *fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
         threads = int(fields[16])
         if state != "Z" or threads > 1:
             started = int(fields[18])
@@ -271,5 +273,5 @@ def _process(pid: int) -> dict[str, str | int | None]:
 
 def _machine() -> str:
     """This start of this machine, and the space of its process numbers, which containers have for themselves."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return f"{boot} {Path('/proc/self/ns/pid').stat().st_ino}"

@@ -157,7 +157,9 @@ def environment() -> dict[str, Any]:
 def _commit() -> dict[str, Any]:
     def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                ["git", "-C", str(PACKAGE), *arguments], capture_output=True, encoding="utf-8", check=True
+            )
         except (OSError, subprocess.CalledProcessError):
             return None
         return done.stdout.strip()
@@ -168,7 +170,7 @@ def _commit() -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -55,7 +55,7 @@ class TrialLog:
         self._append(trial)
 
     def _append(self, line: dict[str, Any]) -> None:
-        with open(self.path, "a") as file:
+        with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from typing import Any
 from red_herring import items
 from red_herring.catalogue import BLUR, source_card
 from red_herring.configuration.schema import check_schema, full_schema
-from red_herring.files import StudyError
+from red_herring.files import StudyError, check_encoding
 from red_herring.study import (
     LAWS,
     ORIGIN_KEYS,
@@ -30,6 +30,7 @@ KERNEL = 4
 def check(config: Config) -> None:
     """Raise StudyError, one line with the key, what was given and what is allowed, unless the study can be planned."""
     check_schema(config, full_schema(), "config")
+    check_encoding(_paths(config))
     _check_results(config["pathvars"]["results"])
     for name, source in config["sources"].items():
         _check_source(name, source)
@@ -45,6 +46,13 @@ def check(config: Config) -> None:
     for task in config["study"]["tasks"]:
         for method in config["study"]["methods"]:
             _check_hyperparameters(config, task, method)
+
+
+def _paths(config: Config) -> dict[str, Any]:
+    """Key -> what may be the name of a file or folder."""
+    sections = {f"sources.{name}": source for name, source in config["sources"].items()}
+    sections |= {name: config.get(name, {}) for name in ("pathvars", "fetch")}
+    return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
 
 
 def _check_results(results: str) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from red_herring.data.picture import bits_used
+from red_herring.data.splits import WORDS
+from red_herring.frames import read_frame
 
 DARK = 26
 """Levels below it are dark: a tenth of the range."""
@@ -61,13 +63,6 @@ def warnings_of(index: pd.DataFrame, decoded: pd.DataFrame) -> list[str]:
     return [*_by_intensity(usable), *_by_format(usable), *_by_bits(usable), *_of_outliers(usable)]
 
 
-def read_decoded(path: Path) -> pd.DataFrame:
-    """decoded.csv as `prepare` made it."""
-    words = dict.fromkeys(("image", "format", "digest", "reason"), str)
-    numbers = dict.fromkeys(("highest", "white", *MEASURES, "dark", "top", "inside"), "")
-    return pd.read_csv(path, dtype=words, keep_default_na=False, na_values=numbers)
-
-
 def warnings_between_sources(split: pd.DataFrame, folders: dict[str, Path]) -> list[str]:
     """As `warnings_of`, for the images of a task whose groups are in two sources; none for one source.
 
@@ -77,7 +72,7 @@ def warnings_between_sources(split: pd.DataFrame, folders: dict[str, Path]) -> l
         return []
     drawn = split.drop_duplicates(["source", "row"])
     decoded = [
-        read_decoded(folders[source] / "decoded.csv").iloc[rows["row"]] for source, rows in drawn.groupby("source")
+        read_frame(folders[source] / "decoded.csv", WORDS).iloc[rows["row"]] for source, rows in drawn.groupby("source")
     ]
     index = drawn.sort_values("source", kind="stable")[["image", "source"]].rename(columns={"source": "group"})
     return warnings_of(index, pd.concat(decoded, ignore_index=True))

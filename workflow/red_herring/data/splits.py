@@ -20,6 +20,7 @@ import pandas as pd
 from red_herring.data.assignment import Cell, assign, largest_whole
 from red_herring.data.names import tidy
 from red_herring.files import StudyError, telling
+from red_herring.frames import read_frame
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,9 @@ IMAGES_PER_CELL = {"shifted": 1.0, "in_distribution": 1.5, "balanced": 1.25}
 half of that each."""
 
 COLUMNS = ["source", "image", "row", "patient", "label", "nuisance", "split"]
+
+WORDS = frozenset({"source", "image", "patient", "group", "findings", "split", "format", "digest", "reason"})
+"""The columns of text of a source's index, of what was decoded of it, and of splits."""
 
 SMALLEST = 4
 """Images that validation and test have at least."""
@@ -153,11 +157,11 @@ def shared_names_sentence(count: int) -> str:
 
 def _index(folder: Path, all_readable: bool) -> pd.DataFrame:
     """index.csv with the row of each image and, of those that can be used, the digest of its picture."""
-    index = pd.read_csv(folder / "index.csv", dtype=str, keep_default_na=False)
+    index = read_frame(folder / "index.csv", WORDS)
     index["row"] = index.index
     if all_readable:
         return index.assign(digest="")
-    decoded = pd.read_csv(folder / "decoded.csv", dtype=str, keep_default_na=False)
+    decoded = read_frame(folder / "decoded.csv", WORDS)
     return index.assign(digest=decoded["digest"])[decoded["reason"] == ""]
 
 
@@ -182,8 +186,7 @@ def _require(name: str, present: set[str], sentence: str) -> None:
 
 def read_split(path: Path) -> pd.DataFrame:
     """The CSV of a drawn split; names stay as they are written, whatever they look like."""
-    names = {"source": str, "image": str, "patient": str}
-    return pd.read_csv(path, dtype=names, keep_default_na=False)
+    return read_frame(path, WORDS)
 
 
 def largest_sizes(per_cell: int, selection: str = "shifted") -> Sizes:

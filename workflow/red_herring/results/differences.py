@@ -28,10 +28,10 @@ def differences(before: Study, after: Study) -> pd.DataFrame:
     """One row per task, score and method that both studies have.
 
     Columns: task, score (test_auc, or iou_ and an attribution), method; n, mean and sd of each study as {..}_before and
-    {..}_after; difference of the means (after - before) with its 95 % t interval low, high; paired, whether both have
-    the same seeds; p of the permutation test of the difference, exact for up to RESAMPLES permutations; p_holm (Holm
-    over the methods of a task and score); verdict. `too few runs to tell`: not even the smallest p that so many runs
-    can give would be below 0.05 after the correction.
+    {..}_after; difference of the means (after - before) with its 95 % t interval low, high; same_seeds, whether both
+    have the same, and are paired; p of the permutation test of the difference, exact for up to RESAMPLES permutations;
+    p_holm (Holm over the methods of a task and score); verdict. `too few runs to tell`: not even the smallest p that so
+    many runs can give would be below 0.05 after the correction.
     """
     left, right = _long(before), _long(after)
     rows = []
@@ -69,7 +69,7 @@ def _compared(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, object]:
     p, least_p = _permutation(a.to_numpy(), b.to_numpy(), paired)
     difference = b.mean() - a.mean()
     return found | {
-        "difference": difference, "low": low, "high": high, "paired": paired, "p": p, "least_p": least_p,
+        "difference": difference, "low": low, "high": high, "same_seeds": paired, "p": p, "least_p": least_p,
         "identical": paired and bool((a == b).all()),
     }  # fmt: skip
 

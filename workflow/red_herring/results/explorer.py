@@ -17,8 +17,10 @@ import pandas as pd
 from matplotlib.colors import to_hex
 from PIL import Image
 
+from red_herring.catalogue import method_card
 from red_herring.files import StudyError
 from red_herring.results.figures import style
+from red_herring.results.reading import read_table
 from red_herring.results.runs import KEYS, run_folder
 from red_herring.terms import ATTRIBUTIONS, CONTROLS, MEASURES
 
@@ -30,8 +32,8 @@ LARGEST = 56
 NEVER = "–"
 """Stands for a number that was never given; an undefined one is null."""
 
-NAMES = {"source": str, "image": str}
-"""What tells the images of a task apart, and how it is read: it may look like a number."""
+NAMES = ["source", "image"]
+"""What tells the images of a task apart."""
 
 AT_THE_RUN = ["test_auc", "valid_auc", "best_epoch"]
 OF_INTEGRATED_GRADIENTS = ["steps", "completeness_error"]
@@ -130,7 +132,7 @@ def _about(task: Mapping[str, Any]) -> str:
 def _methods(names: Sequence[str]) -> list[dict[str, str]]:
     colours = style.colours(names)
     return [
-        {"name": name, "title": style.title(name), "colour": colours[name], "marker": style.marker(name)}
+        {"name": name, "title": method_card(name).title, "colour": colours[name], "marker": style.marker(name)}
         for name in names
     ]
 
@@ -187,7 +189,7 @@ def _examples(folder: Path, attributions: Sequence[str]) -> dict[str, Any] | Non
     """The example images of a run with their scores, and all layers in one PNG; None when they are not stored."""
     if not (folder / "examples.csv").is_file() or not (folder / "examples.npy").is_file():
         return None
-    table = pd.read_csv(folder / "examples.csv", dtype=NAMES, keep_default_na=False)
+    table = read_table(folder / "examples.csv")
     layers = np.load(folder / "examples.npy")
     if layers.ndim != 4 or layers.shape[:2] != (len(table), 2 + len(attributions)) or layers.dtype != np.uint8:
         raise StudyError(
@@ -215,10 +217,9 @@ def _scores_of(path: Path, examples: pd.DataFrame) -> list[dict[str, Any]]:
     """The scores of each example in the table of one attribution."""
     if not path.is_file():
         raise StudyError(f"{path}: there is no such file, expected the scores of the examples; make the maps again")
-    # An image may be named NA, but a score is missing only where it is empty.
-    table = pd.read_csv(path, dtype=NAMES, keep_default_na=False, na_values=[""])
+    table = read_table(path)
     rows = table.reindex(examples["row"])
-    if not (rows[list(NAMES)].to_numpy() == examples[list(NAMES)].to_numpy()).all():
+    if not (rows[NAMES].to_numpy() == examples[NAMES].to_numpy()).all():
         raise StudyError(f"{path}: has other images than examples.csv beside it; make the maps again")
     given = set(table.columns)
     return [

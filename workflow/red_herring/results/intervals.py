@@ -9,6 +9,7 @@ import pandas as pd
 
 from red_herring.data.splits import SHIFTED_TEST
 from red_herring.files import StudyError
+from red_herring.results.reading import read_table
 from red_herring.results.runs import run_folder
 from red_herring.results.statistics import (
     LEAST_SEEDS,
@@ -44,10 +45,9 @@ def auc_intervals(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
 def read_predictions(folder: Path, run: tuple[str, str, int]) -> Predictions:
     """What a run says of the shifted test set. A patient is one of a source: two sources may use the same name."""
     file = run_folder(folder, run) / "predictions.csv"
-    try:
-        table = pd.read_csv(file, dtype={"patient": str, "source": str})
-    except FileNotFoundError as error:
-        raise StudyError(f"{file}: there is no such file, but runs.csv has the run; train it again") from error
+    if not file.is_file():
+        raise StudyError(f"{file}: there is no such file, but runs.csv has the run; train it again")
+    table = read_table(file)
     test = table[table["split"] == SHIFTED_TEST]
     patients = test["source"] + "/" + test["patient"]
     return Predictions(test["label"].to_numpy(), (test["logit_1"] - test["logit_0"]).to_numpy(), patients.to_numpy())

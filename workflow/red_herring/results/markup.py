@@ -50,7 +50,8 @@ class Table:
 
     def to_latex(self) -> str:
         """A float for each section, with the notes in its caption; they need \\usepackage{booktabs,graphicx}."""
-        return "\n".join(_latex_section(section, self.note) for section in self.sections)
+        text = "\n".join(_latex_section(section, self.note) for section in self.sections)
+        return text if all(ord(character) <= LAST_OF_LATEX for character in text) else f"{OTHER_SCRIPTS}\n{text}"
 
     def to_html(self) -> str:
         """A page that needs nothing else."""
@@ -102,8 +103,13 @@ def bold(text: str, emphasis: bool = True) -> str:
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
     """All columns but the first `names` hold numbers."""
     rule = ["---"] * names + ["--:"] * (len(headings) - names)
-    escaped = [[str(cell).replace("|", "\\|") for cell in row] for row in (headings, rule, *rows)]
+    escaped = [[_markdown_cell(str(cell)) for cell in row] for row in (headings, rule, *rows)]
     return "\n".join("| " + " | ".join(row) + " |" for row in escaped)
+
+
+def _markdown_cell(text: str) -> str:
+    """In one line, without an end of the cell and without what would be a tag of HTML."""
+    return re.sub(r"\||<(?=[A-Za-z/!?])", r"\\\g<0>", text).replace("\n", " ")
 
 
 def _markdown_section(section: Section) -> str:
@@ -133,6 +139,11 @@ LATEX = {
     "|": r"$\vert$",
 }
 
+
+LAST_OF_LATEX = 0x17F
+"""The last character of Latin Extended-A; beyond it few are known to pdfLaTeX."""
+
+OTHER_SCRIPTS = "% Names in other scripts: for LuaLaTeX or XeLaTeX with a main font that has them."
 
 SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 """A table that is too wide for the page becomes smaller."""

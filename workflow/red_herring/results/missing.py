@@ -46,7 +46,7 @@ def missing_runs(
 def _why(log: Path) -> str:
     if not log.exists():
         return WAITING
-    lines = log.read_text(errors="replace").splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     if lines and lines[-1].startswith(ERROR):
         return f"{lines[-1].removeprefix(ERROR)} ({log})"
     return f"killed, or lost with its machine: the log {log} ends without an error"

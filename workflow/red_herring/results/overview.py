@@ -95,7 +95,7 @@ def _task(task: str, runs: pd.DataFrame, comparisons: pd.DataFrame, relation: pd
     chance = runs.loc[runs["task"] == task, "chance_iou"].mean()
     headings = ["Method", "n", "Test AUC", "Against Classification [95 %]", "p (Holm)", "IoU (gradient)"]
     return "\n\n".join(
-        [_heading(task, "-"), rst_table(headings, rows), _smallest_p(aucs), _relation(task, relation)]
+        [_heading(_plain(task), "-"), rst_table(headings, rows), _smallest_p(aucs), _relation(task, relation)]
         + ([f"IoU of a random map: {number(chance)}."] if pd.notna(chance) else [])
     )
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from red_herring.data.splits import TESTS
 from red_herring.files import StudyError, read_json
+from red_herring.results.reading import read_table
 from red_herring.terms import MEASURES
 
 Run = tuple[str, str, int]
@@ -116,7 +117,7 @@ def localisation_table(results: Path, runs: Sequence[Run], attributions: Sequenc
     rows = []
     for run in runs:
         for attribution in attributions:
-            scores = pd.read_csv(run_folder(results / "saliency", run) / f"{attribution}.csv")
+            scores = read_table(run_folder(results / "saliency", run) / f"{attribution}.csv")
             row = {"attribution": attribution, "images": len(scores), "undefined": scores["iou"].isna().sum()}
             row |= scores[means].mean().to_dict()
             if "steps" in scores:
@@ -153,6 +154,6 @@ def searches_table(
 
 def _concat(files: dict[tuple, Path], names: list[str]) -> pd.DataFrame:
     """The tables in `files` below each other, with their keys as the first columns; empty ones give only columns."""
-    parts = {key: pd.read_csv(file) for key, file in files.items()}
+    parts = {key: read_table(file) for key, file in files.items()}
     filled = {key: part for key, part in parts.items() if len(part)} or dict(list(parts.items())[:1])
     return pd.concat(filled, names=names).reset_index(level=names).reset_index(drop=True)

@@ -6,9 +6,15 @@ import os
 import sys
 from pathlib import Path
 
+# Before Matplotlib is imported, which a notebook's or a window's backend would end where it is not installed.
+os.environ["MPLBACKEND"] = "Agg"
+
 
 def make_runnable() -> None:
-    """Let the commands that this process starts find the package and, behind a conda environment's, this Python."""
+    """Let the commands that this process starts find the package and, behind a conda environment's, this Python; and
+    let them take file names for UTF-8, whatever the locale.
+    """
+    os.environ["PYTHONUTF8"] = "1"
     packages = str(Path(__file__).parents[2])
     python_path = [packages, *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(python_path)

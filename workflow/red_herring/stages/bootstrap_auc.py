@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from red_herring.files import write_text
 from red_herring.results.intervals import auc_intervals
+from red_herring.results.reading import read_table
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
-    write_text(given.intervals, auc_intervals(pd.read_csv(given.runs), given.predictions).to_csv(index=False))
+    write_text(given.intervals, auc_intervals(read_table(given.runs), given.predictions).to_csv(index=False))
 
 
 if __name__ == "__main__":

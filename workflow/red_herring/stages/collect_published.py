@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-import pandas as pd
-
 from red_herring.data.masks import ellipse
 from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
 from red_herring.results.published import published_tables
+from red_herring.results.reading import read_table
 from red_herring.saliency.localisation import chance
 from red_herring.stages import command
 from red_herring.stages._tables import write_tables
@@ -22,7 +21,7 @@ SIZE, SEMI_AXIS = 224, 0.4
 def main(given: argparse.Namespace) -> None:
     of_ellipse = chance(int(ellipse(SIZE, SEMI_AXIS).sum()), SIZE**2)
     tables = published_tables(
-        pd.read_csv(PUBLISHED_RUNS), pd.read_csv(PUBLISHED_HYPERPARAMETERS), dict.fromkeys(ONE_ELLIPSE, of_ellipse)
+        read_table(PUBLISHED_RUNS), read_table(PUBLISHED_HYPERPARAMETERS), dict.fromkeys(ONE_ELLIPSE, of_ellipse)
     )
     searches = tables["searches"]
     searches["on_bound"] = [

@@ -68,7 +68,9 @@ def run(stage: Callable[[argparse.Namespace], None], arguments: Arguments) -> No
     outputs = arguments.outputs_of(given)
     if arguments.resumes:
         given.resume = outputs[0].parent / RESUME
-    terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show it shows as \u2013
+        stream.reconfigure(errors="backslashreplace")
+    terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="backslashreplace")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=terminal)
     interrupt.listen()
     try:
@@ -114,9 +116,10 @@ def _log_to(path: Path | None, terminal: TextIO) -> None:
         aloud.setFormatter(logging.Formatter("note: %(message)s"))
         telling.addHandler(aloud)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "w") as log:
-            os.dup2(log.fileno(), sys.stdout.fileno())
-            os.dup2(log.fileno(), sys.stderr.fileno())
+        with open(path, "wb") as log:
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(log.fileno(), stream.fileno())
+                stream.reconfigure(encoding="utf-8")
     # A terminal gets a progress bar, a log gets lines.
     level = logging.WARNING if sys.stderr.isatty() else logging.INFO
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr, force=True)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from red_herring.files import StudyError, write_text
 from red_herring.results.differences import compared
+from red_herring.results.reading import read_table
 from red_herring.stages import command
 
 
@@ -22,12 +23,13 @@ def main(given: argparse.Namespace) -> None:
 
 def read_study(folder: Path) -> dict[str, pd.DataFrame]:
     """The tables of the runs in the folder of a study; StudyError if they are not there."""
-    try:
-        return {name: pd.read_csv(folder / f"{name}.csv") for name in ("runs", "localisation")}
-    except FileNotFoundError as error:
-        raise StudyError(
-            f"{error.filename}: there is no such file; expected the folder of a study, such as results/published"
-        ) from error
+    files = {name: folder / f"{name}.csv" for name in ("runs", "localisation")}
+    for file in files.values():
+        if not file.is_file():
+            raise StudyError(
+                f"{file}: there is no such file; expected the folder of a study, such as results/published"
+            )
+    return {name: read_table(file) for name, file in files.items()}
 
 
 if __name__ == "__main__":

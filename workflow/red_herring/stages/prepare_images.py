@@ -10,14 +10,15 @@ import pandas as pd
 from red_herring.data.folders import fetched_folder, locate_images
 from red_herring.data.prepare import prepare
 from red_herring.data.sources import open_source
-from red_herring.data.sources.base import Source
+from red_herring.data.sources.base import INDEX, Source
 from red_herring.files import StudyError, sha256, write_json, write_text
+from red_herring.frames import read_frame
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
     settings = given.settings
-    index = pd.read_csv(given.index, dtype=str, keep_default_na=False)
+    index = read_frame(given.index, INDEX)
     allowed = settings["max_unreadable"]
     try:
         source = open_images(settings, given.fetched, index["image"])

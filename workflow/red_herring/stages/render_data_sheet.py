@@ -5,21 +5,25 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
-from red_herring.data.intensity import read_decoded
 from red_herring.files import read_json, write_text
 from red_herring.results import data_sheet
 from red_herring.results.figures import style
+from red_herring.results.figures.fonts import showable
+from red_herring.results.reading import read_table
 from red_herring.stages import command
+
+NAMES = ["group", "findings"]
+"""What the figure shows of the user's own."""
 
 
 def main(given: argparse.Namespace) -> None:
-    index = pd.read_csv(given.index, dtype=str, keep_default_na=False)
-    decoded = read_decoded(given.decoded)
+    index = read_table(given.index)
+    decoded = read_table(given.decoded)
     about = read_json(given.about)
     write_text(given.markdown, data_sheet.to_markdown(given.settings, index, decoded, about))
-    style.save(data_sheet.draw(given.settings, index, decoded, about), given.pdf, given.png)
+    names = showable({name: name for column in NAMES for name in index[column].unique()})
+    shown = index.assign(**{column: index[column].map(names) for column in NAMES})
+    style.save(data_sheet.draw(given.settings, shown, decoded, about), given.pdf, given.png)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from red_herring.files import write_text
 from red_herring.results import explorer
+from red_herring.results.reading import read_table
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
-    tables = (pd.read_csv(path) for path in (given.runs, given.localisation, given.missing))
+    tables = (read_table(path) for path in (given.runs, given.localisation, given.missing))
     write_text(given.html, explorer.page(given.settings, *tables, given.maps))
 
 

@@ -7,12 +7,14 @@ import importlib
 from pathlib import Path
 
 from red_herring.results.figures import style
+from red_herring.results.figures.fonts import showable
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
     figure = importlib.import_module(f"red_herring.results.figures.{given.figure}")
-    style.save(figure.draw(given.files, given.settings), given.pdf, given.png)
+    study = given.settings | {"tasks": showable(given.settings["tasks"])}
+    style.save(figure.draw(given.files, study), given.pdf, given.png)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pandas as pd
 from red_herring.files import read_json, write_text
 from red_herring.provenance import environment
 from red_herring.results.overview import front_page
+from red_herring.results.reading import read_table
 from red_herring.results.runs import KEYS, run_folder
 from red_herring.stages import command
 
@@ -17,8 +18,8 @@ TABLES = ("runs", "missing", "comparisons", "relation")
 
 
 def main(given: argparse.Namespace) -> None:
-    tables = {name: pd.read_csv(getattr(given, name)) for name in TABLES}
-    counts = pd.concat([pd.read_csv(file) for file in given.counts]) if given.counts else pd.DataFrame()
+    tables = {name: read_table(getattr(given, name)) for name in TABLES}
+    counts = pd.concat([read_table(file) for file in given.counts]) if given.counts else pd.DataFrame()
     files = [run_folder(given.records, run) / "run.json" for run in tables["runs"][KEYS].itertuples(index=False)]
     records = [read_json(file) for file in files if file.exists()]
     write_text(given.rst, front_page(given.settings, tables, counts, records, environment()))

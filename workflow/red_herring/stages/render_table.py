@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from red_herring.files import write_text
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
+from red_herring.results.reading import read_table
 from red_herring.results.tabulate import table
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
     files = [*given.files, PUBLISHED_TABLES, PUBLISHED_RUNS]
-    found = table(given.table, {file.stem: pd.read_csv(file) for file in files}, given.settings)
+    found = table(given.table, {file.stem: read_table(file) for file in files}, given.settings)
     write_text(given.csv, found.to_csv())
     write_text(given.markdown, found.to_markdown())
     write_text(given.latex, found.to_latex())

@@ -6,11 +6,10 @@ import argparse
 from itertools import product
 from pathlib import Path
 
-import pandas as pd
-
 from red_herring.files import write_text
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
 from red_herring.results.missing import WAITING, failures, missing_runs, to_markdown
+from red_herring.results.reading import read_table
 from red_herring.results.runs import study_tables
 from red_herring.results.tabulate import table
 from red_herring.stages import command
@@ -27,7 +26,7 @@ def main(given: argparse.Namespace) -> None:
     if not there:
         return
     collected = study_tables(given.results, there, settings)
-    released = {file.stem: pd.read_csv(file) for file in (PUBLISHED_TABLES, PUBLISHED_RUNS)}
+    released = {file.stem: read_table(file) for file in (PUBLISHED_TABLES, PUBLISHED_RUNS)}
     parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):
         parts += [table(task, collected | released, settings).to_markdown(), to_markdown(missing, task)]

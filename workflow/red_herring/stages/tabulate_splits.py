@@ -8,12 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from red_herring.files import write_text
+from red_herring.results.reading import read_table
 from red_herring.results.splits import splits_to_markdown
 from red_herring.stages import command
 
 
 def main(given: argparse.Namespace) -> None:
-    counts = pd.concat((pd.read_csv(path) for path in given.counts), ignore_index=True)
+    counts = pd.concat((read_table(path) for path in given.counts), ignore_index=True)
     write_text(given.csv, counts.to_csv(index=False))
     write_text(given.markdown, splits_to_markdown(counts, given.settings["tasks"]))
 

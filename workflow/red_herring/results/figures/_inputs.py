@@ -11,6 +11,7 @@ import pandas as pd
 
 from red_herring.data.splits import read_split
 from red_herring.files import StudyError
+from red_herring.results.reading import read_table
 
 CHUNK = 256
 """Images in memory at a time."""
@@ -30,9 +31,8 @@ def table_of(files: Collection[Path], name: str, *columns: str) -> pd.DataFrame:
     if path is None:
         given = ", ".join(sorted(path.name for path in files)) or "nothing"
         raise StudyError(f"{name}: is not among the files of this figure, given is {given}; name it in the rule")
-    try:
-        table = pd.read_csv(path)
-    except pd.errors.EmptyDataError:
+    table = read_table(path)
+    if table.columns.empty:
         return pd.DataFrame(columns=list(columns))
     missing = [column for column in columns if column not in table]
     if missing:

@@ -90,7 +90,7 @@ def _groups(row: Sequence[Axes], means: np.ndarray, counts: np.ndarray, task: di
     for group, axes in enumerate(row):
         there = [style.shortened(name) for name, n in zip(_classes(task), counts[:, group], strict=True) if n]
         note = f"\nonly {there[0]}" if len(there) == 1 else ""
-        axes.set_title(f"{task['groups'][group]}, n = {counts[:, group].sum()}{note}", fontsize=7)
+        axes.set_title(f"{style.shortened(task['groups'][group], 22)}, n = {counts[:, group].sum()}{note}", fontsize=7)
         _show(axes, group_mean(means, group), vmin=0, vmax=255)
 
 
@@ -112,7 +112,7 @@ def _notes(counts: np.ndarray, task: dict[str, Any]) -> tuple[str, str]:
     """What the two differences are made of: all images, the only group that has both classes, or not all cells."""
     ratio, whole = task["ratio"], f"n = {counts.sum()}"
     empty = (counts == 0) & (np.array([[ratio, 1 - ratio], [1 - ratio, ratio]]) > 0)
-    complete = [task["groups"][group] for group in np.flatnonzero((counts > 0).all(axis=0))]
+    complete = [style.shortened(task["groups"][group]) for group in np.flatnonzero((counts > 0).all(axis=0))]
     balanced = whole if len(complete) == 2 else f"only {complete[0]}" if complete else "no group with both"
     return balanced, f"{whole}, {empty.sum()} of 4 cells empty" if empty.any() else whole
 

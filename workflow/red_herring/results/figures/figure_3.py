@@ -34,7 +34,8 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
                 style.picture(axes, images[example["source"]][example["row"]], vmin=0, vmax=255)
                 finding = style.shortened(task["finding"] if label else task["control"])
                 group = task["groups"][example["nuisance"]]
-                axes.set_title(f"{split_title}: {finding}\n{share:.0%} {group} (n = {len(cell)})", fontsize=7)
+                side = style.shortened(group)
+                axes.set_title(f"{split_title}: {finding}\n{share:.0%} {side} (n = {len(cell)})", fontsize=7)
                 _mark(axes, example["source"], group)
         row[0].set_ylabel(name)
     return figure

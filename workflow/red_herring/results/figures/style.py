@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import logging
 import textwrap
+import unicodedata
+from bisect import bisect
 from collections.abc import Collection, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from matplotlib.lines import Line2D
 
 from red_herring.catalogue import method_card
 from red_herring.files import write_bytes
+from red_herring.results.figures.fonts import showable
 
 COLUMN = 3.4
 """Width of a column of print, inches."""
@@ -32,6 +36,7 @@ PAGE = 7.0
 # It tells of every table of every font that goes into a PDF.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
+matplotlib.rcdefaults()  # not what a user's matplotlibrc says, such as that LaTeX sets all text
 matplotlib.rcParams.update(
     {
         "font.size": 8,
@@ -84,12 +89,13 @@ def colours(methods: Sequence[str]) -> dict[str, str]:
 
 
 def title(method: str) -> str:
-    return method_card(method).title
+    return showable(method_card(method).title)
 
 
 def shortened(text: str, length: int = 16) -> str:
-    """At most `length` characters: a finding may be a list of names."""
-    return text if len(text) <= length else text[: length - 1].rstrip(" /") + "…"
+    """At most `length` characters, of which Chinese ones and the like count twice: a finding may be a list of names."""
+    ends = list(accumulate(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text))
+    return text if not ends or ends[-1] <= length else text[: bisect(ends, length - 1)].rstrip(" /") + "…"
 
 
 def marker(method: str) -> str:
