@@ -28,7 +28,7 @@ RUN = {
     "width": 1, "batch_size": 8, "device": "cpu", "precision": "float32", "compile": False, "epochs": 3, "burn_in": 0, "patience": None,
 }  # fmt: skip
 SEARCH = RUN | {
-    "mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "parallel": 1,
+    "mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "parallel": 1, "objective": "selected",
     "space": {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]},
 }  # fmt: skip
 BATCHES = SEARCH | {"iterations": 2, "parallel": 2, "epochs": 20}

@@ -231,6 +231,7 @@ FIGURE_8 = (
     "which classifiers generalise, the points of every panel and of every method would rise to the right."
 )
 FIGURE_A1 = (
-    "The best validation AUC of every trial of the search. Look how much luck there is in the best of a few, and "
-    "whether optima lie on a bound."
+    "The validation AUC of every trial of the search, at the epoch that a run would select (the highest of all epochs "
+    "where `tuning.objective` says so). Look how much luck there is in the best of a few, and whether optima lie on a "
+    "bound."
 )
