@@ -192,13 +192,42 @@ def test_too_many_resamples_without_a_class_make_it_undefined():
 def test_seeds_add_to_the_interval_of_a_method():
     rng = np.random.default_rng(5)
     runs = [Predictions(*predictions(rng, 300, spread)) for spread in (0.3, 1.0, 3.0)]
-    single = [statistics.auc_interval(*run) for run in runs]
+    single = [statistics.auc_interval(*run[:3]) for run in runs]
     found = statistics.two_level_auc_interval(runs)
     assert found.value == pytest.approx(np.mean([interval.value for interval in single]))
     assert found.high - found.low > max(interval.high - interval.low for interval in single)
-    same = statistics.two_level_auc_interval([runs[1]] * 4)
-    ratio = (same.high - same.low) / (single[1].high - single[1].low)
-    assert ratio == pytest.approx(0.5, rel=0.15), "four test sets drawn on their own"
+
+
+def test_the_same_patients_in_several_test_sets_say_no_more_than_once():
+    """Four copies of a test set are as wide as one. Of other patients each, the mean of four resampled AUCs has 1/4 of
+    the variance of one, and drawing four of them again adds (1 - 1/4) / 4 of it.
+    """
+    run = Predictions(*predictions(np.random.default_rng(6), 300))
+    (_, low, high), same = statistics.auc_interval(*run[:3]), statistics.two_level_auc_interval([run] * 4)
+    assert (same.high - same.low) / (high - low) == pytest.approx(1, rel=0.1)
+    others = statistics.two_level_auc_interval([run._replace(patients=run.patients + 300 * copy) for copy in range(4)])
+    assert (others.high - others.low) / (high - low) == pytest.approx((1 / 4 + 3 / 16) ** 0.5, rel=0.1)
+
+
+def test_the_interval_of_a_method_covers_its_mean_auc_where_test_sets_overlap():
+    """Ten seeds test on 100 of 400 images each, so two share a quarter; some images are hard for every run, and runs
+    differ. 0.987 of 300 such intervals cover the mean AUC over all images and runs, Phi(1 / sqrt(2 (hard^2 + own^2) +
+    skill^2)): a little too wide, as the spread between runs holds a part of that between images too. Where patients are
+    drawn anew for each run, as if no image were shared, 0.877 do. Of 100 studies the standard error is at most 0.033.
+    """
+    skill, hard, own = 0.25, 1.0, 0.5
+    true_auc = stats.norm.cdf(1 / np.sqrt(2 * (hard**2 + own**2) + skill**2))
+    rng, covered = np.random.default_rng(7), 0
+    for _ in range(100):
+        labels, common = np.arange(400) % 2, hard * rng.normal(size=400)
+        runs = []
+        for _ in range(10):
+            rows = rng.permutation(400)[:100]
+            scores = (1 + skill * rng.normal()) * labels[rows] + common[rows] + own * rng.normal(size=100)
+            runs.append(Predictions(labels[rows], scores, rows))
+        found = statistics.two_level_auc_interval(runs, resamples=300)
+        covered += found.low < true_auc < found.high
+    assert covered >= 94
 
 
 # Correlations

@@ -325,7 +325,8 @@ def auc_intervals_table(study: Study, settings: Settings) -> Table:
 
 INTERVALS_NOTE = (
     "Test AUC with its 95 % bootstrap interval: of a run over its patients, each drawn with all images; of all seeds "
-    "over seeds and, within each, over its patients. " + FEW_SEEDS
+    "over the patients of all test sets, who count equally often in each of them, and over seeds. As the spread between "
+    "seeds holds a part of that between patients, the latter are a little too wide. " + FEW_SEEDS
 )
 
 

@@ -39,6 +39,9 @@ EQUIVALENCE_BOUND = 0.2
 
 SIGNIFICANCE = 0.05
 
+AT_ONCE = 200
+"""Resamples that are held in memory together, as each weighs every image."""
+
 
 class Interval(NamedTuple):
     value: float
@@ -138,11 +141,12 @@ def _at_chance(aucs: np.ndarray) -> np.ndarray:
 
 
 class Predictions(NamedTuple):
-    """Of one run's test set, arrays [images]: labels 0 or 1, scores, and whose image it is."""
+    """Of one run's test set, arrays [images]: labels 0 or 1, scores, whose image it is, and which."""
 
     labels: np.ndarray
     scores: np.ndarray
     patients: np.ndarray
+    images: np.ndarray | None = None
 
 
 def auc_interval(
@@ -164,11 +168,12 @@ def auc_interval(
 def two_level_auc_interval(
     runs: Sequence[Predictions], resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
 ) -> Interval:
-    """The mean AUC of a method's runs with its percentile bootstrap interval, over seeds and over patients.
+    """The mean AUC of a method's runs with its percentile bootstrap interval, over patients and over seeds.
 
-    Each resample draws as many runs as there are, with replacement, and for each drawn run patients of its own test
-    set; its statistic is the mean AUC of the drawn runs. Runs without both classes are left out. Undefined when all
-    scores of each run are the same.
+    Each resample draws, with replacement, patients of all test sets together and as many runs as there are; its
+    statistic is the mean AUC of the drawn runs, each on the images of the drawn patients in its own test set. A patient
+    in several test sets counts equally often in all of them, as what is hard about the images is so for every run. Runs
+    without both classes are left out. Undefined when all scores of each run are the same.
     """
     runs = [run for run in runs if len(np.unique(run.labels)) == 2]
     if not runs:
@@ -177,25 +182,16 @@ def two_level_auc_interval(
     if all(np.ptp(run.scores) == 0 for run in runs):
         return Interval(value, np.nan, np.nan)
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(runs), size=(resamples, len(runs)))
-    aucs = np.empty(drawn.shape)
-    for number, run in enumerate(runs):
-        places = drawn == number
-        aucs[places] = _resampled_aucs(run, int(places.sum()), rng)
-    low, high = percentiles(aucs.mean(axis=1), confidence)
+    patients, names = pd.factorize(np.concatenate([run.patients for run in runs]), use_na_sentinel=False)
+    patients_of = np.split(patients, np.cumsum([len(run.patients) for run in runs])[:-1])
+    means = []
+    for rows in np.diff([*range(0, resamples, AT_ONCE), resamples]):
+        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=rows)
+        aucs = [_weighted_aucs(run, times[:, own]) for run, own in zip(runs, patients_of, strict=True)]
+        drawn = rng.integers(len(runs), size=(rows, len(runs)))
+        means.append(np.take_along_axis(np.stack(aucs, axis=1), drawn, axis=1).mean(axis=1))
+    low, high = percentiles(np.concatenate(means), confidence)
     return Interval(value, low, high)
-
-
-def _resampled_aucs(run: Predictions, resamples: int, rng: np.random.Generator, at_once: int = 200) -> np.ndarray:
-    """AUCs [resamples], each of patients drawn with replacement; a few at once, as each weighs every image."""
-    patients, names = pd.factorize(np.asarray(run.patients), use_na_sentinel=False)
-    parts = [np.empty(0)]
-    for start in range(0, resamples, at_once):
-        rows = min(at_once, resamples - start)
-        drawn = rng.integers(len(names), size=(rows, len(names))) + len(names) * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * len(names)).reshape(rows, len(names))
-        parts.append(_weighted_aucs(run, times[:, patients]))
-    return np.concatenate(parts)
 
 
 def _weighted_aucs(run: Predictions, weights: np.ndarray) -> np.ndarray:
