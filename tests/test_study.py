@@ -6,7 +6,8 @@ import pytest
 import yaml
 from conftest import ROOT
 from red_herring import configuration, study
-from red_herring.files import StudyError
+from red_herring.files import StudyError, read_rows
+from red_herring.reference import PUBLISHED_RUNS
 
 
 @pytest.fixture
@@ -29,12 +30,13 @@ def test_config_yaml_is_the_papers_study(config):
     assert [config["tasks"][task]["ratio"] for task in config["study"]["tasks"]] == [1.0, 0.9, 0.5, 0.9, 0.5]
     tuning, training = config["tuning"], config["training"]
     assert (tuning["initial_points"], tuning["iterations"], tuning["epochs"], tuning["patience"]) == (5, 20, 100, 20)
-    assert (training["epochs"], training["batch_size"], training["burn_in"], config["model"]["width"]) == (
-        100,
-        16,
-        5,
-        64,
-    )
+    assert (training["epochs"], training["batch_size"], config["model"]["width"]) == (100, 16, 64)
+
+
+def test_the_first_epoch_that_can_be_the_best_one_is_that_of_the_released_runs(config):
+    first = min(int(row["best_epoch"]) for row in read_rows(PUBLISHED_RUNS))
+    assert first == 5
+    assert config["training"]["burn_in"] == config["tuning"]["burn_in"] == first - 1
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "workflow" / "studies").glob("*.yaml")), ids=lambda file: file.stem)

@@ -203,6 +203,36 @@ def test_most_images_are_used_although_patients_stay_together():
     assert draw(table, 0.9, 0)["split"].isin(SPLITS).sum() > 0.9 * 800
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10_000), ratio=st.sampled_from([0.5, 0.75, 0.9]), many=st.floats(0.05, 0.4),
+    most=st.integers(2, 12), plenty=st.integers(1, 5),
+)  # fmt: skip
+def test_patients_with_many_images_are_spread_evenly_over_splits_and_drawn_as_often_as_others(
+    seed, ratio, many, most, plenty
+):
+    """Patients have an image or, `many` of them, up to `most`, in one cell or in both classes of a group."""
+    random, rows = np.random.default_rng(seed), []
+    for label, nuisance in equal_cells(0):
+        wanted = 400 if label else 400 * plenty
+        while wanted > 0:
+            images = min(int(random.integers(1, most + 1)) if random.random() < many else 1, wanted)
+            patient = f"{nuisance}-{random.integers(300)}" if random.random() < 0.2 else f"{nuisance}-{len(rows)}-"
+            rows += [(label, nuisance, patient)] * images
+            wanted -= images
+    table = pd.DataFrame(rows, columns=["label", "nuisance", "patient"]).assign(source="s", row=range(len(rows)))
+    table["image"] = table["row"].astype(str)
+    split = draw(table, ratio, seed)
+    usual = table.groupby(["label", "nuisance"])["patient"].agg(lambda patients: len(patients) / patients.nunique())
+    drawn = split[split["split"].isin(SPLITS)].astype({"split": str}).groupby(["split", "label", "nuisance"])["patient"]
+    factors = (
+        drawn.agg(lambda patients: len(patients) / patients.nunique())
+        / usual.reindex(drawn.size().index.droplevel("split")).to_numpy()
+    )
+    assert factors.between(1 / 1.5, 1.5).all(), factors
+    assert (split["split"] == "train").sum() == 400 * 2
+
+
 def test_a_large_cell_is_drawn_at_random_and_not_from_the_patients_with_most_images():
     table = candidates({(0, 0): 60, (0, 1): 2000, (1, 0): 60, (1, 1): 60})
     large = (table["label"] == 0) & (table["nuisance"] == 1)

@@ -24,10 +24,10 @@ def tables():
         COMPARED | {"score": "iou_gradient", "method": "rrr", "n": 1, "mean": 0.38} | nothing,
     ]
     relation = [
-        ("spc", "gradient", level, "spearman", 3, 2, value, low, high, None, None, verdict)
-        for level, value, low, high, verdict in (
-            ("pooled", 0.36, 0.2, 0.52, "relation"),
-            ("within", None, None, None, "undefined"),
+        ("spc", "gradient", level, "spearman", 3, 2, value, low, high, None, None, p, p_holm, verdict)
+        for level, value, low, high, p, p_holm, verdict in (
+            ("pooled", 0.36, 0.2, 0.52, 0.01, 0.04, "relation"),
+            ("within", None, None, None, None, None, "undefined"),
         )
     ]
     return {
@@ -43,9 +43,9 @@ def tables():
             relation,
             columns=[
                 "task", "attribution", "level", "coefficient", "n", "seeds", "value", "low", "high", "low_90", "high_90",
-                "verdict",
+                "p", "p_holm", "verdict",
             ],
-        ).astype({"value": float}),
+        ).astype({"value": float, "p": float, "p_holm": float}),
     }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_the_key_numbers_of_each_method(tables, counts):
     assert "3 runs: 1 task, 2 methods, 1 to 2 seeds each." in page
     assert "Classification 2 0.70 ± 0.05 – – –" in page
     assert "RRR 1 0.57 ± 0.05 -0.13 [-0.18, -0.08] 0.010 0.38 ± 0.05" in page
-    assert "over all runs 0.36 [0.20, 0.52]: a relation; within methods undefined: no interval" in page
+    assert "over all runs 0.36 [0.20, 0.52], p 0.040: a relation; within methods undefined: undefined" in page
     assert "With 2 seeds the exact test cannot give a p below 0.5, before" in page
     assert "IoU of a random map: 0.34." in page
     assert "1 to 2 seeds each, released by the authors of Viviano" in words(

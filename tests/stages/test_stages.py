@@ -28,7 +28,7 @@ RUN = {
     "width": 1, "batch_size": 8, "device": "cpu", "precision": "float32", "compile": False, "epochs": 3, "burn_in": 0, "patience": None,
 }  # fmt: skip
 SEARCH = RUN | {
-    "mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "parallel": 1,
+    "mode": "search", "seed": 1, "initial_points": 2, "iterations": 1, "parallel": 1, "objective": "selected",
     "space": {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]},
 }  # fmt: skip
 BATCHES = SEARCH | {"iterations": 2, "parallel": 2, "epochs": 20}
@@ -550,8 +550,8 @@ def test_read_only_results_get_a_sentence(stage, prepared, small_disk):
 
 @pytest.fixture
 def preparing(stage, tmp_path):
-    """A stage that prepares 80,000 drawn images in two processes, which are at work, and those processes."""
-    drawn = {"source": "drawn", "kind": "crosses", "settings": {"images_per_cell": 20000, "seed": 1}}
+    """A stage that prepares 3,200 drawn images in two processes, which are at work, and those processes."""
+    drawn = {"source": "drawn", "kind": "crosses", "settings": {"images_per_cell": 800, "seed": 1}}
     assert stage("index_source", "--settings", json.dumps(drawn), "--index", "drawn/index.csv").returncode == 0
     outputs = {
         "images": "images.npy",
@@ -561,7 +561,7 @@ def preparing(stage, tmp_path):
         "about": "source.json",
     }
     arguments = [word for name, file in outputs.items() for word in (f"--{name}", f"drawn/{file}")]
-    given = json.dumps(drawn | {"size": 28, "max_unreadable": 0})
+    given = json.dumps(drawn | {"size": 256, "max_unreadable": 0})
     process = started(
         tmp_path, "prepare_images", ["--settings", given, "--index", "drawn/index.csv", *arguments, "--threads", "2"]
     )

@@ -178,12 +178,13 @@ STATISTICS = {
     ),
     "relation": (
         "Correlation of test AUC with localisation over all runs, within methods and between their means, per "
-        "attribution, with 95 % bootstrap intervals over seeds. A pooled relation that vanishes within methods says "
-        "which method a run is of, not whether a map tells a good run."
+        "attribution. Whether it is more than these methods happen to show is asked by permutation of the methods. One "
+        "hypothesis for each task is primary, the others are exploratory. A pooled relation that vanishes within "
+        "methods says which method a run is of, not whether a map tells a good run."
     ),
     "relation_between_tasks": (
-        "Whether the relation of AUC and localisation differs between tasks (Fisher's z, corrected by Holm). Look for "
-        "changes of sign: they say that the relation belongs to the shift, not to saliency."
+        "Whether the relation of AUC and localisation within methods differs between tasks, by bootstrap of the seeds "
+        "that they share, corrected by Holm."
     ),
     "agreement": (
         "Rank correlation over runs of how well two attributions localise. Low numbers mean that the choice of the "
@@ -236,6 +237,7 @@ FIGURE_8 = (
     "which classifiers generalise, the points of every panel and of every method would rise to the right."
 )
 FIGURE_A1 = (
-    "The best validation AUC of every trial of the search. Look how much luck there is in the best of a few, and "
-    "whether optima lie on a bound."
+    "The validation AUC of every trial of the search, at the epoch that a run would select (the highest of all epochs "
+    "where `tuning.objective` says so). Look how much luck there is in the best of a few, and whether optima lie on a "
+    "bound."
 )

@@ -212,7 +212,7 @@ def tune_settings(config: Config, task: str, method: str) -> dict[str, Any]:
             "mode": tuning["mode"],
             "hyperparameters": fixed_hyperparameters(config, task, method),
         }
-    keys = ("mode", "seed", "initial_points", "iterations", "parallel", "epochs", "burn_in", "patience")
+    keys = ("mode", "seed", "initial_points", "iterations", "parallel", "objective", "epochs", "burn_in", "patience")
     return (
         _run_settings(config, task, method)
         | {key: tuning[key] for key in keys}

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from conftest import ROOT
 from PIL import Image
 from red_herring.data.picture import UnreadableImage
 from red_herring.data.sources import open_source
@@ -219,3 +221,19 @@ def test_the_splits_of_the_paper_from_the_metadata_alone():
             assert split["split"].value_counts()[list(SPLITS)].tolist() == expected[task]
             straddling = count_cells(split)["straddling_patients"].iloc[0]
             assert (straddling == 0) == (disjoint or task == "vpc")
+        if task == "spc":
+            assert_the_decisive_cell_has_the_usual_patients(candidates)
+
+
+def assert_the_decisive_cell_has_the_usual_patients(candidates):
+    """The 278 NIH positives that train against the shortcut are of about as many patients as any 278 of them, which is
+    157 with 1.77 images each, and so it is in every cell of every split.
+    """
+    usual = candidates.groupby(["label", "nuisance"])["patient"].agg(["size", "nunique"])
+    for seed in yaml.safe_load((ROOT / "config.yaml").read_text())["study"]["seeds"]:
+        counts = count_cells(draw(candidates, 0.9, seed)).set_index(["split", "label", "nuisance"])
+        assert counts["images"]["train", 1, 0] == 278
+        assert counts["patients"]["train", 1, 0] >= 130
+        for (split, *cell), row in counts.iterrows():
+            factor = row["images"] / row["patients"] / (usual["size"] / usual["nunique"])[tuple(cell)]
+            assert 1 / 1.5 < factor < 1.5, (seed, split, cell)

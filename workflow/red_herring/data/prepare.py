@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 class Prepared:
     """table: one row per image: image, height and width before cropping (0 where unreadable), format (of the file),
     highest (stored value), white (the stored value that is level 255), the measures of `intensity.measures_of`, inside
-    (share of its stored mask, missing for none), digest of the stored picture in hexadecimal (empty where the same
-    picture may come twice), reason (empty where it can be used).
+    (share of its stored mask, missing for none), digest of the stored picture in hexadecimal, reason
+    (empty where it can be used).
     histogram: int64 [256], the pixels of each level over all stored images.
     """
 
@@ -137,12 +137,11 @@ def prepare(
         decode(range(count), {})
         if whites := _whites(decoded.values()):
             decode([row for row, result in decoded.items() if result.format in whites], whites)
-        if source.one_picture_one_patient:
-            for row, first in _of_another_patient(decoded, index["patient"].tolist()):
-                set_aside(row, f"the same picture as {images[first]}, of another patient")
-                _erase(row, images_file, masks_file)
+        for row, first in _of_another_patient(decoded, index["patient"].tolist()):
+            set_aside(row, f"the same picture as {images[first]}, of another patient")
+            _erase(row, images_file, masks_file)
         usable = [row for row in range(count) if not reasons[row]]
-        prepared = Prepared(_table(images, decoded, reasons, source), _histogram(images_file, usable))
+        prepared = Prepared(_table(images, decoded, reasons), _histogram(images_file, usable))
         _check_share(prepared.quarantine, count, max_unreadable)
     for sentence in (*warnings_of(index, prepared.table), *_of_masks(prepared.table)):
         log.warning("%s", sentence)
@@ -165,14 +164,14 @@ def _whites(decoded: Iterable[_Decoded]) -> dict[str, int]:
     return whites
 
 
-def _table(images: Sequence[str], decoded: dict[int, _Decoded], reasons: list[str], source: Source) -> pd.DataFrame:
+def _table(images: Sequence[str], decoded: dict[int, _Decoded], reasons: list[str]) -> pd.DataFrame:
     rows = []
     for row, image in enumerate(images):
         one = decoded.get(row)
         if one is None:
             rows.append({"image": image, "height": 0, "width": 0, "format": "", "digest": ""})
             continue
-        digest = one.digest.hex() if source.one_picture_one_patient else ""
+        digest = one.digest.hex()
         numbers = {"highest": one.highest, "white": one.white, **one.measures, "inside": one.inside}
         height, width = one.shape
         rows.append(

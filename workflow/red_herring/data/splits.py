@@ -270,11 +270,7 @@ def draw(
             task, seed, *(2 * sum(of["train", 1, group] for group in (0, 1)) for of in (assigned.counts, counts)),
             _patients(candidates),
         )  # fmt: skip
-    drawn = [
-        assigned.images[cell].iloc[assigned.random.permutation(assigned.found[cell])[:number]]
-        for cell, number in assigned.counts.items()
-        if number
-    ]
+    drawn = [assigned.images[cell].iloc[:number] for cell, number in assigned.counts.items() if number]
     table = pd.concat(drawn)
     table = pd.concat([table, *_extra_tests(candidates, table, ratio, disjoint, assigned.random)])
     table = table.astype({"split": pd.CategoricalDtype(ALL_SPLITS, ordered=True)})
@@ -287,6 +283,17 @@ def _patients(candidates: pd.DataFrame) -> str:
     name = images.index[0].rpartition("/")[2]
     number = f"{len(images)} patients" if len(images) > 1 else "1 patient"
     return f"{number}, of whom {name} has {images.iloc[0]} of {len(candidates)} images"
+
+
+def _shuffled(images: pd.DataFrame, by_patient: bool, random: np.random.Generator) -> pd.DataFrame:
+    """The images in random order: patient after patient, so that whoever is drawn is drawn with all of them, or one by
+    one.
+    """
+    order = random.permutation(len(images))
+    if by_patient:
+        patient, patients = pd.factorize(images["patient"])
+        order = order[np.argsort(random.permutation(len(patients))[patient[order]], kind="stable")]
+    return images.iloc[order]
 
 
 def _wanted(candidates: pd.DataFrame, ratio: float, sizes: Sizes | None, selection: str, task: str) -> dict[Cell, int]:
@@ -318,7 +325,7 @@ def _extra_tests(
     free = candidates.drop(index=drawn.index)
     if disjoint:
         free = free[~free["patient"].isin(drawn["patient"][drawn["split"] != SHIFTED_TEST])]
-    reserve = pd.concat([shifted, free.iloc[random.permutation(len(free))]])
+    reserve = pd.concat([shifted, _shuffled(free, disjoint, random)])
     per_class = len(shifted) // 2
     return [_extra_test(reserve, share(ratio), per_class).assign(split=name) for name, share in EXTRA_TESTS.items()]
 

@@ -34,7 +34,7 @@ def auc_intervals(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
     for (task, method), own in runs.groupby(["task", "method"], sort=False):
         predictions = {seed: read_predictions(folder, (task, method, seed)) for seed in own["seed"]}
         for seed, one in predictions.items():
-            rows.append(_row(task, method, seed, [one], auc_interval(*one)))
+            rows.append(_row(task, method, seed, [one], auc_interval(one.labels, one.scores, one.patients)))
         together = list(predictions.values())
         whole = two_level_auc_interval(together)
         few = len(together) < LEAST_SEEDS  # they say too little of the spread between seeds
@@ -43,17 +43,17 @@ def auc_intervals(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def read_predictions(folder: Path, run: tuple[str, str, int]) -> Predictions:
-    """What a run says of the shifted test set. A patient is one of a source: two sources may use the same name."""
+    """What a run says of the shifted test set. Patients have names that tell people apart whatever their source."""
     file = run_folder(folder, run) / "predictions.csv"
     if not file.is_file():
         raise StudyError(f"{file}: there is no such file, but runs.csv has the run; train it again")
     table = read_table(file)
     test = table[table["split"] == SHIFTED_TEST]
-    patients = test["source"] + "/" + test["patient"]
-    return Predictions(test["label"].to_numpy(), (test["logit_1"] - test["logit_0"]).to_numpy(), patients.to_numpy())
+    scores = test["logit_1"] - test["logit_0"]
+    images = test["source"] + "/" + test["image"]
+    return Predictions(*(values.to_numpy() for values in (test["label"], scores, test["patient"], images)))
 
 
 def _row(task: str, method: str, seed: int | None, runs: list[Predictions], interval: Interval) -> tuple:
-    images = sum(len(run.labels) for run in runs)
-    patients = sum(len(set(run.patients)) for run in runs)
+    images, patients = (len(set().union(*(getattr(run, what) for run in runs))) for what in ("images", "patients"))
     return (task, method, seed, len(runs), images, patients, *interval, RESAMPLES)

@@ -19,8 +19,8 @@ VERDICTS = {
     "relation": "a relation",
     "no relation": "no relation (nearer to zero than 0.2)",
     "negligible relation": "a relation too small to matter (nearer to zero than 0.2)",
-    "undecided": "undecided: the runs are too few to say",
-    "undefined": "no interval",
+    "undecided": "undecided",
+    "undefined": "undefined",
 }
 
 
@@ -125,7 +125,9 @@ def _relation(task: str, relation: pd.DataFrame) -> str:
         if level in own.index:
             row = own.loc[level]
             value = with_interval(row["value"], row["low"], row["high"]) if pd.notna(row["value"]) else UNDEFINED
-            sentences.append(f"{words} {value}: {VERDICTS[row['verdict']]}")
+            p = row["p"] if pd.isna(row["p_holm"]) else row["p_holm"]
+            asked = "" if pd.isna(p) else f", p {p_value(p)}"
+            sentences.append(f"{words} {value}{asked}: {VERDICTS[row['verdict']]}")
     return "Rank correlation of test AUC with the gradient's IoU " + "; ".join(sentences) + "." if sentences else ""
 
 

@@ -15,7 +15,7 @@ WORDS = frozenset(
     {
         *("task", "task_a", "task_b", "method", "attribution", "attribution_a", "attribution_b", "table"),
         *WORDS_OF_DATA,
-        *("hyperparameter", "law", "status", "why", "score", "level", "coefficient", "verdict"),
+        *("hyperparameter", "law", "status", "why", "score", "level", "coefficient", "verdict", "role"),
     }
 )
 """Columns of text, in whichever table."""

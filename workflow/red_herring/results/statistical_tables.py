@@ -106,7 +106,9 @@ def _comparison_rows(table: pd.DataFrame, score: str) -> list[list[str]]:
 def relation_table(study: Study, settings: Settings) -> Table:
     """How test AUC goes with the IoU of each attribution, see `statistics.relation`.
 
-    frame: task, attribution, and the columns of that function.
+    frame: task, attribution, the columns of that function, role and p_holm. The hypothesis of the study is one for each
+    task, `primary`: Spearman's coefficient over all runs with the first attribution; its p_holm is adjusted over the
+    tasks, and its verdict is that of p_holm. All else is `exploratory`.
     """
     runs, tasks = study["runs"], settings["tasks"]
     attributions = _attributions(runs, settings)
@@ -117,6 +119,10 @@ def relation_table(study: Study, settings: Settings) -> Table:
         for attribution in attributions
     }
     frame = pd.concat(parts, names=["task", "attribution"]).reset_index(level=[0, 1]).reset_index(drop=True)
+    primary = frame[list(PRIMARY)].eq(pd.Series(PRIMARY)).all(axis=1) & (frame["attribution"] == attributions[0])
+    frame["role"] = np.where(primary, "primary", "exploratory")
+    frame["p_holm"] = pd.Series(statistics.holm(frame.loc[primary, "p"]), frame.index[primary])
+    frame.loc[primary, "verdict"] = [statistics.verdict(p) for p in frame.loc[primary, "p_holm"]]
     note = joined(RELATION_NOTE, _missing(study, settings))
     sections = [
         Section(f"{task}: test AUC and IoU", RELATION_HEADINGS, _relation_rows(_of(frame, task)), names=2)
@@ -125,14 +131,18 @@ def relation_table(study: Study, settings: Settings) -> Table:
     return Table(frame, sections, note)
 
 
-RELATION_HEADINGS = ["", "Level", "n", "Spearman [95 %]", "Says", "Pearson [95 %]", "Says"]
+PRIMARY = {"level": "pooled", "coefficient": "spearman"}
+
+RELATION_HEADINGS = ["", "Level", "n", "Spearman [95 %]", "p", "Says", "Pearson [95 %]", "p", "Says"]
 
 RELATION_NOTE = (
-    "n: runs, or methods. Pooled: over all runs. Within: method means taken away. Between: of the method means; the "
-    "methods are taken as given, so it says nothing of others. 95 % bootstrap intervals over seeds, all methods of a "
-    "drawn seed together. Relation: the interval excludes 0. No relation: the 90 % interval lies within "
-    f"±{statistics.EQUIVALENCE_BOUND} (two one-sided tests at 0.05). Negligible relation: both. Undecided: neither. "
-    + FEW_SEEDS
+    "n: runs, or methods. Pooled: over all runs. Within: the means of methods and of seeds taken away. Between: of the "
+    "method means. p: by permutation, pooled and between of the methods, within of the seeds; so many runs of six "
+    "methods are no more than six methods. [95 %]: bootstrap over seeds, all methods of a drawn seed together, for "
+    "these methods; it says nothing of others. Primary hypothesis, one for each task: Spearman over all runs with the "
+    "attribution in the first row, its p adjusted by Holm over the tasks (*); all else is exploratory. Relation: p < "
+    f"{statistics.SIGNIFICANCE}. No relation: the 90 % interval lies within ±{statistics.EQUIVALENCE_BOUND} (two "
+    "one-sided tests at 0.05), asked within methods only. Negligible relation: both. Undecided: neither. " + FEW_SEEDS
 )
 
 
@@ -142,30 +152,39 @@ def _relation_rows(frame: pd.DataFrame) -> list[list[str]]:
         n = pair["n"].iloc[0]
         row = [ATTRIBUTIONS[attribution], level, str(n)]
         for _, found in pair.iterrows():
-            cells = (with_interval(found["value"], found["low"], found["high"]), found["verdict"])
+            p = f"{p_value(found['p_holm'])} *" if found["role"] == "primary" else p_value(found["p"])
+            cells = (with_interval(found["value"], found["low"], found["high"]), p, found["verdict"])
             row += [given(cell, n) for cell in cells]
         rows.append(row)
     return rows
 
 
 def relation_between_tasks_table(study: Study, settings: Settings) -> Table:
-    """Whether the pooled correlations of test AUC and IoU differ between tasks, see `statistics.fisher_z`.
+    """Whether the correlations of test AUC and IoU within methods differ between tasks, see
+    `statistics.within_difference`.
 
-    frame: attribution, coefficient, task_a, task_b, n_a, n_b (runs), value_a, value_b, z, p, p_holm (over all pairs of
-    tasks of the attribution and coefficient).
+    frame: attribution, task_a, task_b, the columns of that function, and p_holm (over all pairs of tasks of the
+    attribution and coefficient).
     """
     runs, tasks = study["runs"], settings["tasks"]
     parts = {
-        (attribution, coefficient): _pairs_of_tasks(runs, list(tasks), attribution, coefficient)
+        (attribution, task_a, task_b): statistics.within_difference(
+            *zip(
+                *(_columns(_of(runs, task), "test_auc", f"iou_{attribution}") for task in (task_a, task_b)), strict=True
+            )
+        )
         for attribution in _attributions(runs, settings)
-        for coefficient in statistics.COEFFICIENTS
+        for task_a, task_b in combinations(tasks, 2)
     }
-    frame = _below_each_other(parts, ["attribution", "coefficient"], [*PAIRS, "p_holm"])
+    frame = _below_each_other(parts, ["attribution", "task_a", "task_b"], DIFFERENCE)
+    if len(frame):
+        families = frame.groupby(["attribution", "coefficient"])["p"]
+        frame["p_holm"] = families.transform(lambda p: statistics.holm(p.to_numpy()))
     sections = [
         Section(
-            f"Test AUC and IoU, {ATTRIBUTIONS[attribution]}: tasks compared",
+            f"Test AUC and IoU within methods, {ATTRIBUTIONS[attribution]}: tasks compared",
             BETWEEN_HEADINGS,
-            _pair_rows(*(parts[attribution, coefficient] for coefficient in statistics.COEFFICIENTS)),
+            _pair_rows(frame[frame["attribution"] == attribution]),
             names=2,
         )
         for attribution in _attributions(runs, settings)
@@ -174,40 +193,32 @@ def relation_between_tasks_table(study: Study, settings: Settings) -> Table:
     return Table(frame, sections, joined(note, _missing(study, settings)))
 
 
-BETWEEN_HEADINGS = ["", "Task", "n", "Spearman", "z", "p", "Holm", "Pearson", "z", "p", "Holm"]
+DIFFERENCE = ["coefficient", "seeds", "value_a", "value_b", "difference", "low", "high", "p", "p_holm"]
+
+BETWEEN_HEADINGS = [
+    "",
+    "Task",
+    "Seeds",
+    *["Spearman", "Difference [95 %]", "Holm"],
+    *["Pearson", "Difference [95 %]", "Holm"],
+]
 
 BETWEEN_NOTE = (
-    "Pooled correlations of two tasks and Fisher's z of their difference; n: runs of both. Holm: adjusted over all "
-    "pairs of tasks of this attribution and coefficient. The runs of a method are not independent, as the test takes "
-    "them to be, so its p is too small."
+    "Correlations within methods (means of methods and seeds taken away) of two tasks, and their difference with its "
+    "95 % bootstrap interval over the seeds that both have, the same ones drawn in both. Holm: adjusted over all pairs "
+    "of tasks of this attribution and coefficient. Correlations over all runs are not compared: what six methods "
+    "happen to show on two tasks differs often enough by chance."
 )
 
 
-def _pairs_of_tasks(runs: pd.DataFrame, tasks: Sequence[str], attribution: str, coefficient: str) -> pd.DataFrame:
-    found = {}
-    for task in tasks:
-        own = _of(runs, task)[["test_auc", f"iou_{attribution}"]].astype(float).dropna().to_numpy()
-        found[task] = len(own), statistics.correlations(*own.T)[coefficient]
+def _pair_rows(pairs: pd.DataFrame) -> list[list[str]]:
+    """The coefficients of each pair of tasks side by side."""
     rows = []
-    for task_a, task_b in combinations(tasks, 2):
-        (n_a, a), (n_b, b) = found[task_a], found[task_b]
-        z, p = statistics.fisher_z(coefficient, a, n_a, b, n_b)
-        rows.append((task_a, task_b, n_a, n_b, a, b, z, p))
-    pairs = pd.DataFrame(rows, columns=PAIRS)
-    return pairs.assign(p_holm=statistics.holm(pairs["p"]))
-
-
-PAIRS = ["task_a", "task_b", "n_a", "n_b", "value_a", "value_b", "z", "p"]
-
-
-def _pair_rows(*coefficients: pd.DataFrame) -> list[list[str]]:
-    """The same pairs of tasks for each coefficient, side by side."""
-    rows = []
-    for place, pair in coefficients[0].iterrows():
-        row = [pair["task_a"], pair["task_b"], f"{pair['n_a']}, {pair['n_b']}"]
-        for found in (coefficient.loc[place] for coefficient in coefficients):
+    for (task_a, task_b), pair in pairs.groupby(["task_a", "task_b"], sort=False):
+        row = [task_a, task_b, str(pair["seeds"].iloc[0])]
+        for _, found in pair.iterrows():
             values = f"{number(found['value_a'])}, {number(found['value_b'])}"
-            row += [values, number(found["z"]), p_value(found["p"]), p_value(found["p_holm"])]
+            row += [values, with_interval(found["difference"], found["low"], found["high"]), p_value(found["p_holm"])]
         rows.append(row)
     return rows
 
@@ -325,7 +336,8 @@ def auc_intervals_table(study: Study, settings: Settings) -> Table:
 
 INTERVALS_NOTE = (
     "Test AUC with its 95 % bootstrap interval: of a run over its patients, each drawn with all images; of all seeds "
-    "over seeds and, within each, over its patients. " + FEW_SEEDS
+    "over the patients of all test sets, who count equally often in each of them, and over seeds. As the spread "
+    "between seeds holds a part of that between patients, the latter are a little too wide. " + FEW_SEEDS
 )
 
 

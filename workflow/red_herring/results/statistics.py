@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,9 @@ EQUIVALENCE_BOUND = 0.2
 """A correlation nearer to zero counts as no relation."""
 
 SIGNIFICANCE = 0.05
+
+AT_ONCE = 200
+"""Resamples that are held in memory together, as each weighs every image."""
 
 
 class Interval(NamedTuple):
@@ -138,11 +142,12 @@ def _at_chance(aucs: np.ndarray) -> np.ndarray:
 
 
 class Predictions(NamedTuple):
-    """Of one run's test set, arrays [images]: labels 0 or 1, scores, and whose image it is."""
+    """Of one run's test set, arrays [images]: labels 0 or 1, scores, whose image it is, and which."""
 
     labels: np.ndarray
     scores: np.ndarray
     patients: np.ndarray
+    images: np.ndarray | None = None
 
 
 def auc_interval(
@@ -164,11 +169,12 @@ def auc_interval(
 def two_level_auc_interval(
     runs: Sequence[Predictions], resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
 ) -> Interval:
-    """The mean AUC of a method's runs with its percentile bootstrap interval, over seeds and over patients.
+    """The mean AUC of a method's runs with its percentile bootstrap interval, over patients and over seeds.
 
-    Each resample draws as many runs as there are, with replacement, and for each drawn run patients of its own test
-    set; its statistic is the mean AUC of the drawn runs. Runs without both classes are left out. Undefined when all
-    scores of each run are the same.
+    Each resample draws, with replacement, patients of all test sets together and as many runs as there are; its
+    statistic is the mean AUC of the drawn runs, each on the images of the drawn patients in its own test set. A patient
+    in several test sets counts equally often in all of them, as what is hard about the images is so for every run. Runs
+    without both classes are left out. Undefined when all scores of each run are the same.
     """
     runs = [run for run in runs if len(np.unique(run.labels)) == 2]
     if not runs:
@@ -177,25 +183,16 @@ def two_level_auc_interval(
     if all(np.ptp(run.scores) == 0 for run in runs):
         return Interval(value, np.nan, np.nan)
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(runs), size=(resamples, len(runs)))
-    aucs = np.empty(drawn.shape)
-    for number, run in enumerate(runs):
-        places = drawn == number
-        aucs[places] = _resampled_aucs(run, int(places.sum()), rng)
-    low, high = percentiles(aucs.mean(axis=1), confidence)
+    patients, names = pd.factorize(np.concatenate([run.patients for run in runs]), use_na_sentinel=False)
+    patients_of = np.split(patients, np.cumsum([len(run.patients) for run in runs])[:-1])
+    means = []
+    for rows in np.diff([*range(0, resamples, AT_ONCE), resamples]):
+        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=rows)
+        aucs = [_weighted_aucs(run, times[:, own]) for run, own in zip(runs, patients_of, strict=True)]
+        drawn = rng.integers(len(runs), size=(rows, len(runs)))
+        means.append(np.take_along_axis(np.stack(aucs, axis=1), drawn, axis=1).mean(axis=1))
+    low, high = percentiles(np.concatenate(means), confidence)
     return Interval(value, low, high)
-
-
-def _resampled_aucs(run: Predictions, resamples: int, rng: np.random.Generator, at_once: int = 200) -> np.ndarray:
-    """AUCs [resamples], each of patients drawn with replacement; a few at once, as each weighs every image."""
-    patients, names = pd.factorize(np.asarray(run.patients), use_na_sentinel=False)
-    parts = [np.empty(0)]
-    for start in range(0, resamples, at_once):
-        rows = min(at_once, resamples - start)
-        drawn = rng.integers(len(names), size=(rows, len(names))) + len(names) * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * len(names)).reshape(rows, len(names))
-        parts.append(_weighted_aucs(run, times[:, patients]))
-    return np.concatenate(parts)
 
 
 def _weighted_aucs(run: Predictions, weights: np.ndarray) -> np.ndarray:
@@ -242,9 +239,18 @@ def _between(grid: np.ndarray) -> np.ndarray:
 
 
 def _within(grid: np.ndarray) -> np.ndarray:
-    """All runs, less the mean of their method."""
-    return np.round(_pooled(grid - _between(grid)[..., None, :]), DECIMALS)
+    """All runs, less what is that of their method and of their seed: the residuals of least squares, [..., seeds x
+    methods]. A seed's split is easy or hard for all methods alike, which says nothing of a run.
+    """
+    for _ in range(SWEEPS if np.isnan(grid).any() else 1):
+        for axis in (-2, -1):
+            count = (~np.isnan(grid)).sum(axis=axis, keepdims=True)
+            grid = grid - np.nansum(grid, axis=axis, keepdims=True) / np.where(count, count, np.nan)
+    return np.round(_pooled(grid), DECIMALS)
 
+
+SWEEPS = 30
+"""How often the means of methods and seeds are taken away where runs are missing; without any, once is exact."""
 
 LEVELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"pooled": _pooled, "within": _within, "between": _between}
 
@@ -259,13 +265,14 @@ def relation(
     """The correlation of x and y over runs: pooled, within methods and between methods.
 
     x, y: floats [runs]; groups: their method; clusters: their seed; a run with NaN is left out. `within` correlates
-    what is left when each method's means are taken away, `between` the methods' means.
+    what is left when the means of methods and of seeds are taken away, `between` the methods' means.
 
     Returns one row per level and coefficient (spearman, pearson) with n (runs; methods at the level `between`), seeds,
-    value, its percentile bootstrap intervals low to high (95 %) and low_90 to high_90, over seeds, of which each is
-    drawn with its runs of all methods (the methods are taken as given), and `verdict`. Undefined for fewer than three
-    points or when x or y is constant; resamples in which one is are left out, see `percentiles`. Fewer than LEAST_SEEDS
-    have no interval.
+    value, its percentile bootstrap intervals low to high (95 %) and low_90 to high_90 over seeds, of which each is
+    drawn with its runs of all methods, p (two-sided, by permutation, see `_relabelled`) and `verdict`. The intervals
+    take the methods as given; p of `pooled` and `between` asks whether other methods would have shown as much.
+    Undefined for fewer than three points or when x or y is constant; resamples in which one is are left out, see
+    `percentiles`. Fewer than LEAST_SEEDS have no interval.
     """
     there = ~(np.isnan(x) | np.isnan(y))
     x, y, groups, clusters = (np.asarray(values)[there] for values in (x, y, groups, clusters))
@@ -278,6 +285,7 @@ def relation(
         points = arrange(x)
         values = _correlations(points, arrange(y))
         resampled = _correlations(arrange(x[drawn]), arrange(y[drawn])) if seeds >= LEAST_SEEDS else values
+        chance = _correlations(*_both(arrange(_relabelled(x, level)), arrange(y)))
         for coefficient in COEFFICIENTS:
             row = {"level": level, "coefficient": coefficient, "n": int((~np.isnan(points)).sum()), "seeds": seeds}
             value = float(values[coefficient])
@@ -285,23 +293,99 @@ def relation(
             if seeds >= LEAST_SEEDS and not np.isnan(value):
                 wide, narrow = (percentiles(resampled[coefficient], confidence) for confidence in (0.95, 0.9))
             row |= {"value": value, "low": wide[0], "high": wide[1], "low_90": narrow[0], "high_90": narrow[1]}
-            rows.append(row | {"verdict": verdict(wide, narrow)})
+            row["p"] = permutation_p(value, chance[coefficient])
+            rows.append(row | {"verdict": verdict(row["p"], narrow if level == "within" else None)})
     return pd.DataFrame(rows)
 
 
-def verdict(wide: tuple[float, float], narrow: tuple[float, float]) -> str:
-    """What a correlation's 95 % interval (`wide`) and 90 % interval (`narrow`) say.
+def _relabelled(grid: np.ndarray, level: str) -> np.ndarray:
+    """A grid [seeds, methods] as it might have been without a relation, [permutations, seeds, methods]; the first is
+    the grid itself.
 
-    "relation" when the wide one excludes 0; "no relation" when the narrow one lies within +-EQUIVALENCE_BOUND, which is
-    the pair of one-sided tests at 0.05 (Schuirmann 1987); "negligible relation" when both; else "undecided".
+    At the levels `pooled` and `between` the methods change places: a relation that a few methods have by chance is
+    found as often as it should be, however many seeds they have. All permutations of up to MOST_LISTED methods are
+    taken, else as many are drawn. `within` the seeds change places, drawn.
     """
-    if np.isnan([*wide, *narrow]).any():
+    axis = 0 if level == "within" else 1
+    count = grid.shape[axis]
+    if axis == 1 and count <= MOST_LISTED:
+        orders = np.array(list(permutations(range(count))), int)
+    else:
+        rng = np.random.default_rng(1)
+        orders = np.array([np.arange(count), *(rng.permutation(count) for _ in range(RESAMPLES - 1))])
+    return grid[orders] if axis == 0 else np.moveaxis(grid[:, orders], 0, 1)
+
+
+MOST_LISTED = 6
+"""So many methods have 720 orders."""
+
+
+def _both(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x, [permutations, points], and y, [points], as two arrays that are NaN wherever one is."""
+    missing = np.isnan(x) | np.isnan(y)
+    return np.where(missing, np.nan, x), np.where(missing, np.nan, y)
+
+
+def permutation_p(value: float, chance: np.ndarray) -> float:
+    """The share of the correlations [permutations], of which one is the value itself, that are at least as far from 0;
+    undefined ones are left out.
+    """
+    chance = chance[~np.isnan(chance)]
+    if np.isnan(value) or not len(chance):
+        return np.nan
+    return float(np.mean(np.abs(chance) >= abs(value) - 10.0**-DECIMALS))
+
+
+def verdict(p: float, narrow: tuple[float, float] | None = None) -> str:
+    """What the p of a correlation says and, where it is given, its 90 % interval (`narrow`).
+
+    "relation" for p below SIGNIFICANCE; "no relation" when the interval lies within +-EQUIVALENCE_BOUND, which is the
+    pair of one-sided tests at 0.05 (Schuirmann 1987); "negligible relation" when both; else "undecided".
+    """
+    if np.isnan(p):
         return "undefined"
-    related = wide[0] > 0 or wide[1] < 0
-    equivalent = max(map(abs, narrow)) < EQUIVALENCE_BOUND
-    if related:
+    equivalent = narrow is not None and max(map(abs, narrow)) < EQUIVALENCE_BOUND
+    if p < SIGNIFICANCE:
         return "negligible relation" if equivalent else "relation"
     return "no relation" if equivalent else "undecided"
+
+
+def within_difference(
+    x: Sequence[np.ndarray], y: Sequence[np.ndarray], groups: Sequence[np.ndarray], clusters: Sequence[np.ndarray]
+) -> pd.DataFrame:
+    """How much the correlations of x and y within methods differ between two tasks, the first less the second.
+
+    As in `relation`, an array for each of the two tasks. Returns one row per coefficient with seeds (those that both
+    tasks have), value_a, value_b, difference, its percentile bootstrap interval low to high (95 %), and p, twice the
+    smaller share of resamples on one side of 0. Each resample draws seeds, the same ones in both tasks. Undefined as in
+    `relation`.
+    """
+    shared = np.intersect1d(*(part[~(np.isnan(a) | np.isnan(b))] for part, a, b in zip(clusters, x, y, strict=True)))
+    drawn = np.random.default_rng(0).integers(max(len(shared), 1), size=(RESAMPLES, len(shared)))
+    values, resampled = [], []
+    for own_x, own_y, methods, seeds in zip(x, y, groups, clusters, strict=True):
+        there = ~(np.isnan(own_x) | np.isnan(own_y)) & np.isin(seeds, shared)
+        order = np.argsort(seeds[there], kind="stable")
+        grids = [
+            _grid(np.round(part[there][order], DECIMALS), methods[there][order], seeds[there][order])
+            for part in (own_x, own_y)
+        ]
+        values.append(_correlations(*map(_within, grids)))
+        resampled.append(_correlations(*(_within(grid[drawn]) for grid in grids)) if len(shared) else values[-1])
+    rows = []
+    for coefficient in COEFFICIENTS:
+        a, b = (float(found[coefficient]) for found in values)
+        row = {"coefficient": coefficient, "seeds": len(shared), "value_a": a, "value_b": b, "difference": a - b}
+        low, high, p = np.nan, np.nan, np.nan
+        if len(shared) >= LEAST_SEEDS and not np.isnan(a - b):
+            differences = resampled[0][coefficient] - resampled[1][coefficient]
+            low, high = percentiles(differences, CONFIDENCE)
+            if not np.isnan(low):
+                differences = differences[~np.isnan(differences)]
+                aside = min((differences <= 0).sum(), (differences >= 0).sum())
+                p = min(1.0, 2 * (aside + 1) / (len(differences) + 1))
+        rows.append(row | {"low": low, "high": high, "p": p})
+    return pd.DataFrame(rows)
 
 
 def _grid(values: np.ndarray, groups: np.ndarray, clusters: np.ndarray) -> np.ndarray:
@@ -346,23 +430,6 @@ def correlations(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Coefficient -> correlation of x and y, [n] without NaN; undefined for fewer than three points or a constant."""
     found = _correlations(np.round(x, DECIMALS), np.round(y, DECIMALS))
     return {coefficient: float(value) for coefficient, value in found.items()}
-
-
-FISHER_VARIANCE = {"spearman": 1.06, "pearson": 1.0}
-"""Of atanh(correlation), times n - 3: Fieller, Hartley and Pearson (1957), and Fisher (1921)."""
-
-
-def fisher_z(coefficient: str, a: float, n_a: int, b: float, n_b: int) -> tuple[float, float]:
-    """z and two-sided p of the difference between two independent correlations a and b of n_a and n_b points.
-
-    z = (atanh a - atanh b) / sqrt(v / (n_a - 3) + v / (n_b - 3)), v of FISHER_VARIANCE. It takes the points for
-    independent; the runs of a method are not, so p is too small. Undefined for +-1 and for three points or fewer.
-    """
-    if not (abs(a) < 1 and abs(b) < 1 and min(n_a, n_b) > 3):
-        return np.nan, np.nan
-    variance = FISHER_VARIANCE[coefficient] * (1 / (n_a - 3) + 1 / (n_b - 3))
-    z = (np.arctanh(a) - np.arctanh(b)) / np.sqrt(variance)
-    return float(z), float(2 * stats.norm.sf(abs(z)))
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

@@ -61,13 +61,20 @@ class Run:
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
     def trial(self, hyperparameters: dict[str, float], resume: Path) -> dict[str, Any]:
-        """Train and say how well: status, valid_auc (the highest of all epochs), best_epoch, epochs."""
+        """Train and say how well: status, valid_auc, the epoch that has it (best_epoch), epochs.
+
+        It is the epoch that a run of these hyperparameters would select, or with the objective `highest` that of the
+        highest validation AUC, burn-in included.
+        """
         try:
             fitted = self._fit(hyperparameters, resume, self.fingerprint("tune", hyperparameters=hyperparameters))
         except Diverged as error:
             log.warning("%s", error)
             return {"status": "failed", "valid_auc": None, "best_epoch": None, "epochs": None}
-        best = max(fitted.history, key=lambda epoch: epoch["valid_auc"])
+        if self.settings["objective"] == "selected":
+            best = fitted.history[fitted.best_epoch - 1]
+        else:
+            best = max(fitted.history, key=lambda epoch: epoch["valid_auc"])
         return {
             "status": "ok",
             "valid_auc": best["valid_auc"],

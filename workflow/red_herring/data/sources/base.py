@@ -22,9 +22,6 @@ class Source(ABC):
     has_masks = False
     """Whether `read` gives ROI masks."""
 
-    one_picture_one_patient = True
-    """Whether the same pixels under two patients' names must be a mistake; not so for generated images."""
-
     pixel_range = (-1024.0, 1024.0)
     """What the stored levels 0 and 255 become in training: torchxrayvision's `normalize`."""
 

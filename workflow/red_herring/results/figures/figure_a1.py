@@ -1,4 +1,4 @@
-"""Figure A.1: the best validation AUC of every trial of the search, per method."""
+"""Figure A.1: the validation AUC of every trial of the search, per method."""
 
 from __future__ import annotations
 
