@@ -400,9 +400,12 @@ def test_a_bug_shows_its_traceback_in_the_log(stage, prepared):
 
 
 def started(prepared, stage, arguments):
-    """A stage under way, in a process group of its own."""
+    """A stage under way, in a process group of its own, and not watched by coverage: a signal that stops it while a
+    tracer in Python holds its lock would leave it waiting for that lock for ever.
+    """
     command = [sys.executable, "-m", f"red_herring.stages.{stage}", *arguments]
-    return subprocess.Popen(command, cwd=prepared, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    environment = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("COV")}
+    return subprocess.Popen(command, cwd=prepared, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(word: str, log: Path, process: subprocess.Popen, times: int = 1) -> None:
