@@ -62,9 +62,10 @@ def test_it_is_imported_in_a_new_environment_quickly_and_finds_its_data(wheel, t
 import json, sys
 import red_herring
 light = sorted({"torch", "pandas", "numpy", "matplotlib"} & set(sys.modules))
-from red_herring import study
+from red_herring import reference
+from red_herring.configuration import schema
 from red_herring.results import explorer
-print(json.dumps([red_herring.__file__, light, len(study.full_schema()), study.PUBLISHED_RUNS.exists(), explorer.TEMPLATE.exists()]))
+print(json.dumps([red_herring.__file__, light, len(schema.full_schema()), reference.PUBLISHED_RUNS.exists(), explorer.TEMPLATE.exists()]))
 """
     done = subprocess.run([python, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     file, light, schema, published, template = json.loads(done.stdout)

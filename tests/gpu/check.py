@@ -132,7 +132,8 @@ def crosses(images: int, pixels: int) -> Dataset:
     index = index.iloc[np.random.default_rng(0).permutation(len(index))[:images]]
     pairs = [source.read(image) for image in index["image"]]
     times = pixels // 28
-    levels, masks = (np.stack([pair[number] for pair in pairs]).repeat(times, 1).repeat(times, 2) for number in (0, 1))
+    arrays = np.stack([picture.grey() for picture, _ in pairs]), np.stack([mask for _, mask in pairs])
+    levels, masks = (array.repeat(times, 1).repeat(times, 2) for array in arrays)
     table = index.assign(label=(index["findings"] == next(iter(COUNTS))).astype(int), source="crosses", split="train")
     return Dataset(levels.astype(np.uint8), masks.astype(bool), table, source.pixel_range)
 

@@ -291,9 +291,36 @@ def test_a_map_that_stays_incomplete_is_kept_with_its_error(rough, tiny_data, mo
         np.testing.assert_allclose(map_, sum(halves), rtol=1e-3, atol=1e-5)
 
 
+def test_a_black_image_is_complete_at_once(rough, tiny_data):
+    """Its map is zero and nothing changes, whatever rounding makes of two passes."""
+    images = tiny_data(3).batch(slice(None)).images
+    images[1] = 0
+    maps, details = signed(rough, images)
+    assert details["steps"][1] == 16
+    assert details["completeness_error"][1] == 0
+    assert (maps[1] == 0).all()
+
+
+def test_a_constant_network_is_complete_at_once(rough, tiny_data):
+    """What is left of its logits is rounding, which no number of points brings down."""
+    with torch.no_grad():
+        rough.fc.weight.mul_(1e-9)
+        rough.fc.bias.fill_(1.0)
+    details = signed(rough, tiny_data(4).batch(slice(None)).images).details
+    assert (details["steps"] == 16).all()
+
+
+def test_a_way_is_divided_no_further_than_allowed(rough, tiny_data, monkeypatch):
+    monkeypatch.setattr(attribution, "TOLERANCE", -1.0)
+    monkeypatch.setattr(attribution, "MOST_PIECES", 5)
+    details = signed(rough, tiny_data(2).batch(slice(None)).images).details
+    assert (details["steps"] >= 5 * 16).all()
+    assert (details["steps"] < 2 * 5 * 16).all()
+
+
 def test_completeness_error_has_a_floor_where_relevance_cancels():
     maps = torch.tensor([[1.0, 1.0], [5.0, -5.0], [0.0, 0.0], [0.0, 0.0]]).view(4, 1, 1, 2)
-    errors = completeness_error(maps, torch.tensor([2.5, 0.1, 0.0, 0.5]))
+    errors = completeness_error(maps, torch.tensor([2.5, 0.1, 0.0, 0.5]), torch.zeros(4))
     np.testing.assert_allclose(errors, [0.5 / 2.5, 0.1 / (0.1 * 10), 0, 1], rtol=1e-6)
 
 

@@ -502,9 +502,9 @@ def test_what_goes_wrong_in_one_of_several_processes_gets_its_sentence(stage, pr
 
 
 def test_of_two_processes_at_one_run_the_second_waits_and_trains_nothing_again(stage, prepared):
-    run, long = prepared / "run/seed=1", {"epochs": 30}
+    run, long = prepared / "run/seed=1", {"epochs": 60, "width": 4}  # longer than the second takes to start
     first = started(prepared, "train", train_arguments(**long))
-    wait_for("epoch 2/30", prepared / "logs/train.log", first)
+    wait_for("epoch 2/60", prepared / "logs/train.log", first)
     second = started(prepared, "train", [*train_arguments(**long)[:-1], "logs/second.log"])
     assert "model.safetensors: another process is at work on this" in second.stderr.readline()
     assert not (prepared / "logs/second.log").exists(), "it touches nothing before it is its turn"

@@ -178,13 +178,14 @@ STATISTICS = {
     ),
     "relation": (
         "Correlation of test AUC with localisation over all runs, within methods and between their means, per "
-        "attribution. Whether it is more than these methods happen to show is asked by permutation of the methods. One "
-        "hypothesis for each task is primary, the others are exploratory. A pooled relation that vanishes within "
-        "methods says which method a run is of, not whether a map tells a good run."
+        "attribution; whether it is more than these methods happen to show is asked by permutation of the methods, and "
+        "one hypothesis for each task is primary. A pooled relation that vanishes within methods says which method a "
+        "run is of, not whether a map tells a good run."
     ),
     "relation_between_tasks": (
         "Whether the relation of AUC and localisation within methods differs between tasks, by bootstrap of the seeds "
-        "that they share, corrected by Holm."
+        "that they share, corrected by Holm. Look for changes of sign: they say that the relation belongs to the "
+        "shift, not to saliency."
     ),
     "agreement": (
         "Rank correlation over runs of how well two attributions localise. Low numbers mean that the choice of the "

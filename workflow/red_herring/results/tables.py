@@ -417,7 +417,12 @@ def _completeness(rows: pd.DataFrame) -> str:
         f"{_title(row['method'])} {row['steps']:.0f} and {row['completeness_error']:.1%}"
         for _, row in rows.dropna(subset="steps").iterrows()
     )
-    return f"Mean number of steps and largest completeness error: {listed}."
+    incomplete = " Where the error is above 1 %, the way was divided no further." if _exceeded(rows) else ""
+    return f"Mean number of steps and largest completeness error: {listed}.{incomplete}"
+
+
+def _exceeded(rows: pd.DataFrame) -> bool:
+    return (rows["completeness_error"] > 0.01).any()
 
 
 def _count(value: float) -> str:
