@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from itertools import product
+from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
@@ -11,21 +12,23 @@ from red_herring.files import StudyError
 from red_herring.results.missing import missing_runs
 from red_herring.results.runs import MISSING, study_tables
 from red_herring.stages import command
-from red_herring.stages._tables import add_tables, write_tables
+from red_herring.stages._tables import write_tables
+from red_herring.stages.command import Input, Output, Settings
 
 
-def main(given: argparse.Namespace) -> None:
-    study, results = given.settings, given.results
-    runs = list(product(study["tasks"], study["methods"], study["seeds"]))
-    reasons = missing_runs(results, runs, study["attributions"], study["made_by"]["train"])
+def collect_incomplete(
+    settings: Settings,
+    results: Annotated[Path, Input("the folder of runs/, saliency/ and tuning/")],
+    tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
+) -> None:
+    runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
+    reasons = missing_runs(results, runs, settings["attributions"], settings["made_by"]["train"])
     there = [run for run in runs if run not in reasons]
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")
     missing = pd.DataFrame([(*run, why) for run, why in reasons.items()], columns=MISSING)
-    write_tables(study_tables(results, there, study) | {"missing": missing}, given)
+    write_tables(study_tables(results, there, settings) | {"missing": missing}, tables)
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    add_tables(arguments)
-    command.run(main, arguments)
+    command.run(collect_incomplete)

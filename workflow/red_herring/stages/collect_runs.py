@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from itertools import product
+from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
 from red_herring.results.runs import MISSING, check_made_by, run_folder, study_tables
 from red_herring.stages import command
-from red_herring.stages._tables import add_tables, write_tables
+from red_herring.stages._tables import write_tables
+from red_herring.stages.command import Input, Output, Settings
 
 INCOMPLETE = ("incomplete.md", "incomplete")
 """What was made of the runs that were there while others were missing."""
 
 
-def main(given: argparse.Namespace) -> None:
-    study, results = given.settings, given.results
-    runs = list(product(study["tasks"], study["methods"], study["seeds"]))
-    check_made_by(results, runs, study["made_by"])
-    write_tables(study_tables(results, runs, study) | {"missing": pd.DataFrame(columns=MISSING)}, given)
+def collect_runs(
+    settings: Settings,
+    results: Annotated[Path, Input("the folder of runs/, saliency/ and tuning/")],
+    tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
+) -> None:
+    runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
+    check_made_by(results, runs, settings["made_by"])
+    write_tables(study_tables(results, runs, settings) | {"missing": pd.DataFrame(columns=MISSING)}, tables)
     # Snakemake has a record of all of them by now, so none will be started again for want of one.
     for folder in dict.fromkeys(
         folder for run in runs for folder in (run_folder(results / "runs", run), results / "tuning" / run[0] / run[1])
@@ -31,6 +36,4 @@ def main(given: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    add_tables(arguments)
-    command.run(main, arguments)
+    command.run(collect_runs)

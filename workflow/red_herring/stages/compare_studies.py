@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
@@ -11,13 +11,18 @@ from red_herring.files import StudyError, write_text
 from red_herring.results.differences import compared
 from red_herring.results.reading import read_table
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output
 
 
-def main(given: argparse.Namespace) -> None:
-    before, after = read_study(given.before), read_study(given.after)
-    table = compared(before, after, (str(given.before), str(given.after)))
-    write_text(given.csv, table.to_csv())
-    write_text(given.markdown, table.to_markdown())
+def compare_studies(
+    before: Annotated[Path, Input("the folder of a study")],
+    after: Annotated[Path, Input("the folder of the other")],
+    csv: Annotated[Path, Output()],
+    markdown: Annotated[Path, Output()],
+) -> None:
+    table = compared(read_study(before), read_study(after), (str(before), str(after)))
+    write_text(csv, table.to_csv())
+    write_text(markdown, table.to_markdown())
     print(table.to_markdown())
 
 
@@ -33,9 +38,4 @@ def read_study(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__, settings=False)
-    arguments.add_argument("--before", type=Path, required=True, help="input: the folder of a study")
-    arguments.add_argument("--after", type=Path, required=True, help="input: the folder of the other")
-    arguments.add_output("--csv")
-    arguments.add_output("--markdown")
-    command.run(main, arguments)
+    command.run(compare_studies)

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from pathlib import Path
+from typing import Annotated
 
 from red_herring.data.intensity import warnings_between_sources
 from red_herring.data.splits import draw_task
 from red_herring.files import write_text
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 
 log = logging.getLogger(__name__)
 
 
-def main(given: argparse.Namespace) -> None:
-    folders = {path.parent.name: path.parent for path in given.index}
-    ((split, counts),) = draw_task(given.settings, folders, [given.seed])
-    for sentence in warnings_between_sources(split, folders):
+def draw_splits(
+    settings: Settings,
+    index: Annotated[list[Path], Input("index.csv of each source, decoded.csv beside it")],
+    seed: int,
+    split: Annotated[Path, Output("CSV")],
+    counts: Annotated[Path, Output("CSV")],
+) -> None:
+    folders = {path.parent.name: path.parent for path in index}
+    ((drawn, cells),) = draw_task(settings, folders, [seed])
+    for sentence in warnings_between_sources(drawn, folders):
         log.warning("%s", sentence)
-    write_text(given.split, split.to_csv(index=False))
-    write_text(given.counts, counts.to_csv(index=False))
+    write_text(split, drawn.to_csv(index=False))
+    write_text(counts, cells.to_csv(index=False))
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    arguments.add_argument(
-        "--index", type=Path, nargs="+", required=True, help="input: index.csv of each source, decoded.csv beside it"
-    )
-    arguments.add_argument("--seed", type=int, required=True)
-    arguments.add_output("--split", "CSV")
-    arguments.add_output("--counts", "CSV")
-    command.run(main, arguments)
+    command.run(draw_splits)

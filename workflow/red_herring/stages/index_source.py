@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
 from red_herring.data.folders import fetched_folder, locate_images
 from red_herring.data.sources import open_source
 from red_herring.data.sources.base import check_index
 from red_herring.files import write_text
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 
 METADATA = "metadata.csv"
 
 
-def main(given: argparse.Namespace) -> None:
-    settings = given.settings["settings"]
-    if given.fetched:
-        folder = locate_images(fetched_folder(given.fetched), [METADATA])
-        settings = settings | {"csvpath": str(folder / METADATA)}
-    index = open_source(given.settings["kind"], settings).index()
-    check_index(index, given.settings["source"])
-    write_text(given.index, index.to_csv(index=False))
+def index_source(
+    settings: Settings,
+    index: Annotated[Path, Output("CSV")],
+    fetched: Annotated[Path | None, Input("JSON of fetch_source, if the metadata came with the images")] = None,
+) -> None:
+    own = settings["settings"]
+    if fetched:
+        folder = locate_images(fetched_folder(fetched), [METADATA])
+        own = own | {"csvpath": str(folder / METADATA)}
+    table = open_source(settings["kind"], own).index()
+    check_index(table, settings["source"])
+    write_text(index, table.to_csv(index=False))
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    arguments.add_argument(
-        "--fetched", type=Path, help="input: JSON of fetch_source, if the metadata came with the images"
-    )
-    arguments.add_output("--index", "CSV")
-    command.run(main, arguments)
+    command.run(index_source)

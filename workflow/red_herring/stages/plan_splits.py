@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
 from red_herring.data.splits import draw_task
 from red_herring.files import write_text
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 
 
-def main(given: argparse.Namespace) -> None:
-    folders = {path.parent.name: path.parent for path in given.index}
-    drawn = draw_task(given.settings, folders, given.settings["seeds"], all_readable=True)
-    write_text(given.counts, pd.concat(counts for _, counts in drawn).to_csv(index=False))
+def plan_splits(
+    settings: Settings,
+    index: Annotated[list[Path], Input("index.csv of each source")],
+    counts: Annotated[Path, Output("CSV")],
+) -> None:
+    folders = {path.parent.name: path.parent for path in index}
+    drawn = draw_task(settings, folders, settings["seeds"], all_readable=True)
+    write_text(counts, pd.concat(cells for _, cells in drawn).to_csv(index=False))
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    arguments.add_argument("--index", type=Path, nargs="+", required=True, help="input: index.csv of each source")
-    arguments.add_output("--counts", "CSV")
-    command.run(main, arguments)
+    command.run(plan_splits)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
@@ -14,33 +14,43 @@ from red_herring.data.sources.base import INDEX, Source
 from red_herring.files import StudyError, sha256, write_json, write_text
 from red_herring.frames import read_frame
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 
 
-def main(given: argparse.Namespace) -> None:
-    settings = given.settings
-    index = read_frame(given.index, INDEX)
+def prepare_images(
+    settings: Settings,
+    index: Annotated[Path, Input("CSV of index_source")],
+    images: Annotated[Path, Output("uint8 NPY")],
+    masks: Annotated[Path, Output("uint8 NPY")],
+    decoded: Annotated[Path, Output("CSV, one row per image")],
+    quarantine: Annotated[Path, Output("CSV")],
+    about: Annotated[Path, Output("JSON")],
+    fetched: Annotated[Path | None, Input("JSON of fetch_source, if the images were fetched")] = None,
+    threads: Annotated[int, "processes"] = 1,
+) -> None:
+    listed = read_frame(index, INDEX)
     allowed = settings["max_unreadable"]
     try:
-        source = open_images(settings, given.fetched, index["image"])
-        source.check(index["image"], int(allowed * len(index)))
-        prepared = prepare(source, index, settings["size"], allowed, given.images, given.masks, given.threads)
+        source = open_images(settings, fetched, listed["image"])
+        source.check(listed["image"], int(allowed * len(listed)))
+        prepared = prepare(source, listed, settings["size"], allowed, images, masks, threads)
     except StudyError as error:
         raise StudyError(f"source {settings['source']}: {error}") from error
-    write_text(given.decoded, prepared.table.to_csv(index=False))
-    write_text(given.quarantine, prepared.quarantine.to_csv(index=False))
-    about = {
+    write_text(decoded, prepared.table.to_csv(index=False))
+    write_text(quarantine, prepared.quarantine.to_csv(index=False))
+    found = {
         "source": settings["source"],
         "kind": settings["kind"],
         "size": settings["size"],
         "pixel_range": list(source.pixel_range),
-        "images": len(index),
+        "images": len(listed),
         "unreadable": len(prepared.quarantine),
         "formats": prepared.formats,
         "histogram": prepared.histogram.tolist(),
-        "sha256": sha256(given.images),
-        "sha256_masks": sha256(given.masks),
+        "sha256": sha256(images),
+        "sha256_masks": sha256(masks),
     }
-    write_json(given.about, about)
+    write_json(about, found)
 
 
 def open_images(settings: dict, fetched: Path | None, images: pd.Series) -> Source:
@@ -52,13 +62,4 @@ def open_images(settings: dict, fetched: Path | None, images: pd.Series) -> Sour
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    arguments.add_argument("--index", type=Path, required=True, help="input: CSV of index_source")
-    arguments.add_argument("--fetched", type=Path, help="input: JSON of fetch_source, if the images were fetched")
-    arguments.add_output("--images", "uint8 NPY")
-    arguments.add_output("--masks", "uint8 NPY")
-    arguments.add_output("--decoded", "CSV, one row per image")
-    arguments.add_output("--quarantine", "CSV")
-    arguments.add_output("--about", "JSON")
-    arguments.add_argument("--threads", type=int, default=1, help="processes")
-    command.run(main, arguments)
+    command.run(prepare_images)

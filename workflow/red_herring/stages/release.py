@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
-from red_herring.results.release import release, write_archive
+from red_herring.results.release import release as released
+from red_herring.results.release import write_archive
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 
 
-def main(given: argparse.Namespace) -> None:
-    write_archive(given.archive, release(given.results, given.settings))
+def release(
+    settings: Settings,
+    results: Annotated[Path, Input("the folder of the study")],
+    archive: Annotated[Path, Output("zip")],
+) -> None:
+    write_archive(archive, released(results, settings))
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    arguments.add_argument("--results", type=Path, required=True, help="input: the folder of the study")
-    arguments.add_output("--archive", "zip")
-    command.run(main, arguments)
+    command.run(release)

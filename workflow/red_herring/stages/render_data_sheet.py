@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
 from red_herring.files import read_json, write_text
 from red_herring.results import data_sheet
@@ -11,27 +11,27 @@ from red_herring.results.figures import style
 from red_herring.results.figures.fonts import showable
 from red_herring.results.reading import read_table
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 
 NAMES = ["group", "findings"]
 """What the figure shows of the user's own."""
 
 
-def main(given: argparse.Namespace) -> None:
-    index = read_table(given.index)
-    decoded = read_table(given.decoded)
-    about = read_json(given.about)
-    write_text(given.markdown, data_sheet.to_markdown(given.settings, index, decoded, about))
-    names = showable({name: name for column in NAMES for name in index[column].unique()})
-    shown = index.assign(**{column: index[column].map(names) for column in NAMES})
-    style.save(data_sheet.draw(given.settings, shown, decoded, about), given.pdf, given.png)
+def render_data_sheet(
+    settings: Settings,
+    index: Annotated[Path, Input("CSV of index_source")],
+    decoded: Annotated[Path, Input("CSV of prepare_images")],
+    about: Annotated[Path, Input("JSON of prepare_images")],
+    markdown: Annotated[Path, Output()],
+    pdf: Annotated[Path, Output()],
+    png: Annotated[Path, Output()],
+) -> None:
+    listed, images, source = read_table(index), read_table(decoded), read_json(about)
+    write_text(markdown, data_sheet.to_markdown(settings, listed, images, source))
+    names = showable({name: name for column in NAMES for name in listed[column].unique()})
+    shown = listed.assign(**{column: listed[column].map(names) for column in NAMES})
+    style.save(data_sheet.draw(settings, shown, images, source), pdf, png)
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    arguments.add_argument("--index", type=Path, required=True, help="input: CSV of index_source")
-    arguments.add_argument("--decoded", type=Path, required=True, help="input: CSV of prepare_images")
-    arguments.add_argument("--about", type=Path, required=True, help="input: JSON of prepare_images")
-    arguments.add_output("--markdown")
-    arguments.add_output("--pdf")
-    arguments.add_output("--png")
-    command.run(main, arguments)
+    command.run(render_data_sheet)

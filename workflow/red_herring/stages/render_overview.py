@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
@@ -13,23 +13,22 @@ from red_herring.results.overview import front_page
 from red_herring.results.reading import read_table
 from red_herring.results.runs import KEYS, run_folder
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 
-TABLES = ("runs", "missing", "comparisons", "relation")
 
-
-def main(given: argparse.Namespace) -> None:
-    tables = {name: read_table(getattr(given, name)) for name in TABLES}
-    counts = pd.concat([read_table(file) for file in given.counts]) if given.counts else pd.DataFrame()
-    files = [run_folder(given.records, run) / "run.json" for run in tables["runs"][KEYS].itertuples(index=False)]
-    records = [read_json(file) for file in files if file.exists()]
-    write_text(given.rst, front_page(given.settings, tables, counts, records, environment()))
+def render_overview(
+    settings: Settings,
+    tables: Annotated[list[Path], Input("runs, missing and the tables of statistics, each named after it")],
+    records: Annotated[Path, Input("the folder of the runs")],
+    rst: Annotated[Path, Output()],
+    counts: Annotated[list[Path], Input("CSV, the counts of the splits")] = (),
+) -> None:
+    read = {file.stem: read_table(file) for file in tables}
+    drawn = pd.concat([read_table(file) for file in counts]) if counts else pd.DataFrame()
+    files = [run_folder(records, run) / "run.json" for run in read["runs"][KEYS].itertuples(index=False)]
+    found = [read_json(file) for file in files if file.exists()]
+    write_text(rst, front_page(settings, read, drawn, found, environment()))
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    for name in TABLES:
-        arguments.add_argument(f"--{name}", type=Path, required=True, help=f"input: {name}.csv")
-    arguments.add_argument("--counts", type=Path, nargs="+", default=[], help="input: CSV, the counts of the splits")
-    arguments.add_argument("--records", type=Path, required=True, help="input: the folder of the runs")
-    arguments.add_output("--rst")
-    command.run(main, arguments)
+    command.run(render_overview)

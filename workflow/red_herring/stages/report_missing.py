@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from itertools import product
 from pathlib import Path
+from typing import Annotated
 
 from red_herring.files import write_text
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
@@ -13,32 +13,33 @@ from red_herring.results.reading import read_table
 from red_herring.results.runs import study_tables
 from red_herring.results.tabulate import table
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 
 
-def main(given: argparse.Namespace) -> None:
-    settings = given.settings
+def report_missing(
+    settings: Settings,
+    results: Annotated[Path, Input("the folder of the study")],
+    report: Annotated[Path, Output("Markdown, the tables of what is there")],
+) -> None:
     runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
-    missing = missing_runs(given.results, runs, settings["attributions"], settings["made_by"]["train"])
+    missing = missing_runs(results, runs, settings["attributions"], settings["made_by"]["train"])
     there = [run for run in runs if run not in missing]
     if all(why == WAITING for why in missing.values()):
         return  # it was about something else
     print(f"\nMissing runs, {len(missing)} of {len(runs)}:", *failures(missing), sep="\n  ")
     if not there:
         return
-    collected = study_tables(given.results, there, settings)
+    collected = study_tables(results, there, settings)
     released = {file.stem: read_table(file) for file in (PUBLISHED_TABLES, PUBLISHED_RUNS)}
     parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):
         parts += [table(task, collected | released, settings).to_markdown(), to_markdown(missing, task)]
-    write_text(given.report, "\n".join(parts))
+    write_text(report, "\n".join(parts))
     print(
-        f"Tables of the others: {given.report}; all figures and statistics of them: the target `incomplete`. Start "
+        f"Tables of the others: {report}; all figures and statistics of them: the target `incomplete`. Start "
         "Snakemake again to make what is missing."
     )
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    arguments.add_argument("--results", type=Path, required=True, help="input: the folder of the study")
-    arguments.add_output("--report", "Markdown, the tables of what is there")
-    command.run(main, arguments)
+    command.run(report_missing)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
@@ -11,19 +11,19 @@ from red_herring.files import write_text
 from red_herring.results.reading import read_table
 from red_herring.results.splits import splits_to_markdown
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 
 
-def main(given: argparse.Namespace) -> None:
-    counts = pd.concat((read_table(path) for path in given.counts), ignore_index=True)
-    write_text(given.csv, counts.to_csv(index=False))
-    write_text(given.markdown, splits_to_markdown(counts, given.settings["tasks"]))
+def tabulate_splits(
+    settings: Settings,
+    counts: Annotated[list[Path], Input("CSVs of draw_splits or plan_splits")],
+    csv: Annotated[Path, Output("one row per cell of every split")],
+    markdown: Annotated[Path, Output("one row per split")],
+) -> None:
+    table = pd.concat((read_table(path) for path in counts), ignore_index=True)
+    write_text(csv, table.to_csv(index=False))
+    write_text(markdown, splits_to_markdown(table, settings["tasks"]))
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__)
-    arguments.add_argument(
-        "--counts", type=Path, nargs="+", required=True, help="input: CSVs of draw_splits or plan_splits"
-    )
-    arguments.add_output("--csv", "one row per cell of every split")
-    arguments.add_output("--markdown", "one row per split")
-    command.run(main, arguments)
+    command.run(tabulate_splits)

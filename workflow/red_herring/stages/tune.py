@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import shutil
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
 from red_herring.files import write_json, write_text
 from red_herring.provenance import made_by
 from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
 from red_herring.training.parallel import Evaluate, processes
 
 log = logging.getLogger(__name__)
 
 
-def main(given: argparse.Namespace) -> None:
-    settings = given.settings
+def tune(
+    settings: Settings,
+    trials: Annotated[Path, Output("CSV, one row per trial")],
+    best: Annotated[Path, Output("JSON, the hyperparameters to use")],
+    resume: Path,
+    split: Annotated[Path | None, Input("CSV of draw_splits for the search's seed")] = None,
+    images: Annotated[list[Path], Input("images.npy of each source, the rest beside it")] = (),
+    threads: int = 1,
+) -> None:
     if settings["mode"] != "search":
-        trials = pd.DataFrame(
+        tried = pd.DataFrame(
             columns=["trial", *settings["hyperparameters"], "status", "valid_auc", "best_epoch", "epochs"]
         )
         chosen = {"trial": None, "hyperparameters": settings["hyperparameters"], "valid_auc": None, "on_bound": []}
     else:
-        trials, chosen = _search(given)
-    write_text(given.trials, trials.to_csv(index=False))
-    write_json(given.best, {"mode": settings["mode"], **chosen, "made_by": made_by("tune", settings)})
+        tried, chosen = _search(settings, split, images, resume, threads)
+    write_text(trials, tried.to_csv(index=False))
+    write_json(best, {"mode": settings["mode"], **chosen, "made_by": made_by("tune", settings)})
 
 
-def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _search(
+    settings: dict[str, Any], split: Path, images: list[Path], resume: Path, threads: int
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     from red_herring import tuning  # needs scikit-optimize, which given hyperparameters do not
 
-    settings, resume = given.settings, given.resume
-    fingerprint, evaluating = _evaluation(given)
+    fingerprint, evaluating = _evaluation(settings, split, images, threads)
     trial_log = tuning.TrialLog(resume / "trials.jsonl", fingerprint)
     with evaluating as evaluate:
 
@@ -57,13 +65,15 @@ def _search(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame(trials), chosen
 
 
-def _evaluation(given: argparse.Namespace) -> tuple[str, AbstractContextManager[Evaluate]]:
+def _evaluation(
+    settings: dict[str, Any], split: Path, images: list[Path], threads: int
+) -> tuple[str, AbstractContextManager[Evaluate]]:
     """The fingerprint of the search, and what evaluates its trials: this process, or several others at once."""
     from red_herring.training.run import Run  # needs PyTorch, which given hyperparameters do not
 
-    settings, parallel = given.settings, given.settings["parallel"]
-    threads = max(1, given.threads // parallel)  # of a trial: its result depends on how many
-    arguments = (settings, given.split, given.images, settings["seed"], threads)
+    parallel = settings["parallel"]
+    of_a_trial = max(1, threads // parallel)  # its result depends on how many
+    arguments = (settings, split, images, settings["seed"], of_a_trial)
     run = Run(*arguments)  # also for others, so that wrong data are named before they start
     if parallel > 1:
         return run.fingerprint("tune"), processes(parallel, arguments)
@@ -78,12 +88,4 @@ def _forget_trials(resume: Path, but: Collection[Path] = ()) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.Arguments(__doc__, resumes=True)
-    arguments.add_argument("--split", type=Path, help="input: CSV of draw_splits for the search's seed")
-    arguments.add_argument(
-        "--images", type=Path, nargs="+", help="input: images.npy of each source, the rest beside it"
-    )
-    arguments.add_output("--trials", "CSV, one row per trial")
-    arguments.add_output("--best", "JSON, the hyperparameters to use")
-    arguments.add_argument("--threads", type=int, default=1)
-    command.run(main, arguments)
+    command.run(tune)
