@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from typing import Annotated
 
 import pytest
 from conftest import ROOT
@@ -226,17 +228,15 @@ def test_a_card_that_is_too_small_is_told_in_one_sentence(capfd, monkeypatch, tm
     """PyTorch's own error, which needs no GPU to be raised."""
     torch = pytest.importorskip("torch")
 
-    def stage(given):
+    def stage(out: Annotated[Path, command.Output()]) -> None:
         raise torch.OutOfMemoryError(
             "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 1.00 GiB.\nSee the docs."
         )
 
-    arguments = command.Arguments(None, settings=False)
-    arguments.add_output("--out")
     monkeypatch.setattr(sys, "argv", ["stage", "--out", str(tmp_path / "out")])
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with pytest.raises(SystemExit):
-        command.run(stage, arguments)
+        command.run(stage)
     for number, handler in handlers.items():
         signal.signal(number, handler)
     said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]

@@ -167,9 +167,18 @@ def table(wildcards):
     return sourcecache_entry(located(csvpath), csvpath) if csvpath else []
 
 
-def option(name):
-    """A params function: --name and the input of that name, or nothing when there is no such input."""
-    return lambda wildcards, input: [f"--{name}", input.get(name)] if input.get(name) else []
+def stage(name, *values):
+    """The shell command of a stage: `flags` of its rule, and those of `values`, such as "params.settings", by their
+    last names.
+    """
+    more = "".join(f" --{value.rpartition('.')[-1]} {{{value}:q}}" for value in values)
+    return f"exec python -m red_herring.stages.{name} {{params.flags:q}}{more} --log {{log:q}}"
+
+
+def flags(wildcards, input, output):
+    """A params function: `--name path` of the inputs and outputs that have a name; the others a stage finds by itself."""
+    named = {name: [files] if isinstance(files, str) else files for name, files in [*input.items(), *output.items()]}
+    return [word for name, files in named.items() if files for word in (f"--{name.replace('_', '-')}", *files)]
 
 
 def stamp(paths):

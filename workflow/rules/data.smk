@@ -22,21 +22,16 @@ rule fetch_source:
         # How the images are fetched makes no difference, and a changed resource, other than a parameter, reruns nothing.
         network=lambda wildcards: json.dumps(study.network_settings(config, wildcards.source)),
     params:
+        flags=flags,
         # Nor does it matter by what code: the hash or the checksum says what is fetched.
         settings=settings(study.origin_settings, "source"),
     shell:
-        r"""
-        exec python -m red_herring.stages.fetch_source \
-            --settings {params.settings:q} \
-            --network {resources.network:q} \
-            --fetched {output.fetched:q} \
-            --log {log:q}
-        """
+        stage("fetch_source", "params.settings", "resources.network")
 
 
 rule index_source:
     input:
-        csv=table,
+        table,
         fetched=lambda wildcards: fetched(wildcards) if study.metadata_are_fetched(config, wildcards.source) else [],
     output:
         index="<results>/data/{source}/index.csv",
@@ -47,23 +42,17 @@ rule index_source:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=settings(study.index_settings, "source"),
         code=code("index_source", "red_herring.data.sources.{kind}"),
-        fetched=option("fetched"),
     shell:
-        r"""
-        exec python -m red_herring.stages.index_source \
-            --settings {params.settings:q} \
-            {params.fetched:q} \
-            --index {output.index:q} \
-            --log {log:q}
-        """
+        stage("index_source", "params.settings")
 
 
 rule prepare_images:
     input:
+        table,
         index="<results>/data/{source}/index.csv",
-        csv=table,
         fetched=fetched,
     output:
         images="<results>/data/{source}/images.npy",
@@ -79,29 +68,17 @@ rule prepare_images:
         "../../envs/red_herring.yaml"
     threads: CORES
     params:
+        flags=flags,
         settings=settings(study.prepare_settings, "source"),
         code=code("prepare_images", "red_herring.data.sources.{kind}"),
-        fetched=option("fetched"),
     shell:
-        r"""
-        exec python -m red_herring.stages.prepare_images \
-            --settings {params.settings:q} \
-            --index {input.index:q} \
-            {params.fetched:q} \
-            --images {output.images:q} \
-            --masks {output.masks:q} \
-            --decoded {output.decoded:q} \
-            --quarantine {output.quarantine:q} \
-            --about {output.about:q} \
-            --threads {threads} \
-            --log {log:q}
-        """
+        stage("prepare_images", "params.settings", "threads")
 
 
 rule draw_splits:
     input:
+        prepared("decoded.csv"),
         index=prepared("index.csv"),
-        decoded=prepared("decoded.csv"),
     output:
         split="<results>/splits/{task}/seed={seed}.csv",
         counts="<results>/splits/{task}/seed={seed}_counts.csv",
@@ -112,18 +89,11 @@ rule draw_splits:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=settings(study.split_settings, "task"),
         code=code("draw_splits"),
     shell:
-        r"""
-        exec python -m red_herring.stages.draw_splits \
-            --settings {params.settings:q} \
-            --index {input.index:q} \
-            --seed {wildcards.seed} \
-            --split {output.split:q} \
-            --counts {output.counts:q} \
-            --log {log:q}
-        """
+        stage("draw_splits", "params.settings", "wildcards.seed")
 
 
 # How many images each split will have, before there is any image.
@@ -139,13 +109,8 @@ rule plan_splits:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=settings(study.plan_settings, "task"),
         code=code("plan_splits"),
     shell:
-        r"""
-        exec python -m red_herring.stages.plan_splits \
-            --settings {params.settings:q} \
-            --index {input.index:q} \
-            --counts {output.counts:q} \
-            --log {log:q}
-        """
+        stage("plan_splits", "params.settings")

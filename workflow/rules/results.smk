@@ -3,7 +3,8 @@
 These rules take seconds each: all but the data sheets run where Snakemake runs, the login node of a cluster.
 """
 
-STUDY_TABLES = ["runs", "localisation", "histories", "trials", "searches", "missing"]
+RELEASED_TABLES = ["runs", "localisation", "trials", "searches", "missing"]
+STUDY_TABLES = [*RELEASED_TABLES, "histories"]
 
 
 rule collect_runs:
@@ -13,7 +14,7 @@ rule collect_runs:
         MAPS,
         expand("<results>/tuning/{task}/{method}/trials.csv", task=TASKS, method=METHODS),
     output:
-        **{name: f"<results>/{name}.csv" for name in STUDY_TABLES},
+        tables=expand("<results>/{table}.csv", table=STUDY_TABLES),
     log:
         "<results>/logs/collect_runs.log",
     benchmark:
@@ -22,29 +23,19 @@ rule collect_runs:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=settings(study.collect_settings),
         code=code("collect_runs"),
         # The files are too many for a command line; the stage finds them where the inputs say they are.
-        results=lambda wildcards, output: os.path.dirname(output.runs),
+        results=lambda wildcards, output: os.path.dirname(output.tables[0]),
     shell:
-        r"""
-        exec python -m red_herring.stages.collect_runs \
-            --settings {params.settings:q} \
-            --results {params.results:q} \
-            --runs {output.runs:q} \
-            --localisation {output.localisation:q} \
-            --histories {output.histories:q} \
-            --trials {output.trials:q} \
-            --searches {output.searches:q} \
-            --missing {output.missing:q} \
-            --log {log:q}
-        """
+        stage("collect_runs", "params.settings", "params.results")
 
 
 # The runs that are there, when some are not. No run is an input, as this must not make any.
 rule collect_incomplete:
     output:
-        **{name: f"<results>/incomplete/{name}.csv" for name in STUDY_TABLES},
+        tables=expand("<results>/incomplete/{table}.csv", table=STUDY_TABLES),
     log:
         "<results>/logs/collect_incomplete.log",
     benchmark:
@@ -53,33 +44,19 @@ rule collect_incomplete:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=settings(study.collect_settings),
         code=code("collect_incomplete"),
-        results=lambda wildcards, output: os.path.dirname(os.path.dirname(output.runs)),
+        results=lambda wildcards, output: os.path.dirname(os.path.dirname(output.tables[0])),
         there=finished,
     shell:
-        r"""
-        exec python -m red_herring.stages.collect_incomplete \
-            --settings {params.settings:q} \
-            --results {params.results:q} \
-            --runs {output.runs:q} \
-            --localisation {output.localisation:q} \
-            --histories {output.histories:q} \
-            --trials {output.trials:q} \
-            --searches {output.searches:q} \
-            --missing {output.missing:q} \
-            --log {log:q}
-        """
+        stage("collect_incomplete", "params.settings", "params.results")
 
 
 # The authors' released runs.
 rule collect_published:
     output:
-        runs="results/published/runs.csv",
-        localisation="results/published/localisation.csv",
-        trials="results/published/trials.csv",
-        searches="results/published/searches.csv",
-        missing="results/published/missing.csv",
+        tables=expand("results/published/{table}.csv", table=RELEASED_TABLES),
     log:
         "results/published/logs/collect_published.log",
     benchmark:
@@ -88,18 +65,11 @@ rule collect_published:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         code=code("collect_published"),
         published=content("reference/published_runs.csv", "reference/published_hyperparameters.csv"),
     shell:
-        r"""
-        exec python -m red_herring.stages.collect_published \
-            --runs {output.runs:q} \
-            --localisation {output.localisation:q} \
-            --trials {output.trials:q} \
-            --searches {output.searches:q} \
-            --missing {output.missing:q} \
-            --log {log:q}
-        """
+        stage("collect_published")
 
 
 rule bootstrap_auc:
@@ -115,16 +85,11 @@ rule bootstrap_auc:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         code=code("bootstrap_auc"),
         predictions=f"{RESULTS}/runs",
     shell:
-        r"""
-        exec python -m red_herring.stages.bootstrap_auc \
-            --runs {input.runs:q} \
-            --predictions {params.predictions:q} \
-            --intervals {output.intervals:q} \
-            --log {log:q}
-        """
+        stage("bootstrap_auc", "params.predictions")
 
 
 rule render_table:
@@ -143,22 +108,13 @@ rule render_table:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=item_settings,
         code=item_code("render_table", "red_herring.results"),
         published=content("reference/published_tables.csv", "reference/published_runs.csv"),
         caption=lambda wildcards: item(wildcards).caption,
     shell:
-        r"""
-        exec python -m red_herring.stages.render_table \
-            --settings {params.settings:q} \
-            --table {wildcards.table} \
-            --files {input.files:q} \
-            --csv {output.csv:q} \
-            --markdown {output.markdown:q} \
-            --latex {output.latex:q} \
-            --html {output.html:q} \
-            --log {log:q}
-        """
+        stage("render_table", "params.settings", "wildcards.table")
 
 
 # What the splits hold: as drawn, and as planned from the metadata before there is any image.
@@ -184,17 +140,11 @@ rule tabulate_splits:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=settings(study.results_settings),
         code=code("tabulate_splits"),
     shell:
-        r"""
-        exec python -m red_herring.stages.tabulate_splits \
-            --settings {params.settings:q} \
-            --counts {input.counts:q} \
-            --csv {output.csv:q} \
-            --markdown {output.markdown:q} \
-            --log {log:q}
-        """
+        stage("tabulate_splits", "params.settings")
 
 
 rule render_data_sheet:
@@ -213,20 +163,11 @@ rule render_data_sheet:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=settings(study.sheet_settings, "source"),
         code=code("render_data_sheet"),
     shell:
-        r"""
-        exec python -m red_herring.stages.render_data_sheet \
-            --settings {params.settings:q} \
-            --index {input.index:q} \
-            --decoded {input.decoded:q} \
-            --about {input.about:q} \
-            --markdown {output.markdown:q} \
-            --pdf {output.pdf:q} \
-            --png {output.png:q} \
-            --log {log:q}
-        """
+        stage("render_data_sheet", "params.settings")
 
 
 # What the figures of images are drawn from.
@@ -248,21 +189,13 @@ rule render_figure:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=item_settings,
         code=item_code("render_figure", "red_herring.results.figures"),
-        module=lambda wildcards: item(wildcards).module,
-        files=lambda wildcards, input: ["--files", *input] if input else [],
+        figure=lambda wildcards: item(wildcards).module,
         caption=lambda wildcards: item(wildcards).caption,
     shell:
-        r"""
-        exec python -m red_herring.stages.render_figure \
-            --settings {params.settings:q} \
-            --figure {params.module} \
-            {params.files:q} \
-            --pdf {output.pdf:q} \
-            --png {output.png:q} \
-            --log {log:q}
-        """
+        stage("render_figure", "params.settings", "params.figure")
 
 
 rule render_explorer:
@@ -280,30 +213,19 @@ rule render_explorer:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=lambda wildcards: json.dumps(OF[wildcards.study] | {"title": wildcards.study}),
         code=code("render_explorer"),
         template=content("results/explorer.html"),
         # Our maps are not those of the released runs, which have none.
         maps=lambda wildcards: f"{PUBLISHED if wildcards.study == PUBLISHED else RESULTS}/saliency",
     shell:
-        r"""
-        exec python -m red_herring.stages.render_explorer \
-            --settings {params.settings:q} \
-            --runs {input.runs:q} \
-            --localisation {input.localisation:q} \
-            --missing {input.missing:q} \
-            --maps {params.maps:q} \
-            --html {output.html:q} \
-            --log {log:q}
-        """
+        stage("render_explorer", "params.settings", "params.maps")
 
 
 rule render_overview:
     input:
-        runs="{study}/runs.csv",
-        missing="{study}/missing.csv",
-        comparisons="{study}/tables/comparisons.csv",
-        relation="{study}/tables/relation.csv",
+        tables=expand("{{study}}/{table}.csv", table=["runs", "missing", "tables/comparisons", "tables/relation"]),
         counts=lambda wildcards: SPLIT_COUNTS["splits"] if wildcards.study == RESULTS else [],
     output:
         rst=report("{study}/overview.rst", category="Overview", caption="../report/overview.rst"),
@@ -315,23 +237,12 @@ rule render_overview:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=lambda wildcards: json.dumps(OF[wildcards.study]),
         code=code("render_overview"),
-        counts=lambda wildcards, input: ["--counts", *input.counts] if input.counts else [],
         records=f"{RESULTS}/runs",
     shell:
-        r"""
-        exec python -m red_herring.stages.render_overview \
-            --settings {params.settings:q} \
-            --runs {input.runs:q} \
-            --missing {input.missing:q} \
-            --comparisons {input.comparisons:q} \
-            --relation {input.relation:q} \
-            {params.counts:q} \
-            --records {params.records:q} \
-            --rst {output.rst:q} \
-            --log {log:q}
-        """
+        stage("render_overview", "params.settings", "params.records")
 
 
 # A finished study to take along. No file of it is an input, as this must not make any.
@@ -346,15 +257,10 @@ rule release:
     conda:
         "../../envs/red_herring.yaml"
     params:
+        flags=flags,
         settings=settings(study.release_settings),
         code=code("release"),
         results=lambda wildcards, output: os.path.dirname(output.archive),
         there=presented,
     shell:
-        r"""
-        exec python -m red_herring.stages.release \
-            --settings {params.settings:q} \
-            --results {params.results:q} \
-            --archive {output.archive:q} \
-            --log {log:q}
-        """
+        stage("release", "params.settings", "params.results")

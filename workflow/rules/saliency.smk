@@ -3,10 +3,10 @@
 
 rule attribute:
     input:
+        prepared("masks.npy"),
+        prepared("source.json"),
         split="<results>/splits/{task}/seed={seed}.csv",
         images=prepared("images.npy"),
-        masks=prepared("masks.npy"),
-        about=prepared("source.json"),
         model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
     output:
         scores=expand(
@@ -25,20 +25,8 @@ rule attribute:
     resources:
         gpu=GPU,
     params:
+        flags=flags,
         settings=settings(study.attribute_settings, "task"),
         code=code("attribute"),
     shell:
-        r"""
-        exec python -m red_herring.stages.attribute \
-            --settings {params.settings:q} \
-            --split {input.split:q} \
-            --images {input.images:q} \
-            --model {input.model:q} \
-            --seed {wildcards.seed} \
-            --scores {output.scores:q} \
-            --means {output.means:q} \
-            --examples {output.examples:q} \
-            --example-maps {output.example_maps:q} \
-            --threads {threads} \
-            --log {log:q}
-        """
+        stage("attribute", "params.settings", "wildcards.seed", "threads")

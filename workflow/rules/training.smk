@@ -3,10 +3,10 @@
 
 rule train:
     input:
+        prepared("masks.npy"),
+        prepared("source.json"),
         split="<results>/splits/{task}/seed={seed}.csv",
         images=prepared("images.npy"),
-        masks=prepared("masks.npy"),
-        about=prepared("source.json"),
         hyperparameters="<results>/tuning/{task}/{method}/best.json",
     output:
         model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
@@ -28,20 +28,8 @@ rule train:
     resources:
         gpu=GPU,
     params:
+        flags=flags,
         settings=settings(study.train_settings, "task", "method"),
         code=code("train", "red_herring.methods.{method}", "red_herring.methods.classification"),
     shell:
-        r"""
-        exec python -m red_herring.stages.train \
-            --settings {params.settings:q} \
-            --split {input.split:q} \
-            --images {input.images:q} \
-            --hyperparameters {input.hyperparameters:q} \
-            --seed {wildcards.seed} \
-            --model {output.model:q} \
-            --history {output.history:q} \
-            --predictions {output.predictions:q} \
-            --record {output.record:q} \
-            --threads {threads} \
-            --log {log:q}
-        """
+        stage("train", "params.settings", "wildcards.seed", "threads")

@@ -3,10 +3,10 @@
 
 rule tune:
     input:
+        lambda wildcards: searched(prepared("masks.npy")(wildcards)),
+        lambda wildcards: searched(prepared("source.json")(wildcards)),
         split=lambda wildcards: searched(f"<results>/splits/{wildcards.task}/seed={config['tuning']['seed']}.csv"),
         images=lambda wildcards: searched(prepared("images.npy")(wildcards)),
-        masks=lambda wildcards: searched(prepared("masks.npy")(wildcards)),
-        about=lambda wildcards: searched(prepared("source.json")(wildcards)),
     output:
         trials="<results>/tuning/{task}/{method}/trials.csv",
         best=report(
@@ -25,16 +25,8 @@ rule tune:
     resources:
         gpu=GPU if config["tuning"]["mode"] == "search" else 0,
     params:
+        flags=flags,
         settings=settings(study.tune_settings, "task", "method"),
         code=code("tune", "red_herring.methods.{method}", "red_herring.methods.classification"),
-        data=lambda wildcards, input: (["--split", input.split, "--images", *input.images] if input.split else []),
     shell:
-        r"""
-        exec python -m red_herring.stages.tune \
-            --settings {params.settings:q} \
-            {params.data:q} \
-            --trials {output.trials:q} \
-            --best {output.best:q} \
-            --threads {threads} \
-            --log {log:q}
-        """
+        stage("tune", "params.settings", "threads")
