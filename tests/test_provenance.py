@@ -26,6 +26,9 @@ def copy(tmp_path):
             assert old in text
             path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
+        def add(self, file: str, like: str) -> None:
+            shutil.copy(tmp_path / "red_herring" / like, tmp_path / "red_herring" / file)
+
         def digest(self, *modules: str, python: str = sys.executable) -> str:
             code = f"from red_herring.provenance import code_digest; print(code_digest(*{modules!r}))"
             done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -49,6 +52,22 @@ def test_a_change_of_what_runs_counts_however_deep_it_is_imported(copy):
     before = copy.digest(*TRAIN_ACTDIFF)
     copy.edit("data/masks.py", "> 0", "> 0.5")
     assert copy.digest(*TRAIN_ACTDIFF) != before
+
+
+def test_words_for_readers_do_not_count(copy):
+    """Titles, approaches, citations, captions, colours; and a method more."""
+    stages = ("tune", "train", "attribute")
+    before = [copy.digest(f"red_herring.stages.{stage}", "red_herring.methods.actdiff") for stage in stages]
+    copy.edit("methods/actdiff.py", 'TITLE = "ActDiff"', 'TITLE = "Activation difference"')
+    copy.edit("methods/actdiff.py", "CITATION = ", 'CITATION = "as told in " + ')
+    copy.edit("methods/actdiff.py", 'APPROACH = "Domain invariance"', 'APPROACH = "Invariance"')
+    copy.edit("catalogue.py", '"Domain invariance"', '"Invariance"')
+    copy.edit("terms.py", '"Grad-CAM"', '"Class activation"')
+    copy.edit("terms.py", '"Pointing game"', '"Pointing"')
+    copy.edit("items.py", "test AUC", "AUC of the test")
+    copy.edit("results/figures/style.py", "#000000", "#111111")
+    copy.add("methods/mine.py", "methods/rrr.py")
+    assert [copy.digest(f"red_herring.stages.{stage}", "red_herring.methods.actdiff") for stage in stages] == before
 
 
 def test_how_the_configuration_is_checked_does_not_count(copy):

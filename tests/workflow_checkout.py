@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 from conftest import ROOT
 
-KEPT = ("Snakefile", "all", "config.yaml", "config", "workflow", "envs", "slurm", "README.md")
+KEPT = ("Snakefile", "all", "config.yaml", "config", "workflow", "envs", "profiles", "slurm", "README.md")
 
 TINY = ("--configfile", "tiny.yaml")
 """Lays the study of the fixture `finished` over config.yaml."""

@@ -72,6 +72,11 @@ def test_a_comment_in_a_loss_reruns_nothing(after):
     assert after.planned(*TINY) == []
 
 
+def test_the_text_of_a_rule_reruns_nothing(after):
+    after.edit("workflow/rules/common.smk", "exec python -m", "exec  python -m")
+    assert after.planned(*TINY) == []
+
+
 def test_the_arithmetic_of_a_loss_retrains_that_method(after):
     after.edit("workflow/red_herring/methods/actdiff.py", "distance.mean()", "distance.sum()")
     jobs = after.planned(*TINY)

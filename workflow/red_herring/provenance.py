@@ -19,13 +19,16 @@ LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "scikit-optimize", "cap
 PLUMBING = frozenset(f"{PACKAGE.name}.{module}" for module in ("cards", "interrupt", "locks", "stages.command"))
 """How stages are started, stopped and kept apart, which makes no difference to what they make."""
 
+WORDS = frozenset({"TITLE", "APPROACH", "APPROACHES", "CITATION"})
+"""Constants of modules that only tables, figures and pages show."""
+
 
 @cache
 def code_digest(*modules: str) -> str:
     """12 hexadecimal digits over the modules and all that they import inside the package.
 
-    Comments, docstrings, layout and the version of Python do not count, so only a change of what runs changes the
-    digest. Imports must be written out: what a module loads by a name known only at run time has to be passed in
+    Comments, docstrings, layout, constants of WORDS and the version of Python do not count, so only a change of what
+    runs changes the digest. Imports must be written out: what a module loads by a name known only at run time has to be passed in
     `modules` as well.
     """
     closure: set[str] = set()
@@ -99,7 +102,14 @@ def _logic(module: str) -> str:
 
     `ast.unparse` and `ast.dump` are not: quotes, parentheses and what is left out are their version's.
     """
-    return _canonical(_tree(module))
+    return _canonical([statement for statement in _tree(module).body if not _is_words(statement)])
+
+
+def _is_words(statement: ast.stmt) -> bool:
+    """Whether it is a constant for readers only."""
+    return isinstance(statement, ast.Assign) and all(
+        isinstance(target, ast.Name) and target.id in WORDS for target in statement.targets
+    )
 
 
 def _canonical(part: Any) -> str:
