@@ -151,6 +151,7 @@ STATISTICAL_FIGURES = {
 }
 LOCALISATION_SUFFIX = "_localisation"
 STATISTICS_OF = {
+    "comparisons": ("runs.csv", "overlaps.csv"),
     "hyperparameters": ("trials.csv", "searches.csv"),
     "auc_intervals": ("runs.csv", "auc_intervals.csv"),
 }
@@ -172,15 +173,22 @@ LOCALISATION = (
 )
 STATISTICS = {
     "comparisons": (
-        "Each method against Classification, seed by seed: the mean difference with its 95 % bootstrap interval and "
-        "the exact Wilcoxon test with Holm's correction. An interval that excludes zero without a small corrected p is "
-        "no finding, and a share of collapsed runs means that the mean describes no run."
+        "Each method against Classification, seed by seed, with Holm's correction: on this pool of images, whose "
+        "re-splits the seeds are (95 % bootstrap interval, exact Wilcoxon test), and on new data (corrected resampled "
+        "t test, which allows for the test images that seeds share). What holds on this pool alone is no claim about "
+        "the method, and an interval that excludes zero without a small corrected p is no finding. A share of "
+        "collapsed runs means that the mean describes no run."
     ),
     "relation": (
         "Correlation of test AUC with localisation over all runs, within methods and between their means, per "
         "attribution; whether it is more than these methods happen to show is asked by permutation of the methods, and "
         "one hypothesis for each task is primary. A pooled relation that vanishes within methods says which method a "
         "run is of, not whether a map tells a good run."
+    ),
+    "mixed_model": (
+        "Test AUC by the IoU within and between methods, with a random intercept for each method, beside the "
+        "correlations. Look first at what the fit warns of, and take the intervals for too narrow: the methods are "
+        "few, and all share the seeds."
     ),
     "relation_between_tasks": (
         "Whether the relation of AUC and localisation within methods differs between tasks, by bootstrap of the seeds "

@@ -15,6 +15,7 @@ WORDS = frozenset(
     {
         *("task", "task_a", "task_b", "method", "attribution", "attribution_a", "attribution_b", "table"),
         *WORDS_OF_DATA,
+        *("term", "warning", "other_split"),
         *("hyperparameter", "law", "status", "why", "score", "level", "coefficient", "verdict", "role"),
     }
 )
