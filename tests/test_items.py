@@ -50,3 +50,8 @@ def test_released_runs_have_neither_epochs_nor_predictions_nor_maps():
     needed = {file for item in items.released_figures(PAPER).values() for file in item.files}
     needed |= {file for item in items.released_tables(PAPER).values() for file in item.files}
     assert not {"histories.csv", "auc_intervals.csv", items.IMAGES} & needed
+
+
+def test_comparisons_are_made_of_what_seeds_share():
+    assert "overlaps.csv" in items.tables(PAPER)["comparisons"].files
+    assert "overlaps.csv" in items.released_tables(PAPER)["comparisons"].files

@@ -109,7 +109,7 @@ def _scopes(aucs: pd.DataFrame) -> str:
         return "One seed has neither interval nor p."
     few = f" Fewer than {LEAST_SEEDS} seeds have no interval." if pairs < LEAST_SEEDS else ""
     share = aucs["overlap"].mean()
-    shared = "" if pd.isna(share) else f", as two seeds have {share:.0%} of their test images in common"
+    shared = "" if pd.isna(share) else f"; two seeds have {100 * share:.0f} % of their test images in common"
     return (
         f"On this pool: of these images, whose re-splits the seeds are; with {pairs} seeds the exact test cannot give "
         f"a p below {2 / 2**pairs:.2g}, before Holm's correction. On new data: whether the method would differ on "

@@ -128,10 +128,10 @@ def _ends(low: float, high: float) -> str:
 
 def _shared(table: pd.DataFrame) -> str:
     """How much of their test images seeds share, in a sentence."""
-    shares = [f"{share:.0%}" for share in (table["overlap"].min(), table["overlap"].max())]
     if table["overlap"].isna().all():
         return UNKNOWN_OVERLAP if (table["paired"] > 1).any() else ""
-    return f"Two seeds have {' to '.join(dict.fromkeys(shares))} of their test images in common."
+    shares = [f"{100 * share:.0f}" for share in (table["overlap"].min(), table["overlap"].max())]
+    return f"Two seeds have {' to '.join(dict.fromkeys(shares))} % of their test images in common."
 
 
 UNKNOWN_OVERLAP = "How many test images seeds have in common is not known, so that nothing is said of new data."

@@ -112,8 +112,8 @@ def corrected_t(differences: np.ndarray, overlap: float) -> tuple[Interval, floa
     on average, so the variance of the mean is s^2 (1/J + r / (1 - r)).
 
     As training images are shared as well, r is a little larger where training itself is without chance, and smaller
-    where its own chance adds to the differences: of equally good learners the test rejects in 2 to 9 % at 0.05. The
-    share of training images in place of that of test images would be far too much: 0 %.
+    where its own chance adds to the differences: of equally good learners the test rejects in 1 to 9 % at 0.05. The
+    share of training images in place of that of test images would be far too much: 0 to 2 %.
 
     Undefined for fewer than two differences, for an unknown overlap or the same test images for all, and where all
     differences are the same; when these are zero p is 1.
