@@ -1,10 +1,13 @@
 """The mixed model against statsmodels' formula, least squares at the bound, and what cannot be fitted."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from red_herring import reference
 from red_herring.results import mixed_model as module
 from red_herring.results.mixed_model import mixed_model
@@ -83,6 +86,14 @@ def test_a_fit_that_does_not_converge_has_no_numbers(monkeypatch):
     failed = found[found["warning"] == module.NOT_CONVERGED]
     assert len(failed) > 10
     assert failed[["estimate", "low", "high", "p", "intercept_sd"]].isna().all(axis=None)
+
+
+def test_only_who_fits_it_waits_for_its_import():
+    code = "import sys, red_herring.stages.render_table; print('statsmodels.regression' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
 
 
 def test_how_often_it_is_wrong_is_what_the_note_says():
