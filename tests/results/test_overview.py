@@ -70,6 +70,8 @@ def test_the_key_numbers_of_each_method(tables, counts):
     assert "RRR 1 0.57 ± 0.05 -0.13 [-0.18, -0.08] 0.010 0.340 0.38 ± 0.05" in page
     assert "p (Holm) on this pool p (Holm) on new data" in page
     assert "other images of the kind; two seeds have 22 % of their test images in common." in page
+    unknown = tables | {"comparisons": tables["comparisons"].assign(overlap=None).astype({"overlap": float})}
+    assert "On new data: nothing, as it is not known how many" in words(front_page(STUDY, unknown, counts, [], MAKER))
     assert "over all runs 0.36 [0.20, 0.52], p 0.040: a relation; within methods undefined: undefined" in page
     assert "with 2 seeds the exact test cannot give a p below 0.5, before" in page
     assert "IoU of a random map: 0.34." in page

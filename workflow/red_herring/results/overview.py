@@ -109,11 +109,15 @@ def _scopes(aucs: pd.DataFrame) -> str:
         return "One seed has neither interval nor p."
     few = f" Fewer than {LEAST_SEEDS} seeds have no interval." if pairs < LEAST_SEEDS else ""
     share = aucs["overlap"].mean()
-    shared = "" if pd.isna(share) else f"; two seeds have {100 * share:.0f} % of their test images in common"
+    new = (
+        "nothing, as it is not known how many test images seeds have in common"
+        if pd.isna(share)
+        else "whether the method would differ on other images of the kind; two seeds have "
+        f"{100 * share:.0f} % of their test images in common"
+    )
     return (
         f"On this pool: of these images, whose re-splits the seeds are; with {pairs} seeds the exact test cannot give "
-        f"a p below {2 / 2**pairs:.2g}, before Holm's correction. On new data: whether the method would differ on "
-        f"other images of the kind{shared}.{few}"
+        f"a p below {2 / 2**pairs:.2g}, before Holm's correction. On new data: {new}.{few}"
     )
 
 
