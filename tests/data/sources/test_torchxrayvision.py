@@ -1,5 +1,6 @@
 """The sources on torchxrayvision's data sets: exact counts on the metadata that the package ships, and real images."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -47,7 +48,28 @@ def test_padchest_counts():
     check_index(index, "padchest")
     found = cells(index, "Cardiomegaly")
     assert found["PA", 1] == 8416  # images; one per patient, as the data set has it by default, would be fewer
-    assert found["PA", 0] > 20_000
+    assert found["PA", 0] == 34_065
+    text = (ROOT / "docs/differences.md").read_text()
+    assert f"`Projection`: {found['PA', 1]:,}" in text
+    assert f"no other label: {found['PA', 0]:,}" in text
+
+
+def test_padchests_controls_as_released():
+    """The substring `normal` in the labels of PA images by the DICOM header, without cardiomegaly: docs/differences.md."""
+    package = Path(importlib.util.find_spec("torchxrayvision").origin).parent
+    table = pd.read_csv(
+        package / "data" / "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz",
+        usecols=["ViewPosition_DICOM", "Labels"], dtype=str, keep_default_na=False,
+    )  # fmt: skip
+    labels = table["Labels"][table["ViewPosition_DICOM"].str.contains("POSTEROANTERIOR")]
+    sick = labels.str.contains("cardiomegaly")
+    controls = labels[labels.str.contains("normal") & ~sick]
+    more = controls[controls.str.strip() != "['normal']"]
+    counts = [sick.sum(), len(controls), len(more), more.str.contains("abnormal").sum()]
+    assert counts == [4728, 22_070, 90, 24]
+    text = (ROOT / "docs/differences.md").read_text()
+    assert f"{counts[0]:,} with cardiomegaly" in text
+    assert "{1:,}, of which {2} have other labels too, {3} of them `abnormal foreign body`".format(*counts) in text
 
 
 def test_real_nih_images(nih):
