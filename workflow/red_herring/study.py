@@ -273,6 +273,7 @@ def results_settings(config: Config) -> dict[str, Any]:
             "finding": " / ".join(names_of(task["finding"])),
             "control": " / ".join(names_of(task["control"])),
             "ratio": task["ratio"],
+            "selection": task.get("selection", "shifted"),
             "nuisance": task["nuisance"]["name"],
             "groups": [group["name"] for group in task["nuisance"]["groups"]],
             "mask": mask_settings(config, name),
