@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from red_herring.data.masks import ellipse
-from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
+from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_OVERLAPS, PUBLISHED_RUNS
 from red_herring.results.published import published_tables
 from red_herring.results.reading import read_table
 from red_herring.saliency.localisation import chance
@@ -28,7 +28,7 @@ def main(given: argparse.Namespace) -> None:
         bool(on_bound({row.hyperparameter: row.best}, {row.hyperparameter: [row.law, row.low, row.high]}))
         for row in searches.itertuples()
     ]
-    write_tables(tables, given)
+    write_tables(tables | {"overlaps": read_table(PUBLISHED_OVERLAPS)}, given)
 
 
 if __name__ == "__main__":
@@ -37,5 +37,6 @@ if __name__ == "__main__":
     arguments.add_output("--localisation", "CSV, one row per run and attribution")
     arguments.add_output("--searches", "CSV, one row per hyperparameter")
     arguments.add_output("--trials", "CSV, one row per trial: none")
+    arguments.add_output("--overlaps", "CSV, what the splits of two seeds share on average")
     arguments.add_output("--missing", "CSV, one row per run that is not there: none")
     command.run(main, arguments)
