@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from red_herring import study
-from red_herring.data.overlaps import OVERLAPS, overlaps
+from red_herring.data.overlaps import COLUMNS, overlaps
 from red_herring.data.sources import open_source
 from red_herring.data.splits import SPLITS, Sizes, draw, draw_task
 from red_herring.files import StudyError
@@ -35,7 +35,7 @@ def test_shares_worked_out_by_hand():
         7: split_of(train=["a", "b", "g", "xc"], valid="d", test="efhc"),  # xc is another image than c
     }
     table = overlaps("t", splits, splits)
-    assert list(table.columns) == OVERLAPS
+    assert list(table.columns) == COLUMNS
     assert len(table) == 2 * 3 * 3
     assert set(table["task"]) == {"t"}
     share = table.set_index(["seed", "other", "split", "other_split"])["share"]
@@ -49,7 +49,7 @@ def test_shares_worked_out_by_hand():
 
 def test_one_seed_shares_nothing_and_a_seed_without_runs_is_only_the_other():
     one = split_of(train="ab", valid="c", test="d")
-    assert overlaps("t", {1: one}, [1]).to_csv(index=False).strip() == ",".join(OVERLAPS)
+    assert overlaps("t", {1: one}, [1]).to_csv(index=False).strip() == ",".join(COLUMNS)
     searched = overlaps("t", {1: one, 0: one}, [1])
     assert searched[["seed", "other"]].drop_duplicates().to_numpy().tolist() == [[1, 0]]
 

@@ -3,7 +3,7 @@
 import pytest
 import red_herring
 from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_OVERLAPS, PUBLISHED_RUNS, PUBLISHED_TABLES
-from red_herring.results.published import published_tables
+from red_herring.results.published import overlaps_between, published_tables
 from red_herring.results.reading import FLAGS, WORDS, read_table
 
 
@@ -13,7 +13,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     for name, table in published_tables(read_table(PUBLISHED_RUNS), read_table(PUBLISHED_HYPERPARAMETERS), {}).items():
         table.to_csv(folder / f"{name}.csv", index=False)
-    read_table(PUBLISHED_OVERLAPS).to_csv(folder / "overlaps.csv", index=False)
+    overlaps_between(read_table(PUBLISHED_RUNS), read_table(PUBLISHED_OVERLAPS)).to_csv(
+        folder / "overlaps.csv", index=False
+    )
     (folder / "tables").mkdir()
     (folder / "tables" / "NA.csv").write_text("task,method,auc_mean,auc_bold\nNA,rrr,0.5,True\n")
     return folder

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from red_herring.data.overlaps import OVERLAPS
+from red_herring.data.overlaps import COLUMNS
 from red_herring.results.splits import overlaps_table, overlaps_to_markdown, splits_to_markdown
 
 TASKS = {"t": {"groups": ["old", "new"], "finding": "sick", "control": "well"}}
@@ -55,7 +55,7 @@ def results(tmp_path):
 
 def test_what_seeds_share_is_told_per_task_and_what_the_search_has_seen(results):
     shared = overlaps_table(results, ["t"], [1, 2], [1, 2, 0])
-    assert list(shared.columns) == OVERLAPS
+    assert list(shared.columns) == COLUMNS
     assert set(zip(shared["seed"], shared["other"], strict=True)) == {(1, 2), (2, 1), (1, 0), (2, 0)}
     text = overlaps_to_markdown(shared, TASKS, 0)
     # One of 2's four test images (d) trains in 1; of both, two of four (w, x and g, h) trained or validated in 0.

@@ -8,11 +8,11 @@ import pandas as pd
 
 from red_herring.data.splits import SPLITS
 
-OVERLAPS = ["task", "seed", "other", "split", "other_split", "share"]
+COLUMNS = ["task", "seed", "other", "split", "other_split", "share"]
 
 
 def overlaps(task: str, splits: Mapping[int, pd.DataFrame], seeds: Collection[int]) -> pd.DataFrame:
-    """Of the images in `split` of `seed` the share that is in `other_split` of `other`, columns OVERLAPS.
+    """Of the images in `split` of `seed` the share that is in `other_split` of `other`, columns COLUMNS.
 
     splits: seed -> its drawn split, see `red_herring.data.splits.draw`. A row for each seed of `seeds`, each other seed
     of `splits`, and each pair of SPLITS; none when there is no other seed. An image is known by its source and name.
@@ -26,7 +26,7 @@ def overlaps(task: str, splits: Mapping[int, pd.DataFrame], seeds: Collection[in
         for split, own in images[seed].items()
         for other_split in SPLITS
     ]
-    return pd.DataFrame(rows, columns=OVERLAPS)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _images(split: pd.DataFrame) -> dict[str, set[tuple[str, str]]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from red_herring.data.overlaps import OVERLAPS, overlaps
+from red_herring.data.overlaps import COLUMNS, overlaps
 from red_herring.data.splits import SHIFTED_TEST, read_split, shared_names_sentence
 from red_herring.results.markup import markdown_table
 
@@ -33,7 +33,7 @@ def overlaps_table(results: Path, tasks: Sequence[str], seeds: Sequence[int], dr
         own = {seed: split for (of, seed), split in splits.items() if of == task}
         parts.append(overlaps(task, own, [seed for seed in seeds if seed in own]))
     filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=OVERLAPS)
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
 
 
 def splits_to_markdown(counts: pd.DataFrame, tasks: dict[str, dict[str, Any]]) -> str:
@@ -65,7 +65,7 @@ def splits_to_markdown(counts: pd.DataFrame, tasks: dict[str, dict[str, Any]]) -
 def overlaps_to_markdown(shared: pd.DataFrame, tasks: Iterable[str], tuning_seed: int | None) -> str:
     """One row per task: the shares of images that two seeds have in common, mean and range over pairs of seeds.
 
-    shared: the columns of OVERLAPS. tuning_seed: that of the search; None without one. Empty when no seed has another
+    shared: the columns of COLUMNS. tuning_seed: that of the search; None without one. Empty when no seed has another
     one to share images with.
     """
     if shared.empty:
