@@ -126,12 +126,13 @@ rule draw_splits:
         """
 
 
-# How many images each split will have, before there is any image.
+# How many images each split will have and share with others, before there is any image.
 rule plan_splits:
     input:
         index=prepared("index.csv"),
     output:
         counts="<results>/splits/{task}/planned_counts.csv",
+        overlaps="<results>/splits/{task}/planned_overlaps.csv",
     log:
         "<results>/logs/plan_splits/{task}.log",
     benchmark:
@@ -147,5 +148,6 @@ rule plan_splits:
             --settings {params.settings:q} \
             --index {input.index:q} \
             --counts {output.counts:q} \
+            --overlaps {output.overlaps:q} \
             --log {log:q}
         """

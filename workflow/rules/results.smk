@@ -44,7 +44,7 @@ rule collect_runs:
 # The runs that are there, when some are not. No run is an input, as this must not make any.
 rule collect_incomplete:
     output:
-        **{name: f"<results>/incomplete/{name}.csv" for name in STUDY_TABLES},
+        **{name: f"<results>/incomplete/{name}.csv" for name in [*STUDY_TABLES, "overlaps"]},
     log:
         "<results>/logs/collect_incomplete.log",
     benchmark:
@@ -57,6 +57,7 @@ rule collect_incomplete:
         code=code("collect_incomplete"),
         results=lambda wildcards, output: os.path.dirname(os.path.dirname(output.runs)),
         there=finished,
+        splits=lambda wildcards: stamp(DRAWN_SPLITS),
     shell:
         r"""
         exec python -m red_herring.stages.collect_incomplete \
@@ -68,6 +69,7 @@ rule collect_incomplete:
             --trials {output.trials:q} \
             --searches {output.searches:q} \
             --missing {output.missing:q} \
+            --overlaps {output.overlaps:q} \
             --log {log:q}
         """
 
@@ -80,6 +82,7 @@ rule collect_published:
         trials="results/published/trials.csv",
         searches="results/published/searches.csv",
         missing="results/published/missing.csv",
+        overlaps="results/published/overlaps.csv",
     log:
         "results/published/logs/collect_published.log",
     benchmark:
@@ -89,7 +92,11 @@ rule collect_published:
         "../../envs/red_herring.yaml"
     params:
         code=code("collect_published"),
-        published=content("reference/published_runs.csv", "reference/published_hyperparameters.csv"),
+        published=content(
+            "reference/published_runs.csv",
+            "reference/published_hyperparameters.csv",
+            "reference/published_overlaps.csv",
+        ),
     shell:
         r"""
         exec python -m red_herring.stages.collect_published \
@@ -98,6 +105,7 @@ rule collect_published:
             --trials {output.trials:q} \
             --searches {output.searches:q} \
             --missing {output.missing:q} \
+            --overlaps {output.overlaps:q} \
             --log {log:q}
         """
 
@@ -166,11 +174,44 @@ SPLIT_COUNTS = {
     "splits": expand("<results>/splits/{task}/seed={seed}_counts.csv", task=TASKS, seed=SEEDS),
     "planned_splits": expand("<results>/splits/{task}/planned_counts.csv", task=TASKS),
 }
+SPLIT_OVERLAPS = {
+    "splits": "<results>/overlaps.csv",
+    "planned_splits": expand("<results>/splits/{task}/planned_overlaps.csv", task=TASKS),
+}
+
+
+# Apart from collect_runs, as it needs no run.
+rule compare_splits:
+    input:
+        DRAWN_SPLITS,
+    output:
+        overlaps="<results>/overlaps.csv",
+    log:
+        "<results>/logs/compare_splits.log",
+    benchmark:
+        "<results>/benchmarks/compare_splits.tsv"
+    localrule: True
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        settings=settings(study.overlap_settings),
+        code=code("compare_splits"),
+        # The files are too many for a command line; the stage finds them where the inputs say they are.
+        results=lambda wildcards, output: os.path.dirname(output.overlaps),
+    shell:
+        r"""
+        exec python -m red_herring.stages.compare_splits \
+            --settings {params.settings:q} \
+            --results {params.results:q} \
+            --overlaps {output.overlaps:q} \
+            --log {log:q}
+        """
 
 
 rule tabulate_splits:
     input:
         counts=lambda wildcards: SPLIT_COUNTS[wildcards.splits],
+        overlaps=lambda wildcards: SPLIT_OVERLAPS[wildcards.splits],
     output:
         csv=report("<results>/tables/{splits}.csv", category="Data", labels={"table": "{splits}"}),
         markdown="<results>/tables/{splits}.md",
@@ -184,13 +225,14 @@ rule tabulate_splits:
     conda:
         "../../envs/red_herring.yaml"
     params:
-        settings=settings(study.results_settings),
+        settings=settings(study.tabulate_settings),
         code=code("tabulate_splits"),
     shell:
         r"""
         exec python -m red_herring.stages.tabulate_splits \
             --settings {params.settings:q} \
             --counts {input.counts:q} \
+            --overlaps {input.overlaps:q} \
             --csv {output.csv:q} \
             --markdown {output.markdown:q} \
             --log {log:q}

@@ -10,6 +10,7 @@ import pandas as pd
 from red_herring.files import StudyError
 from red_herring.results.missing import missing_runs
 from red_herring.results.runs import MISSING, study_tables
+from red_herring.results.splits import overlaps_table
 from red_herring.stages import command
 from red_herring.stages._tables import add_tables, write_tables
 
@@ -22,10 +23,12 @@ def main(given: argparse.Namespace) -> None:
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")
     missing = pd.DataFrame([(*run, why) for run, why in reasons.items()], columns=MISSING)
-    write_tables(study_tables(results, there, study) | {"missing": missing}, given)
+    shared = overlaps_table(results, study["tasks"], study["seeds"], study["drawn_seeds"])
+    write_tables(study_tables(results, there, study) | {"missing": missing, "overlaps": shared}, given)
 
 
 if __name__ == "__main__":
     arguments = command.Arguments(__doc__)
     add_tables(arguments)
+    arguments.add_output("--overlaps", "CSV, what the splits of two seeds share, of those that are there")
     command.run(main, arguments)

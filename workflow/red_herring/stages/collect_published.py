@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from red_herring.data.masks import ellipse
-from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
-from red_herring.results.published import published_tables
+from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_OVERLAPS, PUBLISHED_RUNS
+from red_herring.results.published import overlaps_between, published_tables
 from red_herring.results.reading import read_table
 from red_herring.saliency.localisation import chance
 from red_herring.stages import command
@@ -28,6 +28,7 @@ def main(given: argparse.Namespace) -> None:
         bool(on_bound({row.hyperparameter: row.best}, {row.hyperparameter: [row.law, row.low, row.high]}))
         for row in searches.itertuples()
     ]
+    tables["overlaps"] = overlaps_between(tables["runs"], read_table(PUBLISHED_OVERLAPS))
     write_tables(tables, given)
 
 
@@ -37,5 +38,6 @@ if __name__ == "__main__":
     arguments.add_output("--localisation", "CSV, one row per run and attribution")
     arguments.add_output("--searches", "CSV, one row per hyperparameter")
     arguments.add_output("--trials", "CSV, one row per trial: none")
+    arguments.add_output("--overlaps", "CSV, a row per ordered pair of seeds and pair of splits")
     arguments.add_output("--missing", "CSV, one row per run that is not there: none")
     command.run(main, arguments)
