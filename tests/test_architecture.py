@@ -59,6 +59,7 @@ def test_imports_run_downwards(file):
         "draw_splits",
         "plan_splits",
         "tabulate_splits",
+        "compare_splits",
         "tune",
         "collect_runs",
         "collect_incomplete",

@@ -21,7 +21,7 @@ IMPORTS = 3
 ORCHESTRATION = "orchestration: Snakemake itself and idle cores"
 PARTS = {
     "data": (
-        "fetch_source", "index_source", "prepare_images", "draw_splits", "plan_splits", "tabulate_splits",
+        "fetch_source", "index_source", "prepare_images", "draw_splits", "plan_splits", "compare_splits", "tabulate_splits",
         "render_data_sheet",
     ),
     "search and training": ("tune", "train"),

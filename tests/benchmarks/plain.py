@@ -111,12 +111,12 @@ class Training:
         return F.cross_entropy(self.fc(self.model(shuffled(images, masks))), labels)
 
     def actdiff(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
-        features, others = self.model(images), self.model(shuffled(images, masks))
+        others, features = self.model(shuffled(images, masks)), self.model(images)
         penalty = (others - features).square().sum(dim=1).sqrt().mean()
         return F.cross_entropy(self.fc(features), labels) + self.given["lambda"] * penalty
 
     def adversarial(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
-        features, others = self.model(images), self.model(shuffled(images, masks))
+        others, features = self.model(shuffled(images, masks)), self.model(images)
         for _ in range(self.given["discriminator_steps"]):
             self.discriminator_optimizer.zero_grad()
             self.told_apart(others.detach(), features.detach()).backward()

@@ -67,7 +67,7 @@ def test_the_discriminator_learns_to_tell_masked_from_unmasked_and_the_encoder_t
     trainer = method(ResNet18(2))
     features, masked = torch.randn(32, 16), torch.randn(32, 16) + 1
     everyone = torch.ones(32, dtype=torch.bool)
-    losses = [trainer._step_discriminator(features, masked, everyone).item() for _ in range(40)]
+    losses = [trainer._step_discriminator(masked, features, everyone).item() for _ in range(40)]
     assert losses[-1] < 0.5 < losses[0]
     with torch.no_grad():
         assert trainer.discriminator(masked).mean() > 0 > trainer.discriminator(features).mean()
@@ -81,7 +81,7 @@ def test_each_step_moves_its_own_player_only():
     trainer = method(model)
     encoder, discriminator = copy.deepcopy(model.state_dict()), copy.deepcopy(trainer.discriminator.state_dict())
     features = torch.randn(8, 16)
-    trainer._step_discriminator(features, features + 1, torch.ones(8, dtype=torch.bool))
+    trainer._step_discriminator(features + 1, features, torch.ones(8, dtype=torch.bool))
     assert all(torch.equal(value, encoder[key]) for key, value in model.state_dict().items())
     assert not torch.equal(trainer.discriminator[0].weight, discriminator["0.weight"])
     discriminator = copy.deepcopy([*trainer.discriminator.parameters()])

@@ -220,12 +220,32 @@ def test_methods_train_the_real_model(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "passes"), [("classification", 1), ("masked", 1), ("gradmask", 1), ("actdiff", 2), ("adversarial", 2)]
+    ("name", "passes"),
+    [("classification", 1), ("masked", 1), ("gradmask", 1), ("rrr", 1), ("actdiff", 2), ("adversarial", 2)],
 )
 def test_batch_norm_sees_the_masked_images_of_actdiff_and_adversarial(name, passes):
     model = ResNet18(2).train()
     make_method(name, model, HYPERPARAMETERS).update(small_batch(4, 12, torch.float32), torch.Generator())
     assert model.bn1.num_batches_tracked.item() == passes
+
+
+@pytest.mark.parametrize("name", ["actdiff", "adversarial"])
+def test_the_masked_images_enter_the_running_statistics_before_the_others(name):
+    """As in the released code, whose passes are made here one after the other. So the images as they are weigh 0.1, and
+    the masked ones 0.9 of that.
+    """
+    torch.manual_seed(0)
+    model, batch = ResNet18(2).train(), small_batch(4, 12, torch.float32)
+    reference = copy.deepcopy(model)
+    make_method(name, model, HYPERPARAMETERS).update(batch, torch.Generator().manual_seed(1))
+    shuffled = shuffle_outside(batch.images, batch.masks, torch.Generator().manual_seed(1))
+    masked, clean = (reference.conv1(images).mean(dim=(0, 2, 3)) for images in (shuffled, batch.images))
+    assert not torch.allclose(masked, clean, rtol=0.05), "or the order makes no difference"
+    torch.testing.assert_close(model.bn1.running_mean, 0.09 * masked + 0.1 * clean)
+    with torch.no_grad():
+        reference(shuffled), reference(batch.images)
+    for buffer, expected in zip(model.buffers(), reference.buffers(), strict=True):
+        torch.testing.assert_close(buffer, expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["actdiff", "adversarial", "gradmask", "rrr"])

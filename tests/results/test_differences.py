@@ -1,8 +1,10 @@
 """Two studies side by side."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from red_herring.reference import PUBLISHED_RUNS
+from red_herring.results import differences as module
 from red_herring.results.differences import compared, differences
 from red_herring.study import PUBLISHED_TASKS
 from scipy import stats
@@ -60,6 +62,14 @@ def test_with_few_runs_nothing_can_be_told(seeds):
     found = differences(study(few), study({"rrr": [auc + 0.4 for auc in few["rrr"]]}))
     assert set(found["verdict"]) == {"too few runs to tell"}  # 2 / 2^5 is above 0.05
     assert found["low"].isna().all() == (seeds == 1)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_least_p_is_one_that_can_be_reached(monkeypatch, paired):
+    """Where permutations are drawn, by runs that could not differ more."""
+    monkeypatch.setattr(module, "RESAMPLES", 500)
+    p, least = module._permutation(np.arange(30.0), np.arange(30.0) + 100, paired)
+    assert p == least == pytest.approx(2 / 501)
 
 
 def test_what_cannot_be_scored_is_undefined():

@@ -38,9 +38,11 @@ def compared(tmp_path):
     }
     runs = [{"task": "t", "method": method, "seed": seed, "test_auc": auc} for (method, seed), auc in aucs.items()]
     columns = ["method", "collapsed", "paired", "difference", "low", "high", "p_holm"]
+    columns += ["low_new", "high_new", "p_new_holm"]
+    nothing = [NAN] * 6
     rows = [
-        ("classification", 0.5, 2, NAN, NAN, NAN, NAN), ("actdiff", 0, 2, 0.25, 0.2, 0.3, 0.0004),
-        ("masked", 0.3, 1, 0.2, NAN, NAN, NAN), ("rrr", NAN, 0, NAN, NAN, NAN, NAN),
+        ("classification", 0.5, 2, NAN, *nothing), ("actdiff", 0, 2, 0.25, 0.2, 0.3, 0.0004, -1.4, 1.9, 0.0412),
+        ("masked", 0.3, 1, 0.2, *nothing), ("rrr", NAN, 0, NAN, *nothing),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns).assign(task="t", score="test_auc")
     other = table.assign(score="iou_gradient", difference=0.9, low=0.8, high=1.0)
@@ -54,13 +56,14 @@ def test_comparisons_are_the_means_intervals_and_seeds(compared):
     np.testing.assert_allclose(of_actdiff, [0.2, 0.3])
     np.testing.assert_allclose(of_masked, [0.2])
     assert len(of_rrr) == 0
-    interval, mean, _, hollow = axes.lines[:4]
+    interval, mean, new, _, hollow = axes.lines[:5]
     np.testing.assert_allclose(interval.get_xdata(), [0.2, 0.3])
     np.testing.assert_allclose(mean.get_xdata(), [0.25])
+    np.testing.assert_allclose(new.get_xdata(), [-1, 1], err_msg="no score differs by more")
     assert mean.get_color() == style.COLOURS["actdiff"]
     assert to_rgb(hollow.get_markerfacecolor()) == (1, 1, 1)
-    assert "interval undefined" in legend(figure)
-    assert words(axes) == ["p < 0.001", "p undefined\n30 % collapsed", "undefined"]
+    assert {"interval undefined", "95 % on new data", "p: Holm, on this pool | on new data"} <= set(legend(figure))
+    assert words(axes) == ["p < 0.001 | 0.041", "p – | –\n30 % collapsed", "undefined"]
     assert axes.get_title().split("\n") == [
         "t", "n = 5 of 8 runs, 1 undefined", "n = 0–2 of 2 seeds paired with Classification", "Classification: 50 % collapsed",
     ]  # fmt: skip

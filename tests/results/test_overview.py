@@ -9,15 +9,15 @@ STUDY = {"tasks": {"spc": {}}, "methods": ["classification", "rrr"], "seeds": [1
 ORIGIN = {"origin": "released by the authors"}
 COMPARED = {
     "task": "spc", "score": "test_auc", "sd": 0.05, "median": 0.7, "q1": 0.6, "q3": 0.8, "collapsed": 0.0, "paired": 2,
-    "p": 0.005, "family": 1,
+    "p": 0.005, "family": 1, "overlap": 0.224,
 }  # fmt: skip
 MAKER = {"commit": "0123456789abcdef", "python": "3.11.2", "versions": {"torch": "2.14.1"}}
 
 
 @pytest.fixture
 def tables():
-    nothing = {"difference": None, "low": None, "high": None, "p_holm": None}
-    rrr = {"difference": -0.1312, "low": -0.18, "high": -0.08, "p_holm": 0.0098}
+    nothing = {"difference": None, "low": None, "high": None, "p_holm": None, "p_new_holm": None}
+    rrr = {"difference": -0.1312, "low": -0.18, "high": -0.08, "p_holm": 0.0098, "p_new_holm": 0.34}
     comparisons = [
         COMPARED | {"method": "classification", "n": 2, "mean": 0.7} | nothing,
         COMPARED | {"method": "rrr", "n": 1, "mean": 0.57} | rrr,
@@ -38,7 +38,9 @@ def tables():
             }
         ),
         "missing": pd.DataFrame({"task": ["spc"], "method": ["rrr"], "seed": [2], "why": ["the *loss* is nan_"]}),
-        "comparisons": pd.DataFrame(comparisons).astype({"difference": float, "p_holm": float}),
+        "comparisons": pd.DataFrame(comparisons).astype(
+            {"difference": float, "p_holm": float, "p_new_holm": float}
+        ),
         "relation": pd.DataFrame(
             relation,
             columns=[
@@ -64,10 +66,14 @@ def words(page):
 def test_the_key_numbers_of_each_method(tables, counts):
     page = words(front_page(STUDY, tables, counts, [MAKER], MAKER))
     assert "3 runs: 1 task, 2 methods, 1 to 2 seeds each." in page
-    assert "Classification 2 0.70 ± 0.05 – – –" in page
-    assert "RRR 1 0.57 ± 0.05 -0.13 [-0.18, -0.08] 0.010 0.38 ± 0.05" in page
+    assert "Classification 2 0.70 ± 0.05 – – – –" in page
+    assert "RRR 1 0.57 ± 0.05 -0.13 [-0.18, -0.08] 0.010 0.340 0.38 ± 0.05" in page
+    assert "p (Holm) on this pool p (Holm) on new data" in page
+    assert "other images of the kind; two seeds have 22 % of their test images in common." in page
+    unknown = tables | {"comparisons": tables["comparisons"].assign(overlap=None).astype({"overlap": float})}
+    assert "On new data: nothing, as it is not known how many" in words(front_page(STUDY, unknown, counts, [], MAKER))
     assert "over all runs 0.36 [0.20, 0.52], p 0.040: a relation; within methods undefined: undefined" in page
-    assert "With 2 seeds the exact test cannot give a p below 0.5, before" in page
+    assert "with 2 seeds the exact test cannot give a p below 0.5, before" in page
     assert "IoU of a random map: 0.34." in page
     assert "1 to 2 seeds each, released by the authors of Viviano" in words(
         front_page(STUDY | ORIGIN, tables, counts, [MAKER], MAKER)

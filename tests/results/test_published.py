@@ -2,8 +2,10 @@
 
 import pandas as pd
 import pytest
-from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
-from red_herring.results.published import published_tables
+from red_herring.data.overlaps import COLUMNS
+from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_OVERLAPS, PUBLISHED_RUNS
+from red_herring.results.published import overlaps_between, published_tables
+from red_herring.results.reading import read_table
 from red_herring.results.runs import LOCALISATION
 from red_herring.study import published_settings
 
@@ -35,6 +37,18 @@ def test_chance_is_known_where_the_mask_is(tables):
     assert by_task.loc["vpc"].isna().all()
     row = tables["localisation"].query("task == 'spc'").iloc[0]
     assert row["corrected_iop"] == pytest.approx((row["iop"] - 0.5) / 0.5)
+
+
+def test_every_pair_of_seeds_shares_what_pairs_do_on_average():
+    runs, shares = read_table(PUBLISHED_RUNS), read_table(PUBLISHED_OVERLAPS)
+    table = overlaps_between(runs, shares)
+    assert list(table.columns) == COLUMNS
+    seeds = runs.groupby("task")["seed"].nunique()
+    assert table.groupby("task").size().to_dict() == {task: 9 * n * (n - 1) for task, n in seeds.items()}
+    assert (table["seed"] != table["other"]).all()
+    means = table.groupby(["task", "split", "other_split"])["share"].agg(["mean", "std"])
+    assert means["std"].max() < 1e-12
+    assert means.loc[("spc", "test", "test"), "mean"] == pytest.approx(0.2189)
 
 
 def test_ranges_are_the_papers_and_methods_without_a_mask_have_no_blur(tables):

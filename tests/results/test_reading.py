@@ -2,8 +2,8 @@
 
 import pytest
 import red_herring
-from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS, PUBLISHED_TABLES
-from red_herring.results.published import published_tables
+from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_OVERLAPS, PUBLISHED_RUNS, PUBLISHED_TABLES
+from red_herring.results.published import overlaps_between, published_tables
 from red_herring.results.reading import FLAGS, WORDS, read_table
 
 
@@ -13,6 +13,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     for name, table in published_tables(read_table(PUBLISHED_RUNS), read_table(PUBLISHED_HYPERPARAMETERS), {}).items():
         table.to_csv(folder / f"{name}.csv", index=False)
+    overlaps_between(read_table(PUBLISHED_RUNS), read_table(PUBLISHED_OVERLAPS)).to_csv(
+        folder / "overlaps.csv", index=False
+    )
     (folder / "tables").mkdir()
     (folder / "tables" / "NA.csv").write_text("task,method,auc_mean,auc_bold\nNA,rrr,0.5,True\n")
     return folder
@@ -20,7 +23,7 @@ def folder(tmp_path_factory):
 
 def test_the_tables_are_read_by_name_each_column_as_its_type(folder):
     tables = red_herring.read_tables(folder)
-    assert set(tables) == {"runs", "localisation", "trials", "searches", "missing", "tables/NA"}
+    assert set(tables) == {"runs", "localisation", "trials", "searches", "missing", "overlaps", "tables/NA"}
     runs = tables["runs"]
     assert (len(runs), runs["seed"].dtype, runs["test_auc"].dtype) == (305, "int64", "float64")
     assert tables["tables/NA"].iloc[0].tolist() == ["NA", "rrr", 0.5, True]

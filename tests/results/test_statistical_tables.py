@@ -1,6 +1,7 @@
 """The statistical tables: of the released runs, and of studies with one seed, few runs or none."""
 
 import warnings
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,23 @@ from red_herring import reference, study
 from red_herring.results.published import published_tables
 from red_herring.results.runs import SEARCHES
 from red_herring.results.tabulate import STATISTICAL_TABLES, table
+from scipy import stats
 
 RELEASED = published_tables(pd.read_csv(reference.PUBLISHED_RUNS), pd.read_csv(reference.PUBLISHED_HYPERPARAMETERS), {})
 RELEASED["searches"]["on_bound"] = False
+
+
+def overlaps_of(seeds, share, task, split="test", other="test"):
+    """The share of the images in `split` of each seed that is in `other` of each other one."""
+    columns = ["task", "seed", "other", "split", "other_split", "share"]
+    return pd.DataFrame([(task, a, b, split, other, share) for a, b in permutations(seeds, 2)], columns=columns)
+
+
+SHARES = {"synthetic": 0.12, "spc": 0.223, "no_spc": 0.12, "vpc": 0.23, "no_vpc": 0.12}
+"""About what splits drawn as published share of their test images."""
+RELEASED["overlaps"] = pd.concat(
+    overlaps_of(runs["seed"].unique(), SHARES[task], task) for task, runs in RELEASED["runs"].groupby("task")
+)
 INTERVALS = ["task", "method", "seed", "seeds", "images", "patients", "auc", "low", "high", "resamples"]
 RELEASED["auc_intervals"] = pd.DataFrame(columns=INTERVALS)
 SETTINGS = study.published_settings()
@@ -51,7 +66,15 @@ AUCS = pd.DataFrame(
      ("a_b", "masked", 1, 1, 100, 80, 0.5, np.nan, np.nan, 2000)],
     columns=INTERVALS,
 )  # fmt: skip
-STUDY = {"runs": RUNS, "searches": SEARCH, "trials": TRIALS, "auc_intervals": AUCS}
+OVERLAPS = pd.concat(
+    [
+        overlaps_of([1, 2, 3], 0.9, "a_b", "train", "train"),
+        overlaps_of([1, 2, 3], 0.8, "a_b", "test", "train"),
+        overlaps_of([1, 2, 3], 0.2, "a_b"),
+        overlaps_of([1, 2, 3], 0.7, "another"),
+    ]
+)
+STUDY = {"runs": RUNS, "overlaps": OVERLAPS, "searches": SEARCH, "trials": TRIALS, "auc_intervals": AUCS}
 
 
 def rows(found, section=0):
@@ -67,6 +90,11 @@ def test_comparisons_by_hand():
     assert rrr["collapsed"] == pytest.approx(1 / 3), "one of two at chance works in distribution"
     assert frame.loc[("iou_gradient", "rrr"), "difference"] == pytest.approx(0.05)
     assert np.isnan(frame.loc[("iou_gradient", "rrr"), "low"]), "all differences are the same"
+    differences = np.array([0.3, 0.2, 0.8])
+    t = differences.mean() / np.sqrt(differences.var(ddof=1) * (1 / 3 + 0.2 / 0.8))
+    assert rrr["overlap"] == pytest.approx(0.2), "of the test images of this task"
+    assert rrr["p_new"] == rrr["p_new_holm"] == pytest.approx(2 * stats.t.sf(t, 2))
+    assert np.isnan(frame.loc[("iou_gradient", "rrr"), "p_new"])
     assert frame["collapsed"].notna().sum() == 2
     cells = rows(found)
     assert cells[("Classification",)] == [
@@ -75,28 +103,39 @@ def test_comparisons_by_hand():
         "0.20 ± 0.10",
         "0.20 (0.15, 0.25)",
         "0%",
-        "–",
-        "–",
-        "–",
+        *["–"] * 6,
     ]
     assert cells[("RRR",)][:5] == ["RRR", "3", "0.63 ± 0.23", "0.50 (0.50, 0.70)", "33%"]
     assert cells[("RRR",)][5] == "0.433", "three seeds are too few for an interval"
-    assert cells[("Masked",)] == ["Masked", "0", *["–"] * 6]
+    assert cells[("RRR",)][6:] == ["0.250", "0.250", "[-0.623, 1.490]", "0.220", "0.220"]
+    assert cells[("Masked",)] == ["Masked", "0", *["–"] * 9]
+    assert found.sections[0].headings[5:] == [
+        "Difference [95 % on this pool]", "p on this pool", "Holm", "[95 % on new data]", "p on new data", "Holm",
+    ]  # fmt: skip
+    assert found.sections[0].note == "Two seeds have 20 % of their test images in common."
     assert "a_b: 3 of 9 runs are missing (Masked 3)." in found.to_markdown()
     assert r"a\_b: test AUC" in found.to_latex()
 
 
 def test_comparisons_without_classification_are_undefined():
     found = table("comparisons", STUDY | {"runs": RUNS[RUNS["method"] == "rrr"]}, FEW)
-    assert rows(found)[("RRR",)][-3:] == ["undefined"] * 3
+    assert rows(found)[("RRR",)][-6:] == ["undefined"] * 6
     assert rows(found)[("Classification",)][1:3] == ["0", "–"]
     assert "Classification 3" in found.note
 
 
 def test_one_seed_has_a_difference_and_no_more():
     found = table("comparisons", STUDY | {"runs": RUNS[RUNS["seed"] == 1]}, FEW | {"seeds": [1]})
-    assert rows(found)[("RRR",)][5:] == ["0.300", "undefined", "undefined"]
+    assert rows(found)[("RRR",)][5:] == ["0.300", *["undefined"] * 5]
     assert "One seed: no interval." in found.to_markdown()
+    assert found.sections[0].note == "", "nothing is compared on new data, whatever the seeds share"
+
+
+@pytest.mark.parametrize("overlaps", [OVERLAPS[:0], pd.DataFrame(), OVERLAPS.query("task == 'another'")])
+def test_without_overlaps_nothing_is_said_of_new_data(overlaps):
+    found = table("comparisons", STUDY | {"overlaps": overlaps}, FEW)
+    assert rows(found)[("RRR",)][6:] == ["0.250", "0.250", *["undefined"] * 3]
+    assert found.sections[0].note.startswith("How many test images seeds have in common is not known")
 
 
 def test_released_comparisons():
@@ -105,6 +144,17 @@ def test_released_comparisons():
     assert frame.loc[("vpc", "test_auc", "classification"), "collapsed"] == 0
     assert frame.loc[("spc", "test_auc", "rrr"), "p_holm"] == pytest.approx(0.0098, abs=1e-4)
     assert len(frame) == 5 * 2 * 6
+    aucs = frame.xs("test_auc", level="score")
+    assert aucs.loc[("spc", "rrr"), "p_new_holm"] == pytest.approx(0.34, abs=0.01)
+    assert aucs.loc[("no_spc", "gradmask"), "p_new_holm"] == pytest.approx(0.08, abs=0.005)
+    lasting = aucs.index[aucs["p_new_holm"] < 0.05]
+    assert {task: [method for of, method in lasting if of == task] for task in SETTINGS["tasks"]} == {
+        "synthetic": ["masked", "actdiff", "adversarial", "gradmask", "rrr"],
+        "spc": [],
+        "no_spc": ["masked"],
+        "vpc": ["masked", "actdiff", "adversarial", "gradmask"],
+        "no_vpc": ["masked", "actdiff", "adversarial"],
+    }
 
 
 def test_released_relations():
@@ -130,6 +180,17 @@ def test_released_relations():
     assert primary["verdict"].to_dict() == {
         "synthetic": "undecided", "spc": "undecided", "no_spc": "relation", "vpc": "undecided", "no_vpc": "undecided",
     }  # fmt: skip
+
+
+def test_released_mixed_models():
+    found = table("mixed_model", RELEASED, SETTINGS)
+    assert len(found.frame) == 5 * 3 * 2
+    assert rows(found, 1)[("Gradient",)] == [
+        "Gradient", "60", "6", "0.53 [0.06, 0.99]", "0.027", "0.28 [-0.28, 0.84]", "0.323", "0.069", "no warning",
+    ]  # fmt: skip
+    few = table("mixed_model", STUDY, FEW)
+    assert rows(few)[("Gradient",)][3:] == [*["undefined"] * 5, few.frame["warning"][0]]
+    assert "Not fitted: fewer than 3 methods, or what does not vary." in few.to_markdown()
 
 
 def test_released_tasks_compared():

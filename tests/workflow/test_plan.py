@@ -12,7 +12,7 @@ def test_the_full_study(checkout):
     counts = checkout.counted("all")
     assert counts == {
         "fetch_source": 3, "index_source": 4, "prepare_images": 4, "render_data_sheet": 4, "draw_splits": 50,
-        "tabulate_splits": 1, "tune": 30, "train": 300, "attribute": 300, "collect_runs": 1, "bootstrap_auc": 1,
+        "compare_splits": 1, "tabulate_splits": 1, "tune": 30, "train": 300, "attribute": 300, "collect_runs": 1, "bootstrap_auc": 1,
         "render_table": 19, "render_figure": 29, "render_explorer": 1, "render_overview": 1,
     }  # fmt: skip
     assert counts == checkout.counted(), "all is the default target"
@@ -21,7 +21,7 @@ def test_the_full_study(checkout):
 def test_one_method_or_one_stage_can_be_asked_for(checkout):
     assert checkout.counted("data") == {
         "fetch_source": 3, "index_source": 4, "prepare_images": 4, "render_data_sheet": 4, "draw_splits": 50,
-        "tabulate_splits": 1, "render_figure": 3,
+        "compare_splits": 1, "tabulate_splits": 1, "render_figure": 3,
     }  # fmt: skip
     assert checkout.counted("results/runs/vpc/rrr/seed=451/run.json") == {
         "fetch_source": 1, "index_source": 1, "prepare_images": 1, "draw_splits": 2, "tune": 1, "train": 1,

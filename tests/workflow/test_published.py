@@ -29,6 +29,17 @@ def test_no_improvement_on_spc_survives_the_correction_and_one_loss_does(tables)
     assert surviving.loc["rrr", "p_holm"] == pytest.approx(0.010, abs=0.0005)
 
 
+def test_on_new_data_the_loss_of_rrr_is_none_and_the_large_effects_stay(tables):
+    comparisons = pd.read_csv(tables / "comparisons.csv").query("score == 'test_auc'").set_index(["task", "method"])
+    p = comparisons["p_new_holm"]
+    assert (p["spc"].drop("classification") > 0.05).all()
+    assert p["spc", "rrr"] == pytest.approx(0.33, abs=0.02)
+    assert 0.05 < p["no_spc", "gradmask"] < 0.1
+    assert p["vpc"][["masked", "actdiff", "adversarial", "gradmask"]].max() < 0.001
+    assert p["no_vpc"][["masked", "actdiff", "adversarial"]].max() < 0.001
+    assert comparisons["overlap"].dropna().between(0.05, 0.25).all(), "of the test images, as splits are drawn"
+
+
 def test_every_table_is_there_in_every_form_and_none_holds_a_nan(tables):
     names = {file.stem for file in tables.glob("*.csv")}
     assert {"table_synthetic", "table_1", "table_2", "spc_localisation", "agreement", "hyperparameters"} <= names

@@ -66,6 +66,7 @@ def test_the_runs_that_are_there_are_shown_without_the_others(after):
     missing = pd.read_csv(incomplete / "missing.csv")
     assert missing[["task", "method", "seed"]].to_numpy().tolist() == [["synthetic", "actdiff", 2]]
     assert "the loss is nan" in missing["why"][0]
+    assert (incomplete / "overlaps.csv").read_bytes() == (results / "overlaps.csv").read_bytes(), "all splits are there"
     comparisons = pd.read_csv(incomplete / "tables/comparisons.csv").set_index(["score", "method"])
     one = comparisons.loc["test_auc", "actdiff"]
     assert one["n"] == 1

@@ -79,11 +79,14 @@ def figures(study: Settings, maps: str) -> dict[str, Item]:
     found = {
         "figure_1": Item("figure_1", (IMAGES,), tasks, FIGURE_1, "Figures", "Figure 1"),
         "figure_2": Item("figure_2", (), tasks, FIGURE_2, "Figures", "Figure 2"),
-        "figure_3": Item("figure_3", (IMAGES,), tasks, FIGURE_3, "Figures", "Figure 3"),
+        "figure_3": Item(
+            "figure_3", (IMAGES,), tasks, FIGURE_3 + _in_validation(study, tasks, EXAMPLES), "Figures", "Figure 3"
+        ),
         "masks": Item("masks", (IMAGES,), tasks, MASKS, "Data", "Masks"),
     }
     for name, shown in [*_shown(CURVES, tasks), *_others("learning_curves", CURVES, tasks)]:
-        found[name] = Item("learning_curves", ("histories.csv",), shown, LEARNING_CURVES, "Figures", _title(name))
+        caption = LEARNING_CURVES + _in_validation(study, shown, CURVES_SAY)
+        found[name] = Item("learning_curves", ("histories.csv",), shown, caption, "Figures", _title(name))
     options = {"maps": maps, "attribution": "gradient"}
     if "gradient" in study["attributions"]:
         for name, shown in [*_shown(MEAN_MAPS, tasks), *_others("mean_saliency", MEAN_MAPS, tasks)]:
@@ -140,6 +143,28 @@ def _others(
     return [(name, others)] if others else []
 
 
+def _in_validation(study: Settings, tasks: Sequence[str], words: Mapping[str, str]) -> str:
+    """A sentence from what to say of tasks whose validation set has a relation; it names them where they differ."""
+    of_relation: dict[str, list[str]] = {}
+    for task in tasks:
+        of_relation.setdefault(_relation_in_validation(study["tasks"][task]), []).append(task)
+    if len(of_relation) == 1:
+        said = [words[relation] for relation in of_relation]
+    else:
+        said = [f"in {_listed(own)} {words[relation]}" for relation, own in of_relation.items()]
+    sentence = "; ".join(said)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _relation_in_validation(task: Settings) -> str:
+    """Of nuisance and label, against that of training: shifted, in_distribution or balanced, which is none."""
+    return "balanced" if task["ratio"] == 0.5 else task["selection"]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def _title(name: str) -> str:
     return name.replace("figure_a", "figure A.").replace("_", " ").capitalize().replace("a.", "A.")
 
@@ -151,6 +176,7 @@ STATISTICAL_FIGURES = {
 }
 LOCALISATION_SUFFIX = "_localisation"
 STATISTICS_OF = {
+    "comparisons": ("runs.csv", "overlaps.csv"),
     "hyperparameters": ("trials.csv", "searches.csv"),
     "auc_intervals": ("runs.csv", "auc_intervals.csv"),
 }
@@ -172,15 +198,22 @@ LOCALISATION = (
 )
 STATISTICS = {
     "comparisons": (
-        "Each method against Classification, seed by seed: the mean difference with its 95 % bootstrap interval and "
-        "the exact Wilcoxon test with Holm's correction. An interval that excludes zero without a small corrected p is "
-        "no finding, and a share of collapsed runs means that the mean describes no run."
+        "Each method against Classification, seed by seed, with Holm's correction: on this pool of images, whose "
+        "re-splits the seeds are (95 % bootstrap interval, exact Wilcoxon test), and on new data (corrected resampled "
+        "t test, which allows for the test images that seeds share). What holds on this pool alone is no claim about "
+        "the method, and an interval that excludes zero without a small corrected p is no finding. A share of "
+        "collapsed runs means that the mean describes no run."
     ),
     "relation": (
         "Correlation of test AUC with localisation over all runs, within methods and between their means, per "
         "attribution; whether it is more than these methods happen to show is asked by permutation of the methods, and "
         "one hypothesis for each task is primary. A pooled relation that vanishes within methods says which method a "
         "run is of, not whether a map tells a good run."
+    ),
+    "mixed_model": (
+        "Test AUC by the IoU within and between methods, with a random intercept for each method, beside the "
+        "correlations. Look first at what the fit warns of, and take the intervals for too narrow: the methods are "
+        "few, and all share the seeds."
     ),
     "relation_between_tasks": (
         "Whether the relation of AUC and localisation within methods differs between tasks, by bootstrap of the seeds "
@@ -217,21 +250,38 @@ FIGURE_2 = (
     "evaluated on whole images."
 )
 FIGURE_3 = (
-    "Examples of both classes in training and validation. Look how the nuisance, marked where it has a place, changes "
-    "sides between the two."
+    "Examples of both classes in training and validation, the nuisance marked where it has a place, with the share of "
+    "the class that has it. "
 )
+EXAMPLES = {
+    "shifted": "the nuisance changes sides from training to validation",
+    "in_distribution": "the nuisance goes with the classes in validation as in training",
+    "balanced": "the nuisance tells nothing of the class in validation",
+}
 MASKS = (
     "ROI masks, and what training is shown of them under each option. Look whether they cover what an expert would "
     "point at."
 )
-LEARNING_CURVES = (
-    "Validation AUC over the epochs, mean and standard deviation over seeds. Validation has the shifted relation, so a "
-    "curve below one half is a method that uses the nuisance."
-)
+LEARNING_CURVES = "Validation AUC over the epochs, mean and standard deviation over seeds. "
+CURVES_SAY = {
+    "shifted": (
+        "the validation set has the shifted relation, so a curve below one half is a method that uses the nuisance"
+    ),
+    "in_distribution": (
+        "the validation set has the relation of training, so the nuisance alone scores as high as there, and a "
+        "high curve may be of a method that uses nothing else"
+    ),
+    "balanced": (
+        "nuisance and finding are unrelated in the validation set, so the nuisance alone scores one half, and a curve "
+        "above it is a method that uses something else"
+    ),
+}
+"""Relation of nuisance and label in the validation set -> what the curves say."""
+
 MEAN_SALIENCY = (
-    "The mean image with its mean mask in red, then the mean map of each method over some positive test images, the "
-    "lower half left dark. Look whether the maps lie on the mask or on the nuisance; thresholding at the median "
-    "colours half of any image."
+    "The mean image with its mean mask in red, then the mean map of each method over some positive test images, every "
+    "run weighing the same, the lower half left dark. Look whether the maps lie on the mask or on the nuisance; "
+    "thresholding at the median colours half of any image."
 )
 FIGURE_8 = (
     "Test AUC against agreement of saliency and ROI mask, one point per run; dotted lines are chance. If saliency told "

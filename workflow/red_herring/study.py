@@ -168,7 +168,28 @@ def split_settings(config: Config, task: str) -> dict[str, Any]:
 
 def plan_settings(config: Config, task: str) -> dict[str, Any]:
     """What counting the splits before there are images reads: the same, and the seeds."""
-    return split_settings(config, task) | {"seeds": config["study"]["seeds"]}
+    return split_settings(config, task) | {"seeds": config["study"]["seeds"], "drawn_seeds": drawn_seeds(config)}
+
+
+def tuning_seed(config: Config) -> int | None:
+    """The seed on whose split hyperparameters are searched; None when they are given."""
+    return config["tuning"]["seed"] if config["tuning"]["mode"] == "search" else None
+
+
+def drawn_seeds(config: Config) -> list[int]:
+    """The seeds whose splits are drawn: those of the runs, and that of the search, each once."""
+    searched = tuning_seed(config)
+    return list(dict.fromkeys([*config["study"]["seeds"], *([] if searched is None else [searched])]))
+
+
+def overlap_settings(config: Config) -> dict[str, Any]:
+    """What comparing the splits of seeds reads."""
+    return {key: config["study"][key] for key in ("tasks", "seeds")} | {"drawn_seeds": drawn_seeds(config)}
+
+
+def tabulate_settings(config: Config) -> dict[str, Any]:
+    """What the table of the splits reads."""
+    return results_settings(config) | {"tuning_seed": tuning_seed(config)}
 
 
 def mask_settings(config: Config, task: str) -> dict[str, Any]:
@@ -248,6 +269,7 @@ def collect_settings(config: Config) -> dict[str, Any]:
     spaces = {f"{task}/{method}": search_space(config, task, method) for task, method in pairs}
     return {
         **config["study"],
+        "drawn_seeds": drawn_seeds(config),
         "attributions": config["saliency"]["attributions"],
         "spaces": spaces if config["tuning"]["mode"] == "search" else {},
         "made_by": expected,
@@ -273,6 +295,7 @@ def results_settings(config: Config) -> dict[str, Any]:
             "finding": " / ".join(names_of(task["finding"])),
             "control": " / ".join(names_of(task["control"])),
             "ratio": task["ratio"],
+            "selection": task.get("selection", "shifted"),
             "nuisance": task["nuisance"]["name"],
             "groups": [group["name"] for group in task["nuisance"]["groups"]],
             "mask": mask_settings(config, name),

@@ -76,6 +76,8 @@ if GPU_JOBS and "gpu" not in workflow.global_resources and workflow.resource_set
 FETCHED = [source for source in SOURCES if study.origin(config, source)]
 
 
+# The splits of all runs, and of the searches.
+DRAWN_SPLITS = expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=study.drawn_seeds(config))
 SEARCHES = expand("<results>/tuning/{task}/{method}/best.json", task=TASKS, method=METHODS)
 RUNS = expand("<results>/runs/{task}/{method}/seed={seed}/run.json", task=TASKS, method=METHODS, seed=SEEDS)
 MAPS = expand(

@@ -96,12 +96,13 @@ rule draw_splits:
         stage("draw_splits", "params.settings", "wildcards.seed")
 
 
-# How many images each split will have, before there is any image.
+# How many images each split will have and share with others, before there is any image.
 rule plan_splits:
     input:
         index=prepared("index.csv"),
     output:
         counts="<results>/splits/{task}/planned_counts.csv",
+        overlaps="<results>/splits/{task}/planned_overlaps.csv",
     log:
         "<results>/logs/plan_splits/{task}.log",
     benchmark:

@@ -35,7 +35,7 @@ rule collect_runs:
 # The runs that are there, when some are not. No run is an input, as this must not make any.
 rule collect_incomplete:
     output:
-        tables=expand("<results>/incomplete/{table}.csv", table=STUDY_TABLES),
+        tables=expand("<results>/incomplete/{table}.csv", table=[*STUDY_TABLES, "overlaps"]),
     log:
         "<results>/logs/collect_incomplete.log",
     benchmark:
@@ -49,6 +49,7 @@ rule collect_incomplete:
         code=code("collect_incomplete"),
         results=lambda wildcards, output: os.path.dirname(os.path.dirname(output.tables[0])),
         there=finished,
+        splits=lambda wildcards: stamp(DRAWN_SPLITS),
     shell:
         stage("collect_incomplete", "params.settings", "params.results")
 
@@ -56,7 +57,7 @@ rule collect_incomplete:
 # The authors' released runs.
 rule collect_published:
     output:
-        tables=expand("results/published/{table}.csv", table=RELEASED_TABLES),
+        tables=expand("results/published/{table}.csv", table=[*RELEASED_TABLES, "overlaps"]),
     log:
         "results/published/logs/collect_published.log",
     benchmark:
@@ -67,7 +68,11 @@ rule collect_published:
     params:
         flags=flags,
         code=code("collect_published"),
-        published=content("reference/published_runs.csv", "reference/published_hyperparameters.csv"),
+        published=content(
+            "reference/published_runs.csv",
+            "reference/published_hyperparameters.csv",
+            "reference/published_overlaps.csv",
+        ),
     shell:
         stage("collect_published")
 
@@ -124,9 +129,39 @@ SPLIT_COUNTS = {
 }
 
 
+SPLIT_OVERLAPS = {
+    "splits": "<results>/overlaps.csv",
+    "planned_splits": expand("<results>/splits/{task}/planned_overlaps.csv", task=TASKS),
+}
+
+
+# Apart from collect_runs, as it needs no run.
+rule compare_splits:
+    input:
+        DRAWN_SPLITS,
+    output:
+        overlaps="<results>/overlaps.csv",
+    log:
+        "<results>/logs/compare_splits.log",
+    benchmark:
+        "<results>/benchmarks/compare_splits.tsv"
+    localrule: True
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        flags=flags,
+        settings=settings(study.overlap_settings),
+        code=code("compare_splits"),
+        # The files are too many for a command line; the stage finds them where the inputs say they are.
+        results=lambda wildcards, output: os.path.dirname(output.overlaps),
+    shell:
+        stage("compare_splits", "params.settings", "params.results")
+
+
 rule tabulate_splits:
     input:
         counts=lambda wildcards: SPLIT_COUNTS[wildcards.splits],
+        overlaps=lambda wildcards: SPLIT_OVERLAPS[wildcards.splits],
     output:
         csv=report("<results>/tables/{splits}.csv", category="Data", labels={"table": "{splits}"}),
         markdown="<results>/tables/{splits}.md",
@@ -141,7 +176,7 @@ rule tabulate_splits:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        settings=settings(study.results_settings),
+        settings=settings(study.tabulate_settings),
         code=code("tabulate_splits"),
     shell:
         stage("tabulate_splits", "params.settings")

@@ -139,7 +139,7 @@ def nih_google(folder):
         save(folder / f"{number}.png")
         about = {"Image Index": f"{number}.png", "Patient ID": number, "View Position": "AP"}
         rows.append(about | {kind: "YES" if kind in names else "NO" for kind in kinds})
-    index = {"0.png": ("No Finding", "AP"), "1.png": ("Lung Opacity|Nodule/Mass", "AP")}
+    index = {"0.png": ("None of the Four Findings", "AP"), "1.png": ("Lung Opacity|Nodule/Mass", "AP")}
     return {"csvpath": table(folder, rows), "views": ["AP"]}, index
 
 
@@ -163,7 +163,7 @@ def rsna(folder):
     for number in (0, 1):
         save(folder / f"p{number}.jpg")
     heads = table(folder, [{"PatientID": f"p{n}", "ViewPosition": "PA"} for n in (0, 1)], "heads.csv")
-    index = {"p0": ("No Finding", "PA"), "p1": ("Lung Opacity|Pneumonia", "PA")}
+    index = {"p0": ("No Pneumonia", "PA"), "p1": ("Lung Opacity|Pneumonia", "PA")}
     more = {"masks": "pathology_masks", "arguments": {"dicomcsvpath": heads}}
     return {"csvpath": table(folder, rows), "views": ["PA"]} | more, index
 
@@ -233,7 +233,7 @@ def siim(folder):
     rows += [{"ImageId": "b", " EncodedPixels": f"{1024 * start} {1024 * 256}"} for start in (0, 512)]
     dicom(folder / "deep/a.dcm")
     dicom(folder / "deep/er/b.dcm")
-    index = {"a": ("No Finding", "all"), "b": ("Pneumothorax", "all")}
+    index = {"a": ("No Pneumothorax", "all"), "b": ("Pneumothorax", "all")}
     return {"csvpath": table(folder, rows), "masks": "pathology_masks"}, index
 
 
@@ -258,7 +258,7 @@ def object_cxr(folder):
             save(folder / name)
             archive.write(folder / name, f"train/{name}")
     rows = [{"image_name": "a.jpg", "annotation": None}, {"image_name": "b.jpg", "annotation": "0 1 2 3 4"}]
-    index = {"a.jpg": ("No Finding", "all"), "b.jpg": ("Foreign Object", "all")}
+    index = {"a.jpg": ("No Foreign Object", "all"), "b.jpg": ("Foreign Object", "all")}
     return {"csvpath": table(folder, rows), "imgpath": str(folder / "train.zip")}, index
 
 

@@ -1,5 +1,6 @@
 """The sources on torchxrayvision's data sets: exact counts on the metadata that the package ships, and real images."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def test_nih_counts():
 def test_rsna_counts():
     index = open_source("rsna", {"imgpath": None, "views": ["PA", "AP"]}).index()
     assert len(index) == 26_684
-    assert cells(index, "Pneumonia") == {("PA", 1): 1348, ("PA", 0): 13163, ("AP", 1): 4664, ("AP", 0): 7509}
+    expected = {("PA", 1): 1348, ("PA", 0): 13163, ("AP", 1): 4664, ("AP", 0): 7509}
+    assert cells(index, "Pneumonia", "No Pneumonia") == expected
+    assert not index["findings"].str.contains("No Finding").any(), "half of the negatives have other findings"
 
 
 def test_padchest_counts():
@@ -45,7 +48,28 @@ def test_padchest_counts():
     check_index(index, "padchest")
     found = cells(index, "Cardiomegaly")
     assert found["PA", 1] == 8416  # images; one per patient, as the data set has it by default, would be fewer
-    assert found["PA", 0] > 20_000
+    assert found["PA", 0] == 34_065
+    text = (ROOT / "docs/differences.md").read_text()
+    assert f"`Projection`: {found['PA', 1]:,}" in text
+    assert f"no other label: {found['PA', 0]:,}" in text
+
+
+def test_padchests_controls_as_released():
+    """The substring `normal` in the labels of PA images by the DICOM header, without cardiomegaly: docs/differences.md."""
+    package = Path(importlib.util.find_spec("torchxrayvision").origin).parent
+    table = pd.read_csv(
+        package / "data" / "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz",
+        usecols=["ViewPosition_DICOM", "Labels"], dtype=str, keep_default_na=False,
+    )  # fmt: skip
+    labels = table["Labels"][table["ViewPosition_DICOM"].str.contains("POSTEROANTERIOR")]
+    sick = labels.str.contains("cardiomegaly")
+    controls = labels[labels.str.contains("normal") & ~sick]
+    more = controls[controls.str.strip() != "['normal']"]
+    counts = [sick.sum(), len(controls), len(more), more.str.contains("abnormal").sum()]
+    assert counts == [4728, 22_070, 90, 24]
+    text = (ROOT / "docs/differences.md").read_text()
+    assert f"{counts[0]:,} with cardiomegaly" in text
+    assert "{1:,}, of which {2} have other labels too, {3} of them `abnormal foreign body`".format(*counts) in text
 
 
 def test_real_nih_images(nih):
@@ -127,7 +151,7 @@ def test_the_documented_example_of_a_named_data_set(real_images):
     index = open_source("torchxrayvision", settings).index()
     check_index(index, "nih_google")
     assert len(index) == 4376
-    assert cells(index, "Lung Opacity")["AP", 0] > 500
+    assert cells(index, "Lung Opacity", "None of the Four Findings")["AP", 0] > 500
     here = open_source("torchxrayvision", settings | {"imgpath": str(real_images / "nih_chestxray14" / "images")})
     there = [image for image in index["image"] if (real_images / "nih_chestxray14" / "images" / image).is_file()]
     here.check(index["image"], len(index))
@@ -201,8 +225,8 @@ def test_the_splits_of_the_paper_from_the_metadata_alone():
         "padchest": open_source("padchest", {"imgpath": None, "views": ["PA"]}).index(),
         "rsna": open_source("rsna", {"imgpath": None, "views": ["PA", "AP"]}).index(),
     }
+    tasks = yaml.safe_load((ROOT / "config.yaml").read_text())["tasks"]
     groups = {"spc": [("nih", None), ("padchest", None)], "vpc": [("rsna", "AP"), ("rsna", "PA")]}
-    finding = {"spc": "Cardiomegaly", "vpc": "Pneumonia"}
     expected = {"spc": [5552, 2776, 2776], "vpc": [2696, 1348, 1348]}
     for task, parts in groups.items():
         tables = []
@@ -211,7 +235,7 @@ def test_the_splits_of_the_paper_from_the_metadata_alone():
             index = index[index["group"] == group] if group else index
             findings = index["findings"].str.split("|")
             label = findings.map(
-                lambda names, task=task: 1 if finding[task] in names else 0 if "No Finding" in names else -1
+                lambda names, task=tasks[task]: 1 if task["finding"] in names else 0 if task["control"] in names else -1
             )
             table = index.assign(label=label, nuisance=nuisance, source=source, row=index.index)
             tables.append(table[label >= 0].assign(patient=source + "/" + index["patient"]))

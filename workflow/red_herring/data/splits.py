@@ -347,15 +347,21 @@ def _extra_test(reserve: pd.DataFrame, share: float, per_class: int) -> pd.DataF
 def count_cells(split: pd.DataFrame) -> pd.DataFrame:
     """One row per split, label and nuisance group of a drawn split, empty cells too: images, patients.
 
-    straddling_patients, the same in every row, counts those who are in more than one of training, validation and the
-    shifted test.
+    largest_share is the share of the cell's images that are of one patient, the one who has most of them; NaN in an
+    empty cell. straddling_patients, the same in every row, counts those who are in more than one of training,
+    validation and the shifted test.
     """
     cells = pd.MultiIndex.from_product([ALL_SPLITS, (0, 1), (0, 1)], names=["split", "label", "nuisance"])
     grouped = split.astype({"split": str}).groupby(["split", "label", "nuisance"])
-    counts = grouped.agg(images=("image", "size"), patients=("patient", "nunique"))
+    counts = grouped.agg(
+        images=("image", "size"),
+        patients=("patient", "nunique"),
+        largest_share=("patient", lambda patients: patients.value_counts(normalize=True).iloc[0]),
+    )
     drawn = split[split["split"].isin(SPLITS)]
     roles = drawn["split"].astype(str).groupby(drawn["patient"]).nunique()
-    return counts.reindex(cells, fill_value=0).reset_index().assign(straddling_patients=int((roles > 1).sum()))
+    counts = counts.reindex(cells).fillna({"images": 0, "patients": 0}).astype({"images": int, "patients": int})
+    return counts.reset_index().assign(straddling_patients=int((roles > 1).sum()))
 
 
 _TOO_SMALL = "give it more images, smaller sizes, or a ratio nearer to 0.5"

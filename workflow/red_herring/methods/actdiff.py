@@ -19,12 +19,12 @@ class Method(base.Method):
     """penalty = mean over the batch of || o(x_masked) - o(x) ||_2, o the features after average pooling (eq. 1).
 
     The masked images pass through the network in training mode, normalised by their own statistics, so they enter the
-    running statistics of batch normalisation.
+    running statistics of batch normalisation: first, as in the released code, so that the others weigh more.
     """
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         shuffled = base.shuffle_outside(batch.images, batch.masks, generator)
-        features, masked = self.model.features_of_both(batch.images, shuffled)
+        masked, features = self.model.features_of_both(shuffled, batch.images)
         # An image with nothing outside its mask differs by batch normalisation only, whose batch it shares with others.
         distance = torch.linalg.vector_norm(masked - features, dim=1) * base.guided(batch.masks)
         return {

@@ -56,29 +56,30 @@ class Method(base.Method):
 
     def update(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         self.batches_seen += 1
-        features, masked = self._features(batch, generator)
+        masked, features = self._features(batch, generator)
         guided = base.guided(batch.masks)
         for _ in range(self.steps if self.schedule == "batch" else 1):
-            discriminator_loss = self._step_discriminator(features.detach(), masked.detach(), guided)
+            discriminator_loss = self._step_discriminator(masked.detach(), features.detach(), guided)
         terms = {"discriminator": discriminator_loss}
         if self.schedule == "batch" or self.batches_seen % self.steps == 0:
-            terms |= self.step(self._encoder_losses(features, masked, guided, batch.labels))
+            terms |= self.step(self._encoder_losses(masked, features, guided, batch.labels))
         return terms
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return self._encoder_losses(*self._features(batch, generator), base.guided(batch.masks), batch.labels)
 
     def _features(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Of the masked images, which enter the running statistics first, as released, and of the others."""
         shuffled = base.shuffle_outside(batch.images, batch.masks, generator)
-        return self.model.features_of_both(batch.images, shuffled)
+        return self.model.features_of_both(shuffled, batch.images)
 
-    def _encoder_losses(self, features: Tensor, masked: Tensor, guided: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _encoder_losses(self, masked: Tensor, features: Tensor, guided: Tensor, labels: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # only the encoder learns from this
         penalty = self._tell_apart(ones=features, zeros=masked, guided=guided)
         self.discriminator.requires_grad_(True)
         return {"classification": base.classification_loss(self.model.fc(features), labels), "penalty": penalty}
 
-    def _step_discriminator(self, features: Tensor, masked: Tensor, guided: Tensor) -> Tensor:
+    def _step_discriminator(self, masked: Tensor, features: Tensor, guided: Tensor) -> Tensor:
         loss = self._tell_apart(ones=masked, zeros=features, guided=guided)
         self.discriminator_optimizer.zero_grad()
         loss.backward()

@@ -8,3 +8,4 @@ FOLDER = Path(__file__).parent
 PUBLISHED_HYPERPARAMETERS = FOLDER / "published_hyperparameters.csv"
 PUBLISHED_TABLES = FOLDER / "published_tables.csv"
 PUBLISHED_RUNS = FOLDER / "published_runs.csv"
+PUBLISHED_OVERLAPS = FOLDER / "published_overlaps.csv"

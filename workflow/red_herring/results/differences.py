@@ -79,7 +79,10 @@ def _summary(values: pd.Series) -> list[tuple[str, float]]:
 
 
 def _permutation(a: np.ndarray, b: np.ndarray, paired: bool) -> tuple[float, float]:
-    """p of the difference of the means, and the least p that so many runs can give; missing without two runs each."""
+    """p of the difference of the means, and the least p that so many runs can give; missing without two runs each.
+
+    Of drawn permutations SciPy doubles the smaller of the two one-sided p, each of which counts the data as one more.
+    """
     if min(len(a), len(b)) < 2:
         return np.nan, np.nan
     if paired:
@@ -91,7 +94,7 @@ def _permutation(a: np.ndarray, b: np.ndarray, paired: bool) -> tuple[float, flo
     test = stats.permutation_test(
         data, _mean_difference, permutation_type=kind, n_resamples=RESAMPLES, vectorized=True, rng=0
     )
-    return float(test.pvalue), max(least, 1 / (RESAMPLES + 1))
+    return float(test.pvalue), max(least, 2 / (RESAMPLES + 1))
 
 
 def _mean_difference(*samples: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -136,7 +139,8 @@ def _section(frame: pd.DataFrame, verdict: str, names: tuple[str, str]) -> Secti
 
 NOTES = {
     DIFFERS: "Permutation test of the difference of the means, paired where both have the same seeds; Holm over the "
-    "methods of a task and score; p below 0.05.",
+    "methods of a task and score; p below 0.05. It asks about these pools of images, whose re-splits the seeds "
+    "are, and not about new data.",
     TOO_FEW: "With so few runs no difference would pass the test if all the methods of its task had as few.",
     NOISE: "The test could have found a difference and did not; the interval says how large it may still be.",
     IDENTICAL: "The same seeds with the same numbers.",

@@ -80,40 +80,51 @@ def _missing(missing: pd.DataFrame) -> str:
 def _task(task: str, runs: pd.DataFrame, comparisons: pd.DataFrame, relation: pd.DataFrame) -> str:
     own = comparisons[comparisons["task"] == task]
     scores = {score: rows.set_index("method") for score, rows in own.groupby("score")}
-    aucs, overlaps = scores.get("test_auc", pd.DataFrame()), scores.get("iou_gradient", pd.DataFrame())
+    aucs, ious = scores.get("test_auc", pd.DataFrame()), scores.get("iou_gradient", pd.DataFrame())
     rows = [
         [
             method_card(row.Index).title,
             str(row.n),
             mean_and_sd(row.mean, row.sd) if row.n else ABSENT,
             with_interval(row.difference, row.low, row.high) if pd.notna(row.difference) else ABSENT,
-            p_value(row.p_holm) if pd.notna(row.p_holm) else ABSENT,
-            _overlap(overlaps, row.Index),
+            *(p_value(p) if pd.notna(p) else ABSENT for p in (row.p_holm, row.p_new_holm)),
+            _iou(ious, row.Index),
         ]
         for row in aucs.itertuples()
     ]
     chance = runs.loc[runs["task"] == task, "chance_iou"].mean()
-    headings = ["Method", "n", "Test AUC", "Against Classification [95 %]", "p (Holm)", "IoU (gradient)"]
-    return "\n\n".join(
-        [_heading(_plain(task), "-"), rst_table(headings, rows), _smallest_p(aucs), _relation(task, relation)]
-        + ([f"IoU of a random map: {number(chance)}."] if pd.notna(chance) else [])
-    )
+    headings = [
+        *("Method", "n", "Test AUC", "Against Classification [95 % on this pool]"),
+        *("p (Holm) on this pool", "p (Holm) on new data", "IoU (gradient)"),
+    ]
+    parts = [_heading(_plain(task), "-"), rst_table(headings, rows), _scopes(aucs), _relation(task, relation)]
+    return "\n\n".join(parts + ([f"IoU of a random map: {number(chance)}."] if pd.notna(chance) else []))
 
 
-def _smallest_p(aucs: pd.DataFrame) -> str:
+def _scopes(aucs: pd.DataFrame) -> str:
     pairs = int(aucs["paired"].max()) if len(aucs) else 0
     if pairs == 0:
         return "No method shares a seed with Classification, so nothing is compared."
     if pairs == 1:
         return "One seed has neither interval nor p."
     few = f" Fewer than {LEAST_SEEDS} seeds have no interval." if pairs < LEAST_SEEDS else ""
-    return f"With {pairs} seeds the exact test cannot give a p below {2 / 2**pairs:.2g}, before Holm's correction.{few}"
+    share = aucs["overlap"].mean()
+    new = (
+        "nothing, as it is not known how many test images seeds have in common"
+        if pd.isna(share)
+        else "whether the method would differ on other images of the kind; two seeds have "
+        f"{100 * share:.0f} % of their test images in common"
+    )
+    return (
+        f"On this pool: of these images, whose re-splits the seeds are; with {pairs} seeds the exact test cannot give "
+        f"a p below {2 / 2**pairs:.2g}, before Holm's correction. On new data: {new}.{few}"
+    )
 
 
-def _overlap(overlaps: pd.DataFrame, method: str) -> str:
-    if method not in overlaps.index or not overlaps.loc[method, "n"]:
+def _iou(ious: pd.DataFrame, method: str) -> str:
+    if method not in ious.index or not ious.loc[method, "n"]:
         return ABSENT
-    return mean_and_sd(*overlaps.loc[method, ["mean", "sd"]])
+    return mean_and_sd(*ious.loc[method, ["mean", "sd"]])
 
 
 def _relation(task: str, relation: pd.DataFrame) -> str:

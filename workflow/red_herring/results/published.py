@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from red_herring.catalogue import BLUR, method_card
+from red_herring.data.overlaps import COLUMNS
 from red_herring.results.runs import KEYS, LOCALISATION, MISSING, SEARCHES, SHIFT_SCORES
 from red_herring.terms import OVERLAPS
 
@@ -33,6 +34,16 @@ def published_tables(
         "trials": pd.DataFrame(columns=["task", "method", "trial", "status", "valid_auc"]),
         "missing": pd.DataFrame(columns=MISSING),
     }
+
+
+def overlaps_between(runs: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
+    """A row for each ordered pair of a task's seeds and each pair of splits, with the mean share of such pairs.
+
+    runs: task, seed. shares: task, split, other_split, share.
+    """
+    seeds = runs[["task", "seed"]].drop_duplicates()
+    pairs = seeds.merge(seeds.rename(columns={"seed": "other"}), on="task")
+    return pairs[pairs["seed"] != pairs["other"]].merge(shares, on="task")[COLUMNS]
 
 
 def _of_task(runs: pd.DataFrame, chance: Mapping[str, Mapping[str, float]], measure: str) -> pd.Series:

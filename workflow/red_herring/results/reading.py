@@ -15,6 +15,7 @@ WORDS = frozenset(
     {
         *("task", "task_a", "task_b", "method", "attribution", "attribution_a", "attribution_b", "table"),
         *WORDS_OF_DATA,
+        *("term", "warning", "other_split"),
         *("hyperparameter", "law", "status", "why", "score", "level", "coefficient", "verdict", "role"),
     }
 )
@@ -24,7 +25,7 @@ SCORES = ("auc", *OVERLAPS, *(f"{overlap}_{attribution}" for overlap in OVERLAPS
 FLAGS = frozenset({"on_bound", "same_seeds", *(f"{score}_bold" for score in SCORES)})
 """Columns of True or False. All others hold numbers."""
 
-WHOLE_STUDY = ("runs", "localisation", "trials", "searches", "missing")
+WHOLE_STUDY = ("runs", "localisation", "trials", "searches", "missing", "overlaps")
 """Tables that every study has, also one of released runs and one that is not finished."""
 
 
@@ -37,9 +38,9 @@ def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
     """The tables in the folder of a study, such as results/demo or results/published, by name.
 
     The tables of all runs are called as their files: `runs`, `localisation`, `histories`, `trials`, `searches`,
-    `missing`, `auc_intervals`; those of tables/ as `tables/comparisons`, `tables/{task}` and so on, as far as they have
-    been made. results/README.md says what their columns are. Names of tasks, methods, images and the like are text,
-    exactly as written, `on_bound` and its like are bool, all else is numbers, NaN where there is none.
+    `missing`, `overlaps`, `auc_intervals`; those of tables/ as `tables/comparisons`, `tables/{task}` and so on, as far
+    as they have been made. results/README.md says what their columns are. Names of tasks, methods, images and the like
+    are text, exactly as written, `on_bound` and its like are bool, all else is numbers, NaN where there is none.
 
     StudyError, one sentence, when the folder is none of a study, or a table that every study has is missing.
     """

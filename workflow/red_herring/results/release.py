@@ -76,7 +76,7 @@ def chosen(study: Settings, runs: list[Run]) -> list[str]:
     figures = [name for name, shows_images in study["figures"].items() if not (shows_images and kept_back(study))]
     sheets = [f"data/{name}/data_sheet" for name in study["sources"] if name not in of_ones_own(study)]
     return [
-        *(f"{name}.csv" for name in (*COLLECTED, "auc_intervals")),
+        *(f"{name}.csv" for name in (*COLLECTED, "overlaps", "auc_intervals")),
         "overview.rst",
         *_in_forms(splits, ".csv", "_counts.csv"),
         *_in_forms(searches, "/best.json", "/trials.csv"),

@@ -14,6 +14,7 @@ from red_herring.terms import PAPER_TABLES
 STATISTICAL_TABLES = {
     "comparisons": statistical_tables.comparisons_table,
     "relation": statistical_tables.relation_table,
+    "mixed_model": statistical_tables.mixed_model_table,
     "relation_between_tasks": statistical_tables.relation_between_tasks_table,
     "agreement": statistical_tables.agreement_table,
     "hyperparameters": statistical_tables.hyperparameters_table,
@@ -26,8 +27,9 @@ def table(name: str, study: Study, settings: Mapping[str, Any]) -> Table:
     """The table of this name: {task}, {task}_localisation, a key of PAPER_TABLES or of STATISTICAL_TABLES.
 
     study: the tables of the study that it reads, see README of results: runs for all but localisation and
-    hyperparameters; localisation; searches and trials; auc_intervals; and, for {task} and the paper's, published_tables
-    and published_runs. settings: tasks, methods, seeds and attributions in display order. StudyError for another name.
+    hyperparameters; overlaps; localisation; searches and trials; auc_intervals; and, for {task} and the paper's,
+    published_tables and published_runs. settings: tasks, methods, seeds and attributions in display order. StudyError
+    for another name.
     """
     if name in STATISTICAL_TABLES:
         return STATISTICAL_TABLES[name](study, settings)

@@ -11,6 +11,7 @@ import pandas as pd
 from red_herring.files import StudyError
 from red_herring.results.missing import missing_runs
 from red_herring.results.runs import MISSING, study_tables
+from red_herring.results.splits import overlaps_table
 from red_herring.stages import command
 from red_herring.stages._tables import write_tables
 from red_herring.stages.command import Input, Output, Settings
@@ -27,7 +28,8 @@ def collect_incomplete(
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")
     missing = pd.DataFrame([(*run, why) for run, why in reasons.items()], columns=MISSING)
-    write_tables(study_tables(results, there, settings) | {"missing": missing}, tables)
+    shared = overlaps_table(results, settings["tasks"], settings["seeds"], settings["drawn_seeds"])
+    write_tables(study_tables(results, there, settings) | {"missing": missing, "overlaps": shared}, tables)
 
 
 if __name__ == "__main__":

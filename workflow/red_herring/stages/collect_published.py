@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from red_herring.data.masks import ellipse
-from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
-from red_herring.results.published import published_tables
+from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_OVERLAPS, PUBLISHED_RUNS
+from red_herring.results.published import overlaps_between, published_tables
 from red_herring.results.reading import read_table
 from red_herring.saliency.localisation import chance
 from red_herring.stages import command
@@ -32,6 +32,7 @@ def collect_published(
         bool(on_bound({row.hyperparameter: row.best}, {row.hyperparameter: [row.law, row.low, row.high]}))
         for row in searches.itertuples()
     ]
+    released["overlaps"] = overlaps_between(released["runs"], read_table(PUBLISHED_OVERLAPS))
     write_tables(released, tables)
 
 

@@ -1,4 +1,4 @@
-"""Count the images that the splits of one task would have, for all seeds, from the metadata alone."""
+"""Count the images that the splits of one task would have, for all seeds, and share, from the metadata alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import pandas as pd
 
+from red_herring.data.overlaps import overlaps as shared
 from red_herring.data.splits import draw_task
 from red_herring.files import write_text
 from red_herring.stages import command
@@ -17,10 +18,14 @@ def plan_splits(
     settings: Settings,
     index: Annotated[list[Path], Input("index.csv of each source")],
     counts: Annotated[Path, Output("CSV")],
+    overlaps: Annotated[Path, Output("CSV, what the splits of two seeds share")],
 ) -> None:
     folders = {path.parent.name: path.parent for path in index}
-    drawn = draw_task(settings, folders, settings["seeds"], all_readable=True)
-    write_text(counts, pd.concat(cells for _, cells in drawn).to_csv(index=False))
+    task, seeds, drawn_seeds = (settings[key] for key in ("task", "seeds", "drawn_seeds"))
+    drawn = dict(zip(drawn_seeds, draw_task(settings, folders, drawn_seeds, all_readable=True), strict=True))
+    write_text(counts, pd.concat(drawn[seed][1] for seed in seeds).to_csv(index=False))
+    splits = {seed: split for seed, (split, _) in drawn.items()}
+    write_text(overlaps, shared(task, splits, seeds).to_csv(index=False))
 
 
 if __name__ == "__main__":

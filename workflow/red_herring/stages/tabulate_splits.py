@@ -1,4 +1,4 @@
-"""One table of how many images the splits of all tasks and seeds have."""
+"""One table of how many images the splits of all tasks and seeds have, and of what they share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from red_herring.files import write_text
 from red_herring.results.reading import read_table
-from red_herring.results.splits import splits_to_markdown
+from red_herring.results.splits import overlaps_to_markdown, splits_to_markdown
 from red_herring.stages import command
 from red_herring.stages.command import Input, Output, Settings
 
@@ -17,12 +17,18 @@ from red_herring.stages.command import Input, Output, Settings
 def tabulate_splits(
     settings: Settings,
     counts: Annotated[list[Path], Input("CSVs of draw_splits or plan_splits")],
+    overlaps: Annotated[list[Path], Input("CSVs of compare_splits or plan_splits")],
     csv: Annotated[Path, Output("one row per cell of every split")],
-    markdown: Annotated[Path, Output("one row per split")],
+    markdown: Annotated[Path, Output("one row per split, and one per task of what seeds share")],
 ) -> None:
     table = pd.concat((read_table(path) for path in counts), ignore_index=True)
     write_text(csv, table.to_csv(index=False))
-    write_text(markdown, splits_to_markdown(table, settings["tasks"]))
+    shared = pd.concat((read_table(path) for path in overlaps), ignore_index=True)
+    sections = [
+        splits_to_markdown(table, settings["tasks"]),
+        overlaps_to_markdown(shared, settings["tasks"], settings["tuning_seed"]),
+    ]
+    write_text(markdown, "\n".join(section for section in sections if section))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class Source(base.Source):
 
     suffix = ""
     patient_column = "patientid"
+    control = base.CONTROL
+    """What its controls are called: another name where its labels tell less than that nothing was found."""
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class Source(base.Source):
                 "patient": self._patients(table),
                 "group": self._groups(table),
                 "findings": [
-                    "|".join(dict.fromkeys([*names[row], *[base.CONTROL] * int(control)]))
+                    "|".join(dict.fromkeys([*names[row], *[self.control] * int(control)]))
                     for row, control in zip(labels == 1, controls, strict=True)
                 ],
             }
@@ -99,7 +101,7 @@ class Source(base.Source):
 
     @abstractmethod
     def is_control(self, table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
-        """Which rows are free of any finding, bool [n]. labels: 1, 0 or NaN, [n, pathologies of the data set]."""
+        """Which rows are free of what is labelled, bool [n]. labels: 1, 0 or NaN, [n, pathologies of the data set]."""
 
     def check(self, images: Collection[str], max_missing: int) -> None:
         check_folder(self.imgpath, images, max_missing)

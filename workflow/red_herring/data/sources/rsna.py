@@ -1,6 +1,8 @@
 """RSNA pneumonia challenge (Shih et al. 2019) through torchxrayvision's RSNA_Pneumonia_Dataset.
 
-The ROI mask is the union of the image's boxes; images without pneumonia have none.
+The ROI mask is the union of the image's boxes; images without pneumonia have none. Its negatives are all without
+pneumonia, so they are named: the challenge's classes `Normal` and `No Lung Opacity / Not Normal`, which have other
+findings. The table does not tell the two apart.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import pandas as pd
 
 from red_herring.data.picture import Picture
 from red_herring.data.sources import _torchxrayvision
+from red_herring.data.sources._classes import CLASSES
 
 SETTINGS = {
     "imgpath": {"type": ["string", "null"], "description": "folder of the image files, named by patient"},
@@ -30,6 +33,7 @@ TERMS = "RSNA Pneumonia Detection Challenge: academic and commercial use with at
 class Source(_torchxrayvision.Source):
     dataset_class = "RSNA_Pneumonia_Dataset"
     image_column = "patientId"
+    control = CLASSES["RSNA_Pneumonia_Dataset"].control
     has_masks = True
 
     def __init__(self, imgpath: str | None, views: list[str], extension: str = ".jpg", **settings: str | None):

@@ -119,6 +119,7 @@ class Source(_torchxrayvision.Source):
         if dataset not in CLASSES:
             raise StudyError(f"{dataset}: {LEFT_OUT.get(dataset, 'is no data set, only ' + ', '.join(CLASSES))}")
         self.dataset_class, self.names = dataset, CLASSES[dataset]
+        self.control = self.names.control
         self.image_column = image_column or self.names.image
         self.patient_column = patient_column or self.names.patient
         self.group_column = group_column

@@ -15,7 +15,10 @@ from red_herring.results.figures import style
 from red_herring.results.figures._inputs import rows_of, runs_expected, seeds_expected, table_of
 from red_herring.results.tables import BASELINE
 
-COMPARISON = ("task", "score", "method", "collapsed", "paired", "difference", "low", "high", "p_holm")
+COMPARISON = (
+    *("task", "score", "method", "collapsed", "paired", "difference"),
+    *("low", "high", "p_holm", "low_new", "high_new", "p_new_holm"),
+)
 """Columns of comparisons.csv."""
 
 SCORES = {"test_auc": "test AUC", "iou_gradient": "test IoU (input gradient)"}
@@ -27,8 +30,9 @@ MEAN, SEEDS = 0.12, -0.2
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     """files: comparisons.csv, and runs.csv for the seeds. study: `score`, a key of SCORES, test_auc unless given.
 
-    Large: the mean over the seeds that a method shares with Classification, with its 95 % bootstrap interval; small:
-    each of these seeds. To the right Holm's p, and the share of collapsed runs if there are any.
+    Large: the mean over the seeds that a method shares with Classification, with its 95 % bootstrap interval on this
+    pool of images, and thin the one on new data; small: each of these seeds. To the right Holm's p on this pool and on
+    new data, and the share of collapsed runs if there are any.
     """
     score = study.get("score", "test_auc")
     table = rows_of(table_of(files, "comparisons.csv", *COMPARISON), score=score)
@@ -44,6 +48,8 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
             _draw_seeds(axes, position, differences(own, method, score), colours[method])
             look = {"linewidth": 1.4, "marker": style.marker(method), "markersize": 5}
             style.interval(axes, position + MEAN, row, "difference", colours[method], **look)
+            new = row[["low_new", "high_new"]].astype(float).clip(-1, 1)  # no score differs by more
+            axes.plot(new, [position + MEAN] * 2, color=colours[method], linewidth=0.5)
             axes.text(
                 1.01, position, _words(row, method in set(own["method"])), transform=axes.get_yaxis_transform(),
                 fontsize=style.SMALL, va="center",
@@ -51,9 +57,10 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         _dress(axes, methods, SCORES[score])
         _head(axes, task, own[score], rows, study)
     extra = [
-        Line2D([], [], color="dimgrey", marker="o", markersize=4.5, label="mean, 95 % bootstrap interval"),
+        Line2D([], [], color="dimgrey", marker="o", markersize=4.5, label="mean, 95 % on this pool"),
         Line2D([], [], color="dimgrey", marker="o", markersize=2, linestyle="", label="a seed"),
-        Line2D([], [], linestyle="", label="p: Wilcoxon, Holm"),
+        Line2D([], [], color="dimgrey", linewidth=0.5, label="95 % on new data"),
+        Line2D([], [], linestyle="", label="p: Holm, on this pool | on new data"),
     ]
     if (table["difference"].notna() & table["low"].isna()).any():
         extra.append(style.hollow_key())
@@ -76,7 +83,7 @@ def _words(row: pd.Series, has_run: bool) -> str:
         return "no run"
     if pd.isna(row["difference"]):
         return "undefined"
-    words = "p undefined" if pd.isna(row["p_holm"]) else _p_value(row["p_holm"])
+    words = f"p {_p_value(row['p_holm'])} | {_p_value(row['p_new_holm'])}"
     return words + (f"\n{_share(row['collapsed'])} collapsed" if row["collapsed"] > 0 else "")
 
 
@@ -85,7 +92,7 @@ def _share(value: float) -> str:
 
 
 def _p_value(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return "–" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _dress(axes: Axes, methods: list[str], score: str) -> None:

@@ -1,0 +1,24 @@
+"""What the drawn splits of every two seeds share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from red_herring.files import write_text
+from red_herring.results.splits import overlaps_table
+from red_herring.stages import command
+from red_herring.stages.command import Input, Output, Settings
+
+
+def compare_splits(
+    settings: Settings,
+    results: Annotated[Path, Input("the folder of splits/")],
+    overlaps: Annotated[Path, Output("CSV, a row per ordered pair of seeds and pair of splits")],
+) -> None:
+    table = overlaps_table(results, *(settings[key] for key in ("tasks", "seeds", "drawn_seeds")))
+    write_text(overlaps, table.to_csv(index=False))
+
+
+if __name__ == "__main__":
+    command.run(compare_splits)
