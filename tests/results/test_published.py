@@ -7,13 +7,15 @@ from red_herring.results.published import published_tables
 from red_herring.results.runs import LOCALISATION
 from red_herring.study import published_settings
 
+LEVELS = {"gradient": 0.5, "integrated_gradients": 0.5, "occlusion": 0.4}
+
 
 @pytest.fixture(scope="module")
 def tables():
     return published_tables(
         pd.read_csv(PUBLISHED_RUNS),
         pd.read_csv(PUBLISHED_HYPERPARAMETERS),
-        {"spc": {"iou": 0.25, "iop": 0.5, "iot": 0.5}},
+        {"spc": {name: {"iou": 0.25, "iop": level, "iot": level} for name, level in LEVELS.items()}},
     )
 
 
@@ -30,11 +32,14 @@ def test_every_released_run_and_attribution_has_a_row(tables):
 
 
 def test_chance_is_known_where_the_mask_is(tables):
-    by_task = tables["runs"].groupby("task")[["chance_iou", "chance_iop"]].mean()
-    assert by_task.loc["spc"].tolist() == [0.25, 0.5]
+    columns = ["chance_iou_gradient", "chance_iop_gradient", "chance_iop_occlusion"]
+    by_task = tables["runs"].groupby("task")[columns].mean()
+    assert by_task.loc["spc"].tolist() == pytest.approx([0.25, 0.5, 0.4])
     assert by_task.loc["vpc"].isna().all()
-    row = tables["localisation"].query("task == 'spc'").iloc[0]
-    assert row["corrected_iop"] == pytest.approx((row["iop"] - 0.5) / 0.5)
+    for name, level in LEVELS.items():
+        row = tables["localisation"].query(f"task == 'spc' and attribution == '{name}'").iloc[0]
+        assert row["chance_iop"] == level
+        assert row["corrected_iop"] == pytest.approx((row["iop"] - level) / (1 - level))
 
 
 def test_ranges_are_the_papers_and_methods_without_a_mask_have_no_blur(tables):
