@@ -14,7 +14,8 @@ from red_herring.data.splits import read_split
 from red_herring.files import StudyError, replacing, write_text
 from red_herring.hardware import pick
 from red_herring.model import ResNet18
-from red_herring.saliency.attribution import attribute
+from red_herring.saliency.attribution import attribute, sigma_of
+from red_herring.saliency.chance import chance_of
 from red_herring.saliency.localisation import localise
 from red_herring.saliency.summary import as_levels, drawn, mean_maps
 from red_herring.stages import command
@@ -37,7 +38,8 @@ def main(given: argparse.Namespace) -> None:
             name, model, positive, settings["smoothing_sigma"], settings["batch_size"], hardware,
             seed=given.seed, steps=settings["steps"], described=str(given.model),
         )  # fmt: skip
-        scores = pd.concat([names, localise(maps.maps, masks), maps.details], axis=1)
+        chance = chance_of(masks.shape[1:], sigma_of(name, settings["smoothing_sigma"]))
+        scores = pd.concat([names, localise(maps.maps, masks, chance), maps.details], axis=1)
         write_text(scores_file, scores.to_csv(index=False))
         save(means_file, mean_maps(maps.maps, positive, averaged))
         examples.append(as_levels(maps.maps[shown]))
