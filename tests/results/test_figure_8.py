@@ -17,7 +17,7 @@ def run(task, method, seed, auc=0.5, iou=None):
         "seed": seed,
         "test_auc": auc,
         "iou_gradient": 0.1 * seed if iou is None else iou,
-        "chance_iou": 0.3,
+        "chance_iou_gradient": 0.3,
     }
 
 
@@ -63,7 +63,7 @@ def test_what_is_missing_or_undefined_is_counted(tmp_path):
 
 
 def test_without_a_chance_level_there_is_no_line_of_it(tmp_path):
-    rows = [row | {"chance_iou": np.nan} for row in WHOLE]
+    rows = [row | {"chance_iou_gradient": np.nan} for row in WHOLE]
     axes = figure_8.draw([csv(tmp_path, "runs.csv", rows)], STUDY).axes[0]
     assert len(axes.lines) == 1
 

@@ -61,7 +61,7 @@ def test_wide_characters_count_twice():
 @pytest.fixture
 def figure(stage, tmp_path):
     """Draw an empty figure of a task by its stage: figure(variables) -> PNG, PDF, log. Fonts lie in the folder fonts."""
-    (tmp_path / "runs.csv").write_text("task,method,seed,test_auc,chance_iou,chance_iop\n")
+    (tmp_path / "runs.csv").write_text("task,method,seed,test_auc,chance_iou_gradient\n")
     (tmp_path / "localisation.csv").write_text(
         "task,method,seed,attribution,iou,iop,iot,chance_iou,chance_iop,chance_iot\n"
     )

@@ -34,7 +34,7 @@ def tables():
         "runs": pd.DataFrame(
             {
                 "task": "spc", "method": ["classification", "classification", "rrr"], "seed": [1, 2, 1],
-                "chance_iou": 0.34,
+                "chance_iou_gradient": 0.34,
             }
         ),
         "missing": pd.DataFrame({"task": ["spc"], "method": ["rrr"], "seed": [2], "why": ["the *loss* is nan_"]}),
@@ -74,7 +74,7 @@ def test_the_key_numbers_of_each_method(tables, counts):
     assert "On new data: nothing, as it is not known how many" in words(front_page(STUDY, unknown, counts, [], MAKER))
     assert "over all runs 0.36 [0.20, 0.52], p 0.040: a relation; within methods undefined: undefined" in page
     assert "with 2 seeds the exact test cannot give a p below 0.5, before" in page
-    assert "IoU of a random map: 0.34." in page
+    assert "IoU of a random map, smoothed like the gradient: 0.34." in page
     assert "1 to 2 seeds each, released by the authors of Viviano" in words(
         front_page(STUDY | ORIGIN, tables, counts, [MAKER], MAKER)
     )

@@ -9,13 +9,15 @@ from red_herring.results.reading import read_table
 from red_herring.results.runs import LOCALISATION
 from red_herring.study import published_settings
 
+LEVELS = {"gradient": 0.5, "integrated_gradients": 0.5, "occlusion": 0.4}
+
 
 @pytest.fixture(scope="module")
 def tables():
     return published_tables(
         pd.read_csv(PUBLISHED_RUNS),
         pd.read_csv(PUBLISHED_HYPERPARAMETERS),
-        {"spc": {"iou": 0.25, "iop": 0.5, "iot": 0.5}},
+        {"spc": {name: {"iou": 0.25, "iop": level, "iot": level} for name, level in LEVELS.items()}},
     )
 
 
@@ -32,11 +34,14 @@ def test_every_released_run_and_attribution_has_a_row(tables):
 
 
 def test_chance_is_known_where_the_mask_is(tables):
-    by_task = tables["runs"].groupby("task")[["chance_iou", "chance_iop"]].mean()
-    assert by_task.loc["spc"].tolist() == [0.25, 0.5]
+    columns = ["chance_iou_gradient", "chance_iop_gradient", "chance_iop_occlusion"]
+    by_task = tables["runs"].groupby("task")[columns].mean()
+    assert by_task.loc["spc"].tolist() == pytest.approx([0.25, 0.5, 0.4])
     assert by_task.loc["vpc"].isna().all()
-    row = tables["localisation"].query("task == 'spc'").iloc[0]
-    assert row["corrected_iop"] == pytest.approx((row["iop"] - 0.5) / 0.5)
+    for name, level in LEVELS.items():
+        row = tables["localisation"].query(f"task == 'spc' and attribution == '{name}'").iloc[0]
+        assert row["chance_iop"] == level
+        assert row["corrected_iop"] == pytest.approx((row["iop"] - level) / (1 - level))
 
 
 def test_every_pair_of_seeds_shares_what_pairs_do_on_average():

@@ -52,7 +52,9 @@ def results(tmp_path):
         scores = pd.DataFrame(scores | {"chance_iou": [0.125, 0.125, 0.125], "chance_iop": [0.25, 0.5, 0.375]})
         scores.to_csv(saliency / "gradient.csv", index=False)
         steps = {"steps": [16, 32, 16], "completeness_error": [0.001, 0.008, 0.002]}
-        scores.assign(iou=[0.5, 0.5, 0.5], **steps).to_csv(saliency / "integrated_gradients.csv", index=False)
+        scores.assign(iou=[0.5, 0.5, 0.5], chance_iou=0.0625, **steps).to_csv(
+            saliency / "integrated_gradients.csv", index=False
+        )
         tuning = tmp_path / "tuning" / "t" / method
         tuning.mkdir(parents=True)
         columns = (
@@ -81,8 +83,9 @@ def test_one_row_per_run_with_the_means_over_its_images(results):
             "task": "t", "method": "actdiff", "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": 0.75, **SHIFT,
             "within_1_auc": float("nan"), "test_images": 30, "test_in_distribution_images": 20, "test_balanced_images": 24,
             "iou_gradient": 0.5, "iop_gradient": 0.5, "iot_gradient": 0.5, "iou_integrated_gradients": 0.5,
-            "iop_integrated_gradients": 0.5, "iot_integrated_gradients": 0.5, "chance_iou": 0.125, "chance_iop": 0.375,
-            "localised": 3,
+            "iop_integrated_gradients": 0.5, "iot_integrated_gradients": 0.5, "chance_iou_gradient": 0.125,
+            "chance_iop_gradient": 0.375, "chance_iot_gradient": 0.5, "chance_iou_integrated_gradients": 0.0625,
+            "chance_iop_integrated_gradients": 0.375, "chance_iot_integrated_gradients": 0.5, "localised": 3,
         },
         nan_ok=True,
     )  # fmt: skip

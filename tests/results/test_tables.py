@@ -47,7 +47,7 @@ def runs():
     ]:
         for seed, (auc, iou) in enumerate(zip(aucs, ious, strict=True)):
             shift = (auc + 0.05, auc / 2, auc, 0.5 if method == "rrr" else auc, 0.1, 100, 20, 40 + 2 * seed)
-            rows.append((method, seed, auc, iou, iou + 0.1, iou + 0.1, 0.33, 0.5, *shift))
+            rows.append((method, seed, auc, iou, iou + 0.1, iou + 0.1, 0.33, 0.5, 0.5, *shift))
     columns = [
         "method",
         "seed",
@@ -55,8 +55,9 @@ def runs():
         "iou_gradient",
         "iop_gradient",
         "iot_gradient",
-        "chance_iou",
-        "chance_iop",
+        "chance_iou_gradient",
+        "chance_iop_gradient",
+        "chance_iot_gradient",
         *SHIFT_SCORES,
         *(f"{name}_images" for name in TESTS),
     ]

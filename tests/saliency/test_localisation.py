@@ -1,16 +1,19 @@
-"""Agreement of maps and masks, and its chance level."""
-
-from itertools import combinations
+"""Agreement of maps and masks."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from red_herring.saliency.localisation import binarise, chance, localise
+from red_herring.saliency import localisation
+from red_herring.saliency.chance import Unsmoothed
+from red_herring.saliency.localisation import binarise
 from red_herring.terms import MEASURES
-from scipy.stats import hypergeom
 from sklearn.metrics import average_precision_score, roc_auc_score
+
+
+def localise(maps, masks):
+    return localisation.localise(maps, masks, Unsmoothed())
 
 
 def test_a_case_by_hand():
@@ -84,50 +87,6 @@ def test_pixel_auc_and_ap_are_those_of_scikit_learn(seed, values):
         truth, scores = masks[number].ravel(), maps[number].ravel()
         assert found["auc"][number] == pytest.approx(roc_auc_score(truth, scores))
         assert found["ap"][number] == pytest.approx(average_precision_score(truth, scores))
-
-
-@given(st.integers(1, 60), st.integers(0, 40))
-def test_chance_of_the_overlap_is_the_hypergeometric_expectation(mask_pixels, others):
-    pixels = mask_pixels + others
-    k = np.arange(mask_pixels + 1)
-    expected = np.sum(hypergeom.pmf(k, pixels, mask_pixels, mask_pixels) * k / (2 * mask_pixels - k))
-    found = chance(mask_pixels, pixels)
-    assert found["iou"] == pytest.approx(expected, rel=1e-9)
-    assert found["iop"] == found["iot"] == mask_pixels / pixels
-
-
-@pytest.mark.parametrize(("mask_pixels", "pixels"), [(1, 1), (1, 4), (2, 5), (3, 7), (6, 6)])
-def test_chance_is_the_mean_over_all_masks_of_that_size(mask_pixels, pixels):
-    places = list(combinations(range(pixels), mask_pixels))
-    masks = np.zeros((len(places), 1, pixels), bool)
-    for number, place in enumerate(places):
-        masks[number, 0, list(place)] = True
-    maps = np.tile(np.arange(pixels, dtype=float), (len(places), 1, 1))
-    if pixels == 1:
-        return  # one pixel is a constant map
-    found, expected = localise(maps, masks), chance(mask_pixels, pixels)
-    for measure in MEASURES:
-        if mask_pixels < pixels or measure != "auc":
-            assert found[measure].mean() == pytest.approx(expected[measure]), measure
-
-
-def test_chance_of_the_papers_ellipse():
-    pixels = 224 * 224
-    found = chance(round(0.503 * pixels), pixels)
-    assert found["iop"] == pytest.approx(0.50, abs=0.005)
-    assert found["iou"] == pytest.approx(0.34, abs=0.005)
-    assert found["iou"] == pytest.approx(found["iop"] / (2 - found["iop"]), rel=1e-3)
-
-
-def test_random_maps_score_at_chance():
-    random = np.random.default_rng(0)
-    masks = np.zeros((4000, 8, 8), bool)
-    masks[:, 2:5, 2:6] = True
-    found = localise(random.random(masks.shape), masks)
-    for measure in MEASURES:
-        error = found[measure].std() / np.sqrt(len(found))
-        assert found[measure].mean() == pytest.approx(found[f"chance_{measure}"].mean(), abs=4 * error), measure
-        assert abs(found[f"corrected_{measure}"].mean()) < 0.03
 
 
 def test_many_images_are_scored_as_one_by_one():

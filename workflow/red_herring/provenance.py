@@ -28,8 +28,8 @@ def code_digest(*modules: str) -> str:
     """12 hexadecimal digits over the modules and all that they import inside the package.
 
     Comments, docstrings, layout, constants of WORDS and the version of Python do not count, so only a change of what
-    runs changes the digest. Imports must be written out: what a module loads by a name known only at run time has to be passed in
-    `modules` as well.
+    runs changes the digest. Imports must be written out: what a module loads by a name known only at run time has to be
+    passed in `modules` as well.
     """
     closure: set[str] = set()
     waiting = list(modules)
@@ -102,7 +102,7 @@ def _logic(module: str) -> str:
 
     `ast.unparse` and `ast.dump` are not: quotes, parentheses and what is left out are their version's.
     """
-    return _canonical([statement for statement in _tree(module).body if not _is_words(statement)])
+    return _canonical(ast.Module([statement for statement in _tree(module).body if not _is_words(statement)], []))
 
 
 def _is_words(statement: ast.stmt) -> bool:

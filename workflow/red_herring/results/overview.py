@@ -92,13 +92,14 @@ def _task(task: str, runs: pd.DataFrame, comparisons: pd.DataFrame, relation: pd
         ]
         for row in aucs.itertuples()
     ]
-    chance = runs.loc[runs["task"] == task, "chance_iou"].mean()
+    chance = runs.loc[runs["task"] == task, "chance_iou_gradient"].mean()
     headings = [
         *("Method", "n", "Test AUC", "Against Classification [95 % on this pool]"),
         *("p (Holm) on this pool", "p (Holm) on new data", "IoU (gradient)"),
     ]
     parts = [_heading(_plain(task), "-"), rst_table(headings, rows), _scopes(aucs), _relation(task, relation)]
-    return "\n\n".join(parts + ([f"IoU of a random map: {number(chance)}."] if pd.notna(chance) else []))
+    random = [f"IoU of a random map, smoothed like the gradient: {number(chance)}."] if pd.notna(chance) else []
+    return "\n\n".join(parts + random)
 
 
 def _scopes(aucs: pd.DataFrame) -> str:

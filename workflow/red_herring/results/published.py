@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 import pandas as pd
@@ -16,20 +17,28 @@ BLUR_RANGE = ["uniform", 0.0, 1.0]
 """That of the released search; the paper's text says up to 2."""
 
 
-def published_tables(
-    runs: pd.DataFrame, hyperparameters: pd.DataFrame, chance: Mapping[str, Mapping[str, float]]
-) -> dict[str, pd.DataFrame]:
+Chance = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Task -> attribution -> iou, iop and iot of a random map, of the tasks whose masks are known."""
+
+
+def published_tables(runs: pd.DataFrame, hyperparameters: pd.DataFrame, chance: Chance) -> dict[str, pd.DataFrame]:
     """Name -> table, columns as in a study of our own; what was not released is missing.
 
     runs: task, method, seed, best_epoch, valid_auc, test_auc, and {iou, iop, iot}_{attribution}. hyperparameters: task,
-    method, and a column per hyperparameter, missing where a method has none. chance: task -> iou, iop and iot of a
-    random map, of the tasks whose masks are known.
+    method, and a column per hyperparameter, missing where a method has none.
     """
-    unreleased = dict.fromkeys([*SHIFT_SCORES, "localised"], float("nan"))
-    levels = {f"chance_{name}": _of_task(runs, chance, name) for name in ("iou", "iop")}
+    attributions = [column.removeprefix("iou_") for column in runs if column.startswith("iou_")]
+    levels = {
+        f"chance_{name}_{attribution}": [
+            chance[task][attribution][name] if task in chance else nan for task in runs["task"]
+        ]
+        for attribution in attributions
+        for name in OVERLAPS
+    }
+    runs = runs.assign(**dict.fromkeys([*SHIFT_SCORES, "localised"], nan), **levels)
     return {
-        "runs": runs.assign(**unreleased, **levels),
-        "localisation": localisation_of(runs, chance),
+        "runs": runs,
+        "localisation": localisation_of(runs, attributions),
         "searches": searches_of(hyperparameters),
         "trials": pd.DataFrame(columns=["task", "method", "trial", "status", "valid_auc"]),
         "missing": pd.DataFrame(columns=MISSING),
@@ -46,21 +55,17 @@ def overlaps_between(runs: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
     return pairs[pairs["seed"] != pairs["other"]].merge(shares, on="task")[COLUMNS]
 
 
-def _of_task(runs: pd.DataFrame, chance: Mapping[str, Mapping[str, float]], measure: str) -> pd.Series:
-    return runs["task"].map({task: levels[measure] for task, levels in chance.items()}).astype(float)
-
-
-def localisation_of(runs: pd.DataFrame, chance: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+def localisation_of(runs: pd.DataFrame, attributions: Sequence[str]) -> pd.DataFrame:
     """One row per run and attribution."""
-    attributions = [column.removeprefix("iou_") for column in runs if column.startswith("iou_")]
+    names = [f"{prefix}{name}" for prefix in ("", "chance_") for name in OVERLAPS]
     parts = {
-        attribution: runs[KEYS].assign(**{name: runs[f"{name}_{attribution}"] for name in OVERLAPS})
+        attribution: runs[KEYS].assign(**{name: runs[f"{name}_{attribution}"] for name in names})
         for attribution in attributions
     }
     table = pd.concat(parts, names=["attribution"]).reset_index("attribution")
     for name in OVERLAPS:
-        level = _of_task(table, chance, name)
-        table = table.assign(**{f"chance_{name}": level, f"corrected_{name}": (table[name] - level) / (1 - level)})
+        level = table[f"chance_{name}"]
+        table = table.assign(**{f"corrected_{name}": (table[name] - level) / (1 - level)})
     return table.reindex(columns=LOCALISATION)
 
 

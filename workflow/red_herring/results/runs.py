@@ -11,7 +11,7 @@ import pandas as pd
 from red_herring.data.splits import TESTS
 from red_herring.files import StudyError, read_json
 from red_herring.results.reading import read_table
-from red_herring.terms import MEASURES
+from red_herring.terms import MEASURES, OVERLAPS
 
 Run = tuple[str, str, int]
 """Task, method, seed."""
@@ -94,18 +94,17 @@ def runs_table(results: Path, runs: Sequence[Run], localisation: pd.DataFrame) -
 
 
 def wide(localisation: pd.DataFrame) -> pd.DataFrame:
-    """One row per run: task, method, seed; for each attribution iou_*, iop_* and iot_*; chance_iou, chance_iop,
-    the means of what a random map would score; localised, the number of images behind them.
+    """One row per run: task, method, seed; for each attribution iou_*, iop_* and iot_*, and chance_iou_* and so on, the
+    means of what a random map would score; localised, the number of images behind them.
     """
     columns = {
-        f"{measure}_{attribution}": rows.set_index(KEYS)[measure]
+        f"{prefix}{measure}_{attribution}": rows.set_index(KEYS)[f"{prefix}{measure}"]
+        for prefix in ("", "chance_")
         for attribution, rows in localisation.groupby("attribution", sort=False)
-        for measure in ("iou", "iop", "iot")
+        for measure in OVERLAPS
     }
-    # Chance depends on the masks only, so it is the same for every attribution.
-    first = localisation.drop_duplicates(KEYS).set_index(KEYS)
-    columns |= {"chance_iou": first["chance_iou"], "chance_iop": first["chance_iop"], "localised": first["images"]}
-    return pd.DataFrame(columns, index=first.index).reset_index()
+    images = localisation.drop_duplicates(KEYS).set_index(KEYS)["images"]
+    return pd.DataFrame(columns | {"localised": images}, index=images.index).reset_index()
 
 
 def localisation_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> pd.DataFrame:

@@ -25,8 +25,6 @@ CHANCE_AUC = 0.5
 BASELINE = "classification"
 PAPER_ATTRIBUTIONS = ("gradient", "integrated_gradients", "occlusion")
 
-CHANCE_OF = {"iou": "chance_iou", "iop": "chance_iop", "iot": "chance_iop"}
-
 SCORES = {
     "auc": "test_auc",
     **{overlap: f"{overlap}_gradient" for overlap in OVERLAPS},
@@ -79,10 +77,13 @@ def summarise(
     """One row per method of one task, in the order of `methods` within the paper's groups.
 
     Columns: group, method, n (seeds), those of `scores` as n (seeds that have it), mean and sd (sample standard
-    deviation, missing for one seed), the means chance_iou, chance_iop, floor_auc and the images of each test set,
-    published_*, and, for AUC, IoU, IoP and IoT, *_bold: beats Classification and is better than chance.
+    deviation, missing for one seed), of each overlap chance_*, the mean of what a random map scores, the means
+    floor_auc and the images of each test set, published_*, and, for AUC, IoU, IoP and IoT, *_bold: beats Classification
+    and is better than chance.
     """
-    runs = runs.reindex(columns=list(dict.fromkeys([*runs, *scores.values(), *_CONTEXT])))
+    context = {f"chance_{name}": f"chance_{column}" for name, column in scores.items() if _is_overlap(name)}
+    context |= {name: name for name in ("floor_auc", *(f"{name}_images" for name in TESTS))}
+    runs = runs.reindex(columns=list(dict.fromkeys([*runs, *scores.values(), *context.values()])))
     rows = []
     for method in methods:
         own = runs[runs["method"] == method]
@@ -93,29 +94,22 @@ def summarise(
                 f"{name}_mean": own[column].mean(),
                 f"{name}_sd": own[column].std(),
             }
-        row |= {name: own[name].mean() for name in _CONTEXT}
+        row |= {name: own[column].mean() for name, column in context.items()}
         row |= {f"published_{name}": reference[name].get(method, np.nan) for name in PUBLISHED if len(reference)}
         rows.append(row)
     published_columns = [f"published_{name}" for name in PUBLISHED]
     table = _in_groups(pd.DataFrame(rows))
     table = table.reindex(columns=[*table.columns.difference(published_columns, sort=False), *published_columns])
     for name in scores:
-        chance = _chance(table, name)
-        if chance is not None:
+        if name == "auc" or _is_overlap(name):
+            chance = CHANCE_AUC if name == "auc" else table[f"chance_{name}"]
             beaten = table.loc[table["method"] == BASELINE, f"{name}_mean"].mean()
             table[f"{name}_bold"] = (table[f"{name}_mean"] > beaten) & (table[f"{name}_mean"] > chance)
     return table
 
 
-_CONTEXT = ["chance_iou", "chance_iop", "floor_auc", *(f"{name}_images" for name in TESTS)]
-
-
-def _chance(table: pd.DataFrame, name: str) -> float | pd.Series | None:
-    """What chance scores by this name; None for the AUCs that are not compared."""
-    if name == "auc":
-        return CHANCE_AUC
-    column = CHANCE_OF.get(name.split("_")[0])
-    return table[column] if column else None
+def _is_overlap(name: str) -> bool:
+    return name.split("_")[0] in OVERLAPS
 
 
 def _group(method: str) -> str:
@@ -301,11 +295,11 @@ def _printed_cells(row: pd.Series) -> list[str]:
 
 
 def _printed_chance(table: pd.DataFrame) -> list[str]:
-    return ["", number(CHANCE_AUC), "", _known(table["chance_iou"].mean()), ""]
+    return ["", number(CHANCE_AUC), "", _known(table["chance_iou_gradient"].mean()), ""]
 
 
 def _chance_note(tables: Mapping[str, pd.DataFrame]) -> str:
-    unknown = [task for task, table in tables.items() if table["chance_iou"].isna().all()]
+    unknown = [task for task, table in tables.items() if table["chance_iou_gradient"].isna().all()]
     return f"No chance level of {' and '.join(unknown)} is known, so no overlap there is bold." if unknown else ""
 
 
@@ -329,7 +323,7 @@ def _overlaps(title: str, attribution: str, tables: Mapping[str, pd.DataFrame]) 
         return [_score(row, f"{overlap}_{attribution}") for overlap in OVERLAPS]
 
     def chance(table: pd.DataFrame) -> list[str]:
-        return [_known(table[CHANCE_OF[overlap]].mean()) for overlap in OVERLAPS]
+        return [_known(table[f"chance_{overlap}_{attribution}"].mean()) for overlap in OVERLAPS]
 
     titles = [MEASURES[overlap] for overlap in OVERLAPS]
     headings = [heading for task in tables for heading in (f"{task}: {titles[0]}", *titles[1:])]
@@ -378,8 +372,9 @@ def localisation_table(task: str, study: Study, settings: Mapping[str, Any]) -> 
 
 LOCALISATION_NOTE = (
     "n: seeds. Mean ± sample standard deviation over seeds of the mean over the positive test images that have a mask; "
-    "images: of one run; undefined maps: constant ones, of all runs together, which have no score. Chance: what a "
-    "random map scores. Chance-corrected: (score - chance) / (1 - chance), 0 at chance and 1 at best."
+    "images: of one run; undefined maps: constant ones, of all runs together, which have no score. Chance: what a map "
+    "of random, independent pixels scores, smoothed as those of the attribution; not one as smooth as the attribution "
+    "is by itself. Chance-corrected: (score - chance) / (1 - chance), 0 at chance and 1 at best."
 )
 
 

@@ -32,6 +32,7 @@ from torch.nn import functional
 from red_herring.data.dataset import Dataset
 from red_herring.files import StudyError
 from red_herring.hardware import Hardware
+from red_herring.saliency.smoothing import smooth
 
 POSITIVE = 1
 
@@ -331,9 +332,12 @@ def attribute(
             ) from error
     maps = np.concatenate([part.maps for part in parts])
     _check_finite(maps, data, name, described)
-    if attribution.smoothed and sigma > 0:
-        maps = ndimage.gaussian_filter(maps, sigma=(0, sigma, sigma))
-    return Maps(maps, pd.concat([part.details for part in parts], ignore_index=True))
+    return Maps(smooth(maps, sigma_of(name, sigma)), pd.concat([part.details for part in parts], ignore_index=True))
+
+
+def sigma_of(name: str, sigma: float) -> float:
+    """Of the Gaussian that smooths the maps of an attribution, where that of the study is `sigma`."""
+    return sigma if ATTRIBUTIONS[name].smoothed else 0.0
 
 
 def _logit(model: nn.Module, images: Tensor) -> Tensor:

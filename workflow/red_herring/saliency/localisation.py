@@ -1,21 +1,25 @@
-"""How well a map agrees with a mask, how well a random map would, and how much better than that it is."""
+"""How well a map agrees with a mask, and how much better than a random map that is."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln
 from scipy.stats import rankdata
-
-from red_herring.terms import MEASURES
-
-CHANCE_AUC = 0.5
 
 CHUNK = 64
 """Images ranked at a time, as ranks take many times the memory of a map."""
 
 
-def localise(maps: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
+class Chance(Protocol):
+    def levels(self, mask: np.ndarray, last: np.ndarray) -> dict[str, float]:
+        """Measure -> what a random map scores. mask: bool [height, width]. last: int [pixels], for each place in the
+        order of falling values, counted from 1, the last one of the same value in the map that is scored.
+        """
+
+
+def localise(maps: np.ndarray, masks: np.ndarray, chance: Chance) -> pd.DataFrame:
     """One row per image: mask_pixels, then for each measure its value, chance_ and corrected_.
 
     maps: non-negative [n, height, width]; masks: bool of that shape, none empty. With p the pixels of the mask, m the
@@ -28,22 +32,27 @@ def localise(maps: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
     a mask of the whole image no pixel AUC and nothing beyond chance; these are missing.
     """
     starts = range(0, len(maps), CHUNK)
-    parts = [_localise(maps[start : start + CHUNK], masks[start : start + CHUNK]) for start in starts]
+    parts = [_localise(maps[start : start + CHUNK], masks[start : start + CHUNK], chance) for start in starts]
     return pd.concat(parts, ignore_index=True)
 
 
-def _localise(maps: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
+def _localise(maps: np.ndarray, masks: np.ndarray, chance: Chance) -> pd.DataFrame:
     flat, inside = maps.reshape(len(maps), -1).astype(np.float64), masks.reshape(len(masks), -1)
+    order = np.argsort(-flat, axis=1)
+    last = run_ends(np.take_along_axis(flat, order, axis=1))
+    found = np.take_along_axis(inside, order, axis=1)
     scores = overlap(binarise(maps, masks), masks).assign(
-        pointing=_pointing(flat, inside), mass=_mass(flat, inside), auc=_auc(flat, inside), ap=_ap(flat, inside)
+        pointing=_pointing(flat, inside),
+        mass=_mass(flat, inside),
+        auc=_auc(flat, inside),
+        ap=[average_precision(places[hits]) for places, hits in zip(last, found, strict=True)],
     )
     constant = flat.min(axis=1) == flat.max(axis=1)
     scores[constant] = np.nan
-    sizes = inside.sum(axis=1)
-    levels = {size: chance(int(size), inside.shape[1]) for size in np.unique(sizes)}
-    columns = {"mask_pixels": sizes}
-    for measure in MEASURES:
-        expected = np.array([levels[size][measure] for size in sizes], float)
+    levels = pd.DataFrame([chance.levels(mask, places) for mask, places in zip(masks, last, strict=True)])
+    columns = {"mask_pixels": inside.sum(axis=1)}
+    for measure in scores:
+        expected = levels[measure].to_numpy(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             corrected = np.where(expected < 1, (scores[measure] - expected) / (1 - expected), np.nan)
         columns |= {measure: scores[measure], f"chance_{measure}": expected, f"corrected_{measure}": corrected}
@@ -99,40 +108,17 @@ def _auc(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.divide(above, pairs, out=np.full(len(flat), np.nan), where=pairs > 0)
 
 
-def _ap(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Sum over the thresholds of (recall_k - recall_k-1) precision_k; equal values share one threshold."""
-    order = np.argsort(-flat, axis=1, kind="stable")
-    values, hits = (np.take_along_axis(array, order, axis=1) for array in (flat, inside))
-    found = hits.cumsum(axis=1)
-    # The last pixel of each run of equal values is where its threshold stands.
-    last = np.append(values[:, 1:] != values[:, :-1], np.ones((len(values), 1), bool), axis=1)
-    precision = found / np.arange(1, flat.shape[1] + 1)
-    before = np.maximum.accumulate(np.where(last, found, 0), axis=1)
-    gained = found - np.append(np.zeros((len(values), 1), int), before[:, :-1], axis=1)
-    return (gained * precision * last).sum(axis=1) / inside.sum(axis=1)
+def average_precision(last: np.ndarray) -> np.ndarray:
+    """Sum over the thresholds of (recall_k - recall_k-1) precision_k; equal values share one threshold.
 
-
-def chance(mask_pixels: int, pixels: int) -> dict[str, float]:
-    """Measure -> its expectation over maps whose values are in random order, for a mask of p = mask_pixels of P pixels.
-
-    The intersection k of the p largest with the mask is hypergeometric, so iop = iot = p / P, and
-    iou = E[k / (2p - k)], about a / (2 - a) with a = p / P. pointing and mass are a as well, auc is 1/2, and
-    ap = (H + (p - 1) / (P - 1) (P - H)) / P, H = 1 + 1/2 + ... + 1/P: a pixel of the mask at place k, which is anywhere
-    with the same probability, has 1 + (k - 1)(p - 1) / (P - 1) of them among the first k.
+    last: int [..., p], rising: for each pixel of the mask, how many pixels of the map have at least its value.
     """
-    p, others = mask_pixels, pixels - mask_pixels
-    k = np.arange(max(0, p - others), p + 1)
-    probability = np.exp(_log_choose(p, k) + _log_choose(others, p - k) - _log_choose(pixels, p))
-    area = p / pixels
-    harmonic = float(np.sum(1 / np.arange(1, pixels + 1)))
-    share = (p - 1) / (pixels - 1) if pixels > 1 else 1.0
-    return {
-        "iou": float(np.sum(probability * k / (2 * p - k))),
-        **dict.fromkeys(("iop", "iot", "pointing", "mass"), area),
-        "auc": CHANCE_AUC,
-        "ap": (harmonic + share * (pixels - harmonic)) / pixels,
-    }
+    return (run_ends(last) / last).mean(axis=-1)
 
 
-def _log_choose(n: int, k: np.ndarray | int) -> np.ndarray:
-    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - np.asarray(k) + 1)
+def run_ends(values: np.ndarray) -> np.ndarray:
+    """Of each of n sorted values, [..., n], the place, counted from 1, of the last one that equals it: int."""
+    n = values.shape[-1]
+    ends = np.full(values.shape, n)
+    np.copyto(ends[..., :-1], np.arange(1, n), where=values[..., 1:] != values[..., :-1])
+    return np.minimum.accumulate(ends[..., ::-1], axis=-1)[..., ::-1]

@@ -15,6 +15,8 @@ from red_herring.files import StudyError, replacing, write_text
 from red_herring.hardware import pick
 from red_herring.model import ResNet18
 from red_herring.saliency.attribution import attribute as explain
+from red_herring.saliency.attribution import sigma_of
+from red_herring.saliency.chance import chance_of
 from red_herring.saliency.localisation import localise
 from red_herring.saliency.summary import as_levels, drawn, mean_maps
 from red_herring.stages import command
@@ -48,7 +50,8 @@ def attribute(
             name, network, positive, settings["smoothing_sigma"], settings["batch_size"], hardware,
             seed=seed, steps=settings["steps"], described=str(model),
         )  # fmt: skip
-        table = pd.concat([names, localise(maps.maps, masks), maps.details], axis=1)
+        chance = chance_of(masks.shape[1:], sigma_of(name, settings["smoothing_sigma"]))
+        table = pd.concat([names, localise(maps.maps, masks, chance), maps.details], axis=1)
         write_text(scores_file, table.to_csv(index=False))
         save(means_file, mean_maps(maps.maps, positive, averaged))
         pictures.append(as_levels(maps.maps[shown]))

@@ -22,7 +22,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
 
     The colour is the method, the marker its approach; dotted lines are chance. Viviano et al. 2021, Figure 8.
     """
-    runs = table_of(files, "runs.csv", "task", "method", *SCORES, "chance_iou")
+    runs = table_of(files, "runs.csv", "task", "method", *SCORES, "chance_iou_gradient")
     relation = None
     if has_table(files, "relation.csv"):
         relation = table_of(files, "relation.csv", *RELATION)
@@ -30,7 +30,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     for task, axes in panels.items():
         rows = rows_of(runs, task=task)
         n = scatter(axes, rows.dropna(subset=list(SCORES)), *SCORES, study["methods"])
-        chance_lines(axes, rows["chance_iou"].mean())
+        chance_lines(axes, rows["chance_iou_gradient"].mean())
         axes.set(xlabel="test IoU (input gradient)", ylabel="test AUC", ylim=(-0.03, 1.03))
         axes.set_xlim(left=0)
         lines = [task, style.count(n, runs_expected(study), undefined=len(rows) - n)]
