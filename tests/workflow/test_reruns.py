@@ -66,8 +66,8 @@ def test_a_comment_in_a_loss_reruns_nothing(after):
     after.edit("workflow/red_herring/methods/actdiff.py", '"""penalty = mean', '"""The penalty is the mean')
     after.edit(
         "workflow/red_herring/methods/actdiff.py",
-        "        features, masked = ",
-        "        # all pixels\n        features, masked = ",
+        "        masked, features = ",
+        "        # all pixels\n        masked, features = ",
     )
     assert after.planned(*TINY) == []
 
@@ -112,7 +112,7 @@ def test_one_command_reruns_the_branch_of_a_method(after, where):
     assert methods_of(jobs) == {"actdiff"}
     assert rules_of(jobs) == BRANCH
     assert Counter(rule for rule, _ in jobs) == {
-        "tune": 1, "train": 2, "attribute": 2, "collect_runs": 1, "bootstrap_auc": 1, "render_table": 9,
+        "tune": 1, "train": 2, "attribute": 2, "collect_runs": 1, "bootstrap_auc": 1, "render_table": 10,
         "render_figure": 14, "render_explorer": 1, "render_overview": 1,
     }  # fmt: skip
 
@@ -152,7 +152,7 @@ def test_a_failing_job_shows_its_one_sentence(after):
 
 
 UNLUCKY = (
-    "        if torch.initial_seed() == 2:\n            raise RuntimeError('unlucky')\n        features, masked = "
+    "        if torch.initial_seed() == 2:\n            raise RuntimeError('unlucky')\n        masked, features = "
 )
 
 
@@ -161,14 +161,14 @@ def test_a_failing_seed_stops_no_other_and_is_named_at_the_end_and_in_the_table(
     tables = {name: (after.folder / "results" / name).read_bytes() for name in ("runs.csv", "tables/synthetic.md")}
     shutil.rmtree(after.folder / "results/runs")
     loss = "workflow/red_herring/methods/actdiff.py"
-    after.edit(loss, "        features, masked = ", UNLUCKY)
+    after.edit(loss, "        masked, features = ", UNLUCKY)
     done = after.snakemake("-c2", "all", "--keep-going", *TINY, check=False)
     assert done.returncode == 1
     assert "Missing runs, 1 of 4:\n  synthetic, actdiff, seed 2: RuntimeError: unlucky" in done.stdout
     incomplete = after.folder / "results/incomplete.md"
     assert "ActDiff | 1 |" in incomplete.read_text()
     assert "* ActDiff, seed 2: RuntimeError: unlucky" in incomplete.read_text()
-    after.edit(loss, UNLUCKY, "        features, masked = ")
+    after.edit(loss, UNLUCKY, "        masked, features = ")
     after.snakemake("-c2", "all", *TINY)
     assert not incomplete.exists()
     assert {name: (after.folder / "results" / name).read_bytes() for name in tables} == tables
