@@ -1,4 +1,4 @@
-"""One module per rule of the workflow: parse the arguments, call the library, write the outputs."""
+"""One function per rule of the workflow, whose parameters are its command line: call the library, write the outputs."""
 
 from __future__ import annotations
 
