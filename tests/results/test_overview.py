@@ -80,6 +80,11 @@ def test_the_key_numbers_of_each_method(tables, counts):
     )
 
 
+def test_a_study_without_the_gradient_has_no_chance_level_of_it(tables, counts):
+    runs = tables["runs"].drop(columns=[name for name in tables["runs"] if name.endswith("_gradient")])
+    assert "random map" not in words(front_page(STUDY, tables | {"runs": runs}, counts, [MAKER], MAKER))
+
+
 def test_without_classification_nothing_is_compared(tables, counts):
     alone = tables | {"comparisons": tables["comparisons"].query("method == 'rrr'").assign(paired=0)}
     page = words(front_page(STUDY, alone, counts, [MAKER], MAKER))

@@ -24,18 +24,19 @@ STUDY = {
 
 # Added to the stage, before it is run.
 NOTED = """
-import json, os, time
+import functools, json, os, time
 
-def noted(given, train=main):
+@functools.wraps(train)
+def noted(train=train, **given):
     started = time.time()
     time.sleep(1)
     card = os.environ["CUDA_VISIBLE_DEVICES"]
-    given.settings["device"] = "cpu"
-    train(given)
+    given["settings"]["device"] = "cpu"
+    train(**given)
     note = {"card": card, "start": started, "end": time.time()}
-    given.record.with_name("note.json").write_text(json.dumps(note))
+    given["record"].with_name("note.json").write_text(json.dumps(note))
 
-main = noted
+train = noted
 """
 
 

@@ -92,7 +92,7 @@ def _task(task: str, runs: pd.DataFrame, comparisons: pd.DataFrame, relation: pd
         ]
         for row in aucs.itertuples()
     ]
-    chance = runs.loc[runs["task"] == task, "chance_iou_gradient"].mean()
+    chance = runs[runs["task"] == task].reindex(columns=["chance_iou_gradient"])["chance_iou_gradient"].mean()
     headings = [
         *("Method", "n", "Test AUC", "Against Classification [95 % on this pool]"),
         *("p (Holm) on this pool", "p (Holm) on new data", "IoU (gradient)"),
