@@ -49,7 +49,7 @@ def test_every_pair_of_seeds_shares_what_pairs_do_on_average():
     table = overlaps_between(runs, shares)
     assert list(table.columns) == COLUMNS
     seeds = runs.groupby("task")["seed"].nunique()
-    assert table.groupby("task").size().to_dict() == {task: 9 * n * (n - 1) for task, n in seeds.items()}
+    assert table.groupby("task").size().to_dict() == {task: 10 * n * (n - 1) for task, n in seeds.items()}
     assert (table["seed"] != table["other"]).all()
     means = table.groupby(["task", "split", "other_split"])["share"].agg(["mean", "std"])
     assert means["std"].max() < 1e-12

@@ -39,7 +39,9 @@ def drawn(folder, seed, **images):
     folder = folder / "splits" / "t"
     folder.mkdir(parents=True, exist_ok=True)
     rows = [("s", image, split) for split, names in images.items() for image in names]
-    pd.DataFrame(rows, columns=["source", "image", "split"]).to_csv(folder / f"seed={seed}.csv", index=False)
+    pd.DataFrame(rows, columns=["source", "image", "split"]).assign(label=1).to_csv(
+        folder / f"seed={seed}.csv", index=False
+    )
 
 
 @pytest.fixture

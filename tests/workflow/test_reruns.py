@@ -72,6 +72,11 @@ def test_a_comment_in_a_loss_reruns_nothing(after):
     assert after.planned(*TINY) == []
 
 
+def test_the_title_of_a_method_redraws_what_shows_it(after):
+    after.edit("workflow/red_herring/methods/actdiff.py", 'TITLE = "ActDiff"', 'TITLE = "Activation difference"')
+    assert rules_of(after.planned(*TINY)) == SHOWN - {"collect_runs", "bootstrap_auc"}
+
+
 def test_the_text_of_a_rule_reruns_nothing(after):
     after.edit("workflow/rules/common.smk", "exec python -m", "exec  python -m")
     assert after.planned(*TINY) == []

@@ -200,9 +200,9 @@ STATISTICS = {
     "comparisons": (
         "Each method against Classification, seed by seed, with Holm's correction: on this pool of images, whose "
         "re-splits the seeds are (95 % bootstrap interval, exact Wilcoxon test), and on new data (corrected resampled "
-        "t test, which allows for the test images that seeds share). What holds on this pool alone is no claim about "
-        "the method, and an interval that excludes zero without a small corrected p is no finding. A share of "
-        "collapsed runs means that the mean describes no run."
+        "t test, which allows for the test images that seeds share). What holds in one scope alone, or by an "
+        "interval without a small corrected p, is no finding about the method, and a share of collapsed runs means "
+        "that the mean describes no run."
     ),
     "relation": (
         "Correlation of test AUC with localisation over all runs, within methods and between their means, per "

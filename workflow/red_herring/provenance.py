@@ -20,14 +20,14 @@ PLUMBING = frozenset(f"{PACKAGE.name}.{module}" for module in ("cards", "interru
 """How stages are started, stopped and kept apart, which makes no difference to what they make."""
 
 WORDS = frozenset({"TITLE", "APPROACH", "APPROACHES", "CITATION"})
-"""Constants of modules that only tables, figures and pages show."""
+"""Constants of methods and of their catalogue for readers only; the rules that show them watch them apart."""
 
 
 @cache
 def code_digest(*modules: str) -> str:
     """12 hexadecimal digits over the modules and all that they import inside the package.
 
-    Comments, docstrings, layout, constants of WORDS and the version of Python do not count, so only a change of what
+    Comments, docstrings, layout, the WORDS of methods and the version of Python do not count, so only a change of what
     runs changes the digest. Imports must be written out: what a module loads by a name known only at run time has to be
     passed in `modules` as well.
     """
@@ -102,7 +102,10 @@ def _logic(module: str) -> str:
 
     `ast.unparse` and `ast.dump` are not: quotes, parentheses and what is left out are their version's.
     """
-    return _canonical(ast.Module([statement for statement in _tree(module).body if not _is_words(statement)], []))
+    body = _tree(module).body
+    if module == f"{PACKAGE.name}.catalogue" or module.startswith(f"{PACKAGE.name}.methods."):
+        body = [statement for statement in body if not _is_words(statement)]
+    return _canonical(ast.Module(body, []))
 
 
 def _is_words(statement: ast.stmt) -> bool:

@@ -17,7 +17,7 @@ if not os.path.isdir(PACKAGES):
     )
 sys.path.insert(0, PACKAGES)
 
-from red_herring import cards, configuration, items, places, study
+from red_herring import cards, catalogue, configuration, items, places, study
 from red_herring.files import StudyError, check_times, check_writable
 from red_herring.provenance import code_digest, content_digest
 from red_herring.stages import make_runnable
@@ -93,6 +93,12 @@ MAPS = expand(
 IMAGE = os.path.relpath(os.path.join(os.path.dirname(PACKAGES), "envs", "red_herring.sif"))
 if " " in IMAGE and "APPTAINER" in {method.name for method in workflow.deployment_settings.deployment_method}:
     raise WorkflowError(f"{IMAGE}: Snakemake takes no container from a path with a space; move the checkout.")
+
+
+# What tables, figures and pages call the methods, and in which order they stand, which no digest of code holds.
+WORDS = json.dumps(
+    [catalogue.APPROACHES, *(vars(catalogue.method_card(method)) for method in catalogue.method_names())]
+)
 
 
 # Three folders hold tables of a study, of which all else is made alike: this study's, that of the part of it that is
@@ -179,8 +185,8 @@ def stage(name, *values):
 
 def flags(wildcards, input, output):
     """A params function: `--name path` of the inputs and outputs that have a name; the others a stage finds by itself."""
-    named = {name: [files] if isinstance(files, str) else files for name, files in [*input.items(), *output.items()]}
-    return [word for name, files in named.items() if files for word in (f"--{name.replace('_', '-')}", *files)]
+    named = [(name, [files] if isinstance(files, str) else files) for name, files in [*input.items(), *output.items()]]
+    return [word for name, files in named if files for word in (f"--{name.replace('_', '-')}", *files)]
 
 
 def stamp(paths):

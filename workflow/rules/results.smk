@@ -114,6 +114,7 @@ rule render_table:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
+        words=WORDS,
         settings=item_settings,
         code=item_code("render_table", "red_herring.results"),
         published=content("reference/published_tables.csv", "reference/published_runs.csv"),
@@ -225,6 +226,7 @@ rule render_figure:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
+        words=WORDS,
         settings=item_settings,
         code=item_code("render_figure", "red_herring.results.figures"),
         figure=lambda wildcards: item(wildcards).module,
@@ -249,6 +251,7 @@ rule render_explorer:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
+        words=WORDS,
         settings=lambda wildcards: json.dumps(OF[wildcards.study] | {"title": wildcards.study}),
         code=code("render_explorer"),
         template=content("results/explorer.html"),
@@ -273,6 +276,7 @@ rule render_overview:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
+        words=WORDS,
         settings=lambda wildcards: json.dumps(OF[wildcards.study]),
         code=code("render_overview"),
         records=f"{RESULTS}/runs",

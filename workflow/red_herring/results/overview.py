@@ -108,7 +108,7 @@ def _scopes(aucs: pd.DataFrame) -> str:
         return "No method shares a seed with Classification, so nothing is compared."
     if pairs == 1:
         return "One seed has neither interval nor p."
-    few = f" Fewer than {LEAST_SEEDS} seeds have no interval." if pairs < LEAST_SEEDS else ""
+    few = f" Fewer than {LEAST_SEEDS} seeds have no bootstrap interval." if pairs < LEAST_SEEDS else ""
     share = aucs["overlap"].mean()
     new = (
         "nothing, as it is not known how many test images seeds have in common"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.catalogue import method_card
+from red_herring.data.overlaps import LOCALISED
 from red_herring.data.splits import SHIFTED_TEST
 from red_herring.results import statistics
 from red_herring.results.markup import (
@@ -52,16 +53,17 @@ def comparisons_table(study: Study, settings: Settings) -> Table:
     """
     runs, tasks = study["runs"], settings["tasks"]
     scores = [score for score in SCORES if score in runs]
-    overlaps = {task: _test_overlap(study["overlaps"], task) for task in tasks}
     parts = {
-        (task, score): _comparison(_of(runs, task), score, settings, overlaps[task])
+        (task, score): _comparison(_of(runs, task), score, settings, _overlap(study["overlaps"], task, score))
         for task in tasks
         for score in scores
     }
     frame = pd.concat(parts, names=["task", "score"]).reset_index()
     note = joined(COMPARISON_NOTE, _missing(study, settings))
     sections = [
-        Section(f"{task}: {SCORES[score]}", _comparison_headings(score), _comparison_rows(part, score), _shared(part))
+        Section(
+            f"{task}: {SCORES[score]}", _comparison_headings(score), _comparison_rows(part, score), _shared(part, score)
+        )
         for (task, score), part in parts.items()
     ]
     return Table(frame, sections, note)
@@ -72,19 +74,22 @@ COMPARISON_NOTE = (
     "Classification. On this pool: whether they differ on re-splits of these images, which is what seeds are; 95 % "
     "bootstrap interval over seeds, and exact two-sided Wilcoxon signed-rank test, which n seeds cannot bring below "
     "2 / 2^n. On new data: whether they would differ on other images of the kind; interval and p of the corrected "
-    "resampled t test (Nadeau and Bengio 2003), which takes the share of test images that two seeds have in common for "
-    "the correlation of their differences. Holm: adjusted over the methods of this task and score, in each scope. "
+    "resampled t test (Nadeau and Bengio 2003), which takes the share of test images (of the IoU: of positive ones) "
+    "that two seeds have in common for the correlation of their differences. It has an interval from two seeds on, as "
+    "it takes the differences for normal; what holds on new data but not on this pool rests on that, and is no "
+    "finding. Holm: adjusted over the methods of this task and score, in each scope. "
     "Collapsed: share of runs that rank at chance, an AUC of 0.45 to 0.55 in two decimals on the shifted test "
     "set and, where it is known, on one with the relation of training. Where it is not, a classifier half-way between "
     "shortcut and finding counts as well. " + FEW_SEEDS
 )
 
 
-def _test_overlap(overlaps: pd.DataFrame, task: str) -> pd.DataFrame:
-    """[seed, other]: the share of a seed's test images that another seed tests on as well."""
+def _overlap(overlaps: pd.DataFrame, task: str, score: str) -> pd.DataFrame:
+    """[seed, other]: the share of the images behind a score of a seed that are behind that of another one as well."""
     columns = ["task", "seed", "other", "split", "other_split", "share"]
     own = overlaps.reindex(columns=columns)  # a study without pairs of seeds may have a table without columns
-    own = own[(own["task"] == task) & (own["split"] == SHIFTED_TEST) & (own["other_split"] == SHIFTED_TEST)]
+    of = SHIFTED_TEST if score == "test_auc" else LOCALISED
+    own = own[(own["task"] == task) & (own["split"] == of) & (own["other_split"] == of)]
     return own.pivot_table(index="seed", columns="other", values="share")
 
 
@@ -126,12 +131,13 @@ def _ends(low: float, high: float) -> str:
     return UNDEFINED if np.isnan(low) else f"[{number(low, 3)}, {number(high, 3)}]"
 
 
-def _shared(table: pd.DataFrame) -> str:
-    """How much of their test images seeds share, in a sentence."""
+def _shared(table: pd.DataFrame, score: str) -> str:
+    """How many of the images behind a score seeds share, in a sentence."""
     if table["overlap"].isna().all():
         return UNKNOWN_OVERLAP if (table["paired"] > 1).any() else ""
     shares = [f"{100 * share:.0f}" for share in (table["overlap"].min(), table["overlap"].max())]
-    return f"Two seeds have {' to '.join(dict.fromkeys(shares))} % of their test images in common."
+    images = "test images" if score == "test_auc" else "positive test images, of which maps are made,"
+    return f"Two seeds have {' to '.join(dict.fromkeys(shares))} % of their {images} in common."
 
 
 UNKNOWN_OVERLAP = "How many test images seeds have in common is not known, so that nothing is said of new data."
