@@ -156,6 +156,12 @@ def test_released_comparisons():
     }
 
 
+def test_whose_splits_the_shares_are_of_is_said_where_they_are_ours_alone():
+    words = "those of our own splits, drawn as published"
+    assert words in table("comparisons", RELEASED, SETTINGS).to_markdown()
+    assert words not in table("comparisons", STUDY, FEW).to_markdown()
+
+
 def test_released_relations():
     found = table("relation", RELEASED, SETTINGS)
     frame = found.frame.set_index(["task", "attribution", "level", "coefficient"])

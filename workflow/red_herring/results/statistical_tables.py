@@ -59,7 +59,7 @@ def comparisons_table(study: Study, settings: Settings) -> Table:
         for score in scores
     }
     frame = pd.concat(parts, names=["task", "score"]).reset_index()
-    note = joined(COMPARISON_NOTE, _missing(study, settings))
+    note = joined(COMPARISON_NOTE, OTHERS_SPLITS if "origin" in settings else "", _missing(study, settings))
     sections = [
         Section(
             f"{task}: {SCORES[score]}", _comparison_headings(score), _comparison_rows(part, score), _shared(part, score)
@@ -68,6 +68,11 @@ def comparisons_table(study: Study, settings: Settings) -> Table:
     ]
     return Table(frame, sections, note)
 
+
+OTHERS_SPLITS = (
+    "The splits behind these runs were not released, so the shares that seeds have in common are those of our own "
+    "splits, drawn as published."
+)
 
 COMPARISON_NOTE = (
     "n: seeds. IQR: first and third quartile. Difference: mean over the seeds that both have of method - "
