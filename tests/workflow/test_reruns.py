@@ -77,6 +77,12 @@ def test_the_title_of_a_method_redraws_what_shows_it(after):
     assert rules_of(after.planned(*TINY)) == SHOWN - {"collect_runs", "bootstrap_auc"}
 
 
+def test_a_method_that_the_study_does_not_have_reruns_nothing(after):
+    methods = after.folder / "workflow/red_herring/methods"
+    shutil.copy(methods / "rrr.py", methods / "mine.py")
+    assert after.planned(*TINY) == []
+
+
 def test_the_text_of_a_rule_reruns_nothing(after):
     after.edit("workflow/rules/common.smk", "exec python -m", "exec  python -m")
     assert after.planned(*TINY) == []

@@ -95,12 +95,6 @@ if " " in IMAGE and "APPTAINER" in {method.name for method in workflow.deploymen
     raise WorkflowError(f"{IMAGE}: Snakemake takes no container from a path with a space; move the checkout.")
 
 
-# What tables, figures and pages call the methods, and in which order they stand, which no digest of code holds.
-WORDS = json.dumps(
-    [catalogue.APPROACHES, *(vars(catalogue.method_card(method)) for method in catalogue.method_names())]
-)
-
-
 # Three folders hold tables of a study, of which all else is made alike: this study's, that of the part of it that is
 # there while runs are missing, and that of the authors' released runs.
 RESULTS = config["pathvars"]["results"]
@@ -108,6 +102,9 @@ INCOMPLETE = f"{RESULTS}/incomplete"
 PUBLISHED = "results/published"
 OF_STUDY, OF_PUBLISHED = study.results_settings(config), study.published_settings()
 OF = {RESULTS: OF_STUDY, INCOMPLETE: OF_STUDY, PUBLISHED: OF_PUBLISHED}
+# What tables, figures and pages call the methods that they show, and in which order, which no digest of code holds.
+CARDS = [catalogue.method_card(method) for method in sorted({*METHODS, *OF_PUBLISHED["methods"]})]
+WORDS = json.dumps([catalogue.APPROACHES, *([card.name, card.title, card.approach, card.citation] for card in CARDS)])
 TABLES = {
     RESULTS: items.tables(OF_STUDY),
     INCOMPLETE: items.tables(OF_STUDY),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.catalogue import method_card
-from red_herring.data.overlaps import LOCALISED
+from red_herring.data.overlaps import COLUMNS, LOCALISED
 from red_herring.data.splits import SHIFTED_TEST
 from red_herring.results import statistics
 from red_herring.results.markup import (
@@ -91,8 +91,7 @@ COMPARISON_NOTE = (
 
 def _overlap(overlaps: pd.DataFrame, task: str, score: str) -> pd.DataFrame:
     """[seed, other]: the share of the images behind a score of a seed that are behind that of another one as well."""
-    columns = ["task", "seed", "other", "split", "other_split", "share"]
-    own = overlaps.reindex(columns=columns)  # a study without pairs of seeds may have a table without columns
+    own = overlaps.reindex(columns=COLUMNS)  # a study without pairs of seeds may have a table without columns
     of = SHIFTED_TEST if score == "test_auc" else LOCALISED
     own = own[(own["task"] == task) & (own["split"] == of) & (own["other_split"] == of)]
     return own.pivot_table(index="seed", columns="other", values="share")
