@@ -100,7 +100,7 @@ def tiny_data():
 @pytest.fixture
 def listening():
     """SIGTERM and SIGINT are taken as a stage takes them, for the time of the test."""
-    from red_herring import interrupt
+    from red_herring.runtime import interrupt
 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     interrupt.listen()

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
-from red_herring.catalogue import method_card
-from red_herring.configuration import check
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
+from red_herring.study.catalogue import method_card
+from red_herring.study.configuration import check
 from scipy import ndimage
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())

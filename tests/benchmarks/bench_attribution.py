@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from benchmarks.measuring import crosses, side_by_side
 from captum.attr import IntegratedGradients, Occlusion, Saliency
-from red_herring.hardware import Hardware
-from red_herring.model import ResNet18
+from red_herring.networks.resnet import ResNet18
+from red_herring.runtime.hardware import Hardware
 from red_herring.saliency.attribution import ATTRIBUTIONS, Maps, attribute
 
 IMAGES = 16

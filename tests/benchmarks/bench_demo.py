@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 from benchmarks.measuring import DEMO, importing, python
-from workflow_checkout import Checkout
+from support.workflow_checkout import Checkout
 
 CORES = 2
 IMPORTS = 3

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.measuring import DEMO, process, side_by_side
-from workflow_checkout import Checkout
+from support.workflow_checkout import Checkout
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 

@@ -11,9 +11,10 @@ import pytest
 import yaml
 from benchmarks.measuring import DEMO, importing, process, python, side_by_side
 from conftest import ROOT
-from red_herring import configuration, study
+from red_herring.study import configuration
+from red_herring.study import settings as study
 from snakemake.utils import update_config
-from workflow_checkout import Checkout
+from support.workflow_checkout import Checkout
 
 BARE, TORCH = python("pass"), python("import torch")
 SEED = 1234

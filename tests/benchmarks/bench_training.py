@@ -10,9 +10,9 @@ import pytest
 import torch
 from benchmarks.measuring import crosses, side_by_side
 from benchmarks.plain import Training
-from red_herring.hardware import Hardware
 from red_herring.methods import make_method
-from red_herring.model import ResNet18
+from red_herring.networks.resnet import ResNet18
+from red_herring.runtime.hardware import Hardware
 from torch.utils.flop_counter import FlopCounterMode
 
 METHODS = ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from benchmarks.measuring import side_by_side
-from red_herring.catalogue import BLUR, method_card
-from red_herring.tuning import TrialLog, search
+from red_herring.study.catalogue import BLUR, method_card
+from red_herring.training.search import TrialLog, search
 
 COUNTS = (5, 20)
 

@@ -20,8 +20,8 @@ WORKFLOW = ROOT / "workflow"
 DEMO = "workflow/studies/demo.yaml"
 
 LATE_IMPORTS = {
-    "tune": ["red_herring.tuning", "red_herring.training.run"],
-    "render_figure": ["red_herring.results.figures.figure_8"],
+    "tune": ["red_herring.training.search", "red_herring.training.run"],
+    "render_figure": ["red_herring.report.figures.figure_8"],
     "index_source": ["red_herring.data.sources.crosses"],
     "prepare_images": ["red_herring.data.sources.crosses"],
 }

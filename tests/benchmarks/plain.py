@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
-from red_herring import layers
 from red_herring.data.dataset import Dataset
-from red_herring.model import ResNet18
+from red_herring.networks import layers
+from red_herring.networks.resnet import ResNet18
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.utils.data import DataLoader

@@ -4,17 +4,17 @@ import base64
 import json
 from itertools import pairwise
 
-import explorer_study
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from red_herring.results import explorer
-from red_herring.results.runs import run_folder
-from red_herring.terms import MEASURES
+from red_herring.report.collect import run_folder
+from red_herring.report.pages import explorer
+from red_herring.study.names import MEASURES
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
+from support import explorer_study
 
 CANVASES = ("picture", "map", "overlay", "binary")
 VIRIDIS = np.round(255 * np.array(matplotlib.colormaps["viridis"].colors)).astype(int)

@@ -41,8 +41,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from loopback import Quiet, serving
-from workflow_checkout import Checkout
+from support.loopback import Quiet, serving
+from support.workflow_checkout import Checkout
 
 KINDS = ("stage", "snakemake", "machine")
 KILLS_A_ROUND = 8

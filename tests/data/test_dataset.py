@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from red_herring.data.dataset import check_masks, load
-from red_herring.files import StudyError, write_json
+from red_herring.runtime.files import StudyError, write_json
 
 
 def prepared(folder, name, levels, masks=None, pixel_range=(-1024.0, 1024.0)):

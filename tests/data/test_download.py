@@ -11,10 +11,10 @@ from pathlib import Path
 import libtorrent as lt
 import pytest
 from conftest import ROOT
-from loopback import Answer, info_hash, make_images, make_torrent, peer, tracker, until, web, zipped
 from red_herring.data.download import fetch
-from red_herring.files import StudyError
-from red_herring.locks import sole
+from red_herring.runtime.files import StudyError
+from red_herring.runtime.locks import sole
+from support.loopback import Answer, info_hash, make_images, make_torrent, peer, tracker, until, web, zipped
 
 PATIENCE = 60.0
 """Seconds: a stall time-out that no download here should reach."""

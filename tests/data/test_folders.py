@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from red_herring.data.folders import locate_images
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 
 def make(folder: Path, *names: str) -> None:

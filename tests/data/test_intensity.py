@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from red_herring.data.intensity import FEWEST, auc, measures_of, warnings_between_sources, warnings_of
-from red_herring.results.reading import read_table
+from red_herring.report.reading import read_table
 from sklearn.metrics import roc_auc_score
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from red_herring.data.masks import dilate, ellipse, guide
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 
 def test_the_papers_ellipse_covers_half_of_the_image():

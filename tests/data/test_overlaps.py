@@ -5,14 +5,14 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from red_herring import study
 from red_herring.data.overlaps import COLUMNS, LOCALISED, PAIRS, overlaps
 from red_herring.data.sources import open_source
 from red_herring.data.splits import SPLITS, Sizes, draw, draw_task
-from red_herring.files import StudyError
 from red_herring.reference import PUBLISHED_OVERLAPS
-from red_herring.results.reading import read_table
-from workflow_checkout import ROOT
+from red_herring.report.reading import read_table
+from red_herring.runtime.files import StudyError
+from red_herring.study import settings as study
+from support.workflow_checkout import ROOT
 
 
 def split_of(**images):

@@ -8,7 +8,7 @@ from red_herring.data.picture import to_square
 from red_herring.data.prepare import prepare
 from red_herring.data.sources import open_source
 from red_herring.data.sources.folder import Source
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 COLUMNS = {"file": "file", "label": "label", "group": "view", "patient": "patient"}
 

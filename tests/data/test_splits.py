@@ -21,7 +21,7 @@ from red_herring.data.splits import (
     pool,
     read_split,
 )
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 
 def candidates(cells, patients=None, seed=0):

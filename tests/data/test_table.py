@@ -9,7 +9,7 @@ import zipfile
 import pandas as pd
 import pytest
 from red_herring.data.table import read_table
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 PLAIN = "path,class,who\na.png,SICK,007\nb.png,WELL,1.10\n"
 ROWS = [["a.png", "SICK", "007"], ["b.png", "WELL", "1.10"]]

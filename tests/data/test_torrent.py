@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import libtorrent as lt
 import pytest
-from loopback import info_hash, make_images, make_torrent, peer, tracker, until, zipped
 from red_herring.data.torrent import fetch_torrent
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
+from support.loopback import info_hash, make_images, make_torrent, peer, tracker, until, zipped
 
 PATIENCE = 60.0
 """Seconds: a stall time-out that no download here should reach."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from red_herring.data import unpack as module
 from red_herring.data.unpack import BadArchive, is_archive, unpack
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 CONTENT = {"images/1.png": bytes(range(256)) * 40, "images/more/2.png": b"two", "empty.txt": b""}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from interpreters import SUPPORTED, interpreter
-from package_index import index, pin, pip_settings
+from support.interpreters import SUPPORTED, interpreter
+from support.package_index import index, pin, pip_settings
 
 DISK = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/disk 99999999 0 {free} 0% {mount}\n"
 HUGE = DISK.format(free=99999999, mount="/")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from interpreters import SUPPORTED, interpreter
-from package_index import index, pin, pip_settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from support.interpreters import SUPPORTED, interpreter
+from support.package_index import index, pin, pip_settings
 
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+?) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
 PROJECT = """\

@@ -43,7 +43,7 @@ def test_the_wheel_holds_the_package_with_its_data_and_nothing_else(wheel):
         ["git", "ls-files", "red_herring"], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
     )
     assert names == set(tracked.stdout.split())
-    assert {"red_herring/results/explorer.html", "red_herring/schemas/config.schema.yaml"} <= names
+    assert {"red_herring/report/pages/explorer.html", "red_herring/schemas/config.schema.yaml"} <= names
     assert {"red_herring/reference/published_runs.csv", "red_herring/reference/published_tables.csv"} <= names
 
 
@@ -63,8 +63,8 @@ import json, sys
 import red_herring
 light = sorted({"torch", "pandas", "numpy", "matplotlib"} & set(sys.modules))
 from red_herring import reference
-from red_herring.configuration import schema
-from red_herring.results import explorer
+from red_herring.study import schema
+from red_herring.report.pages import explorer
 print(json.dumps([red_herring.__file__, light, len(schema.full_schema()), reference.PUBLISHED_RUNS.exists(), explorer.TEMPLATE.exists()]))
 """
     done = subprocess.run([python, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

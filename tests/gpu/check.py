@@ -35,13 +35,13 @@ import numpy as np
 import safetensors.torch
 import torch
 from benchmarks.plain import Training, of_pytorch
-from red_herring import cards
 from red_herring.data.dataset import Dataset
 from red_herring.data.sources.crosses import COUNTS, Source
-from red_herring.files import StudyError
-from red_herring.hardware import Hardware, pick
 from red_herring.methods import make_method
-from red_herring.model import Batch, ResNet18
+from red_herring.networks.resnet import Batch, ResNet18
+from red_herring.runtime import cards
+from red_herring.runtime.files import StudyError
+from red_herring.runtime.hardware import Hardware, pick
 from red_herring.saliency.attribution import ATTRIBUTIONS, attribute
 from red_herring.training.fit import Recipe, fit
 from torch.utils.flop_counter import FlopCounterMode

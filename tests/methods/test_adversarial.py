@@ -6,7 +6,7 @@ import pytest
 import torch
 from red_herring.methods import make_method
 from red_herring.methods.adversarial import HIDDEN, Discriminator
-from red_herring.model import Batch, ResNet18
+from red_herring.networks.resnet import Batch, ResNet18
 from torch import nn
 
 

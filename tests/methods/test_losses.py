@@ -5,10 +5,10 @@ import math
 
 import pytest
 import torch
-from red_herring.catalogue import method_card, method_names
 from red_herring.methods import make_method
 from red_herring.methods.base import shuffle_outside
-from red_herring.model import Batch, ResNet18
+from red_herring.networks.resnet import Batch, ResNet18
+from red_herring.study.catalogue import method_card, method_names
 from torch import nn
 
 HYPERPARAMETERS = {"lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2}

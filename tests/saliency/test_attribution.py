@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import GuidedGradCam, Occlusion
-from red_herring import terms
 from red_herring.data.dataset import Dataset
-from red_herring.files import StudyError
-from red_herring.hardware import Hardware
-from red_herring.model import ResNet18
+from red_herring.networks.resnet import ResNet18
+from red_herring.runtime.files import StudyError
+from red_herring.runtime.hardware import Hardware
 from red_herring.saliency import attribution
 from red_herring.saliency.attribution import ATTRIBUTIONS, Request, attribute, completeness_error
+from red_herring.study import names as terms
 from scipy import ndimage
 from torch import nn
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from red_herring.data.dataset import Dataset
 from red_herring.data.masks import ellipse
 from red_herring.data.sources.crosses import Source
-from red_herring.hardware import Hardware
+from red_herring.runtime.hardware import Hardware
 from red_herring.saliency.attribution import attribute, sigma_of
 from red_herring.saliency.chance import PIXELS, Smoothed, Unsmoothed, chance_of
 from red_herring.saliency.localisation import localise
 from red_herring.saliency.smoothing import smooth
-from red_herring.terms import MEASURES
+from red_herring.study.names import MEASURES
 from torch import nn
 
 ERRORS = 4

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from red_herring.saliency import localisation
 from red_herring.saliency.chance import Unsmoothed
 from red_herring.saliency.localisation import binarise
-from red_herring.terms import MEASURES
+from red_herring.study.names import MEASURES
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from slurm.cluster import Cluster, wait_until, why_not
-from workflow_checkout import Checkout
+from support.workflow_checkout import Checkout
 
 # What the tiny studies need; Slurm kills what needs more, as elsewhere. A stage takes 900 MB, and is counted twice in
 # the moment in which it starts another process.

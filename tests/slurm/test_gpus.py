@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here
 def test_a_gpu_that_slurm_gave_and_pytorch_cannot_use_is_an_error(cluster):
     """The cluster's GPUs are none, as is one whose driver is too old."""
     environment = cluster.environment | {"PYTHONPATH": str(ROOT / "workflow")}
-    code = "from red_herring.hardware import pick; print(pick('{}', 'float32').device)"
+    code = "from red_herring.runtime.hardware import pick; print(pick('{}', 'float32').device)"
 
     def computes(device, *asked):
         command = ["srun", "--mem=2500", *asked, sys.executable, "-c", code.format(device)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from workflow_checkout import Checkout
+from support.workflow_checkout import Checkout
 
 STUDY = {"study": {"tasks": ["synthetic"], "methods": ["masked"], "seeds": [1]}}
 

@@ -5,7 +5,7 @@ import pytest
 from red_herring.data.masks import ellipse
 from red_herring.saliency.localisation import binarise, overlap
 from red_herring.stages.collect_published import of_ellipse
-from red_herring.terms import OVERLAPS
+from red_herring.study.names import OVERLAPS
 from scipy import ndimage
 
 

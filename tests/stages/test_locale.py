@@ -24,7 +24,7 @@ def plain(*command, variables):
 
 
 def test_the_digests_of_the_code_do_not_depend_on_it(locale):
-    code = "from red_herring.provenance import code_digest as d; print(d('red_herring.stages.render_table'), end='')"
+    code = "from red_herring.runtime.provenance import code_digest as d; print(d('red_herring.stages.render_table'), end='')"
     expected = plain("-c", code, variables={"PYTHONUTF8": "1"})
     assert expected.returncode == 0
     assert plain("-c", code, variables=locale).stdout == expected.stdout
@@ -56,7 +56,7 @@ def test_a_sentence_with_any_character_reaches_the_terminal_and_the_log(locale, 
 
 
 def test_a_path_that_the_locale_writes_otherwise_is_refused_with_what_to_do(latin_1):
-    code = "from red_herring.files import check_encoding; check_encoding({'sources.s.imgpath': '\\xe9', 'seeds': 1})"
+    code = "from red_herring.runtime.files import check_encoding; check_encoding({'sources.s.imgpath': '\\xe9', 'seeds': 1})"
     done = plain("-c", code, variables=latin_1)
     assert (
         b"StudyError: config: sources.s.imgpath: is '\xe9', and the locale takes file names for iso8859-1; set"

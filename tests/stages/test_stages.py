@@ -15,8 +15,8 @@ import pandas as pd
 import psutil
 import pytest
 from conftest import ROOT
-from loopback import until
 from PIL import Image
+from support.loopback import until
 
 OUTPUTS = {"model.safetensors", "history.csv", "predictions.csv", "run.json"}
 KEPT_OUTPUTS = {f"resume/{name}" for name in (*OUTPUTS, "finished.json")}

@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from red_herring.hardware import Hardware
-from red_herring.model import ResNet18
+from red_herring.networks.resnet import ResNet18
+from red_herring.runtime.hardware import Hardware
 from red_herring.training.evaluate import auc, cross_entropy, predict, prediction_table, score_tests
 from sklearn.metrics import roc_auc_score
 

@@ -12,11 +12,11 @@ import sys
 import pytest
 import torch
 from conftest import ROOT
-from red_herring import interrupt
 from red_herring.data.dataset import Dataset
-from red_herring.files import StudyError
-from red_herring.hardware import Hardware
 from red_herring.methods import base
+from red_herring.runtime import interrupt
+from red_herring.runtime.files import StudyError
+from red_herring.runtime.hardware import Hardware
 from red_herring.training import checkpoint
 from red_herring.training import fit as module
 from red_herring.training.fit import Diverged, Recipe
@@ -289,7 +289,7 @@ def test_a_process_that_trains_does_not_import_the_compiler(tmp_path):
 import sys, torch
 from conftest import make_tiny_data
 from pathlib import Path
-from red_herring.hardware import pick
+from red_herring.runtime.hardware import pick
 from red_herring.training.fit import Recipe, fit
 given = {{"lr": 1e-3, "lambda": 0.1, "discriminator_steps": 2, "discriminator_lr": 1e-3}}
 for name in ("actdiff", "adversarial", "rrr"):
@@ -309,7 +309,7 @@ def test_no_kernel_for_few_channels_writes_where_it_should_not(size, precision):
     """oneDNN's for float32 and channels-last crashed a process with 8 channels and 64 pixels."""
     code = f"""
 from conftest import make_tiny_data
-from red_herring.hardware import pick
+from red_herring.runtime.hardware import pick
 from red_herring.training.fit import Recipe, fit
 given = {{"lr": 1e-3, "lambda": 0.1, "discriminator_steps": 2, "discriminator_lr": 1e-3}}
 recipe = Recipe(width=8, epochs=2, batch_size=16, burn_in=0, patience=None, compile=False)

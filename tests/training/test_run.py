@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from red_herring.catalogue import BLUR
-from red_herring.hardware import Hardware
+from red_herring.runtime.hardware import Hardware
+from red_herring.study.catalogue import BLUR
 from red_herring.training import fit
 from red_herring.training.run import Run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from workflow_checkout import Checkout
+from support.workflow_checkout import Checkout
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
-from workflow_checkout import Checkout
+from support.workflow_checkout import Checkout
 
 SMALL = {
     "study": {"tasks": ["synthetic"], "methods": ["classification"], "seeds": [1]},

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from conftest import ROOT
-from workflow_checkout import TINY, Checkout, methods_of
+from support.workflow_checkout import TINY, Checkout, methods_of
 
 
 def git(folder, *arguments):
@@ -51,9 +51,7 @@ def test_packed_results_are_recognised_in_another_clone(clones, left_out):
 def test_changes_in_the_other_clone_are_noticed(clones):
     first, second = clones
     pack(first, second, "model.safetensors")
-    second.edit(
-        "workflow/red_herring/results/figures/figure_a1.py", 'ylabel="best validation AUC"', 'ylabel="best AUC"'
-    )
+    second.edit("workflow/red_herring/report/figures/figure_a1.py", 'ylabel="best validation AUC"', 'ylabel="best AUC"')
     assert second.planned("all", *TINY) == [("render_figure", "study=results, figure=figure_a1")]
     git(second.folder, "checkout", "--quiet", ".")
 

@@ -6,7 +6,7 @@ import zipfile
 import libtorrent as lt
 import pandas as pd
 import pytest
-from loopback import Answer, info_hash, make_torrent, peer, tracker, until, web
+from support.loopback import Answer, info_hash, make_torrent, peer, tracker, until, web
 
 OTHERS = ["Klebsiella", "Pneumocystis", "Streptococcus", "Pneumonia"]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

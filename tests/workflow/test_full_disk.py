@@ -2,7 +2,7 @@
 
 import subprocess
 
-from workflow_checkout import TINY, Checkout
+from support.workflow_checkout import TINY, Checkout
 
 TABLES = ("runs.csv", "histories.csv", "trials.csv", "tables/synthetic.md", "tables/splits.md")
 

@@ -11,7 +11,7 @@ import shutil
 from itertools import accumulate
 
 import pytest
-from workflow_checkout import Checkout
+from support.workflow_checkout import Checkout
 
 STUDY = {
     "study": {"tasks": ["synthetic"], "methods": ["classification", "masked"], "seeds": [1, 2]},

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import red_herring
 from PIL import Image
-from red_herring.results.reading import read_table
-from workflow_checkout import Checkout
+from red_herring.report.reading import read_table
+from support.workflow_checkout import Checkout
 
 TASKS = ["NA", "2019", "true"]
 GROUPS = ["nan", "右 <b>$x$ & 50%_|"]

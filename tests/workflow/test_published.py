@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from workflow_checkout import Checkout
+from support.workflow_checkout import Checkout
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import yaml
 from conftest import ROOT
 from rocrate.rocrate import ROCrate
-from workflow_checkout import TINY
+from support.workflow_checkout import TINY
 
 
 def test_a_finished_study_is_packed_and_an_unfinished_one_is_not(after):

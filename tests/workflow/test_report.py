@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from workflow_checkout import TINY
+from support.workflow_checkout import TINY
 
 
 @pytest.fixture(scope="module")

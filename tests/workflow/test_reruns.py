@@ -6,7 +6,7 @@ from collections import Counter
 
 import pandas as pd
 import pytest
-from workflow_checkout import TINY, methods_of
+from support.workflow_checkout import TINY, methods_of
 
 ACTDIFF = "method=actdiff"
 
@@ -96,7 +96,7 @@ def test_the_arithmetic_of_a_loss_retrains_that_method(after):
 
 
 def test_a_figures_code_redraws_that_figure(after):
-    after.edit("workflow/red_herring/results/figures/figure_a1.py", 'ylabel="best validation AUC"', 'ylabel="best AUC"')
+    after.edit("workflow/red_herring/report/figures/figure_a1.py", 'ylabel="best validation AUC"', 'ylabel="best AUC"')
     assert after.planned(*TINY) == [("render_figure", "study=results, figure=figure_a1")]
 
 

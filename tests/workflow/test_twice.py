@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loopback import until
-from workflow_checkout import TINY
+from support.loopback import until
+from support.workflow_checkout import TINY
 
 
 def test_a_second_snakemake_in_the_same_folder_stops(checkout, finished):

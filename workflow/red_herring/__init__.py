@@ -2,13 +2,12 @@
 
 In a notebook, `red_herring.read_tables("results/demo")` reads the tables of a study; see its docstring.
 
-Imports run downwards only:
-stages -> results, saliency, tuning -> training -> data, methods -> model, study, catalogue, provenance, frames, files.
+Imports run downwards only: stages -> report, saliency -> training -> methods, data -> networks, study -> runtime.
 """
 
 import importlib
 
-PUBLIC = {"StudyError": "red_herring.files", "read_tables": "red_herring.results.reading"}
+PUBLIC = {"StudyError": "red_herring.runtime.files", "read_tables": "red_herring.report.reading"}
 """Name -> where it is. What is not asked for is not imported: neither a job nor the Snakefile waits for pandas."""
 
 __all__ = list(PUBLIC)

@@ -17,10 +17,14 @@ if not os.path.isdir(PACKAGES):
     )
 sys.path.insert(0, PACKAGES)
 
-from red_herring import cards, catalogue, configuration, items, places, study
-from red_herring.files import StudyError, check_times, check_writable
-from red_herring.provenance import code_digest, content_digest
+from red_herring.study import places
+from red_herring.report import items
+from red_herring.runtime import cards
+from red_herring.runtime.files import StudyError, check_times, check_writable
+from red_herring.runtime.provenance import code_digest, content_digest
 from red_herring.stages import make_runnable
+from red_herring.study import catalogue, configuration
+from red_herring.study import settings as study
 
 make_runnable()
 
@@ -43,6 +47,7 @@ if workflow.pathvars.get("results") != (config.get("pathvars") or {}).get("resul
 USERS = workflow.config_settings.configfiles
 FILES = [configuration.DEFAULTS, *workflow.configfiles[len(USERS) :], *USERS]
 config = checked(configuration.typed, configuration.laid(config), FILES)
+checked(items.check_names, config["tasks"])
 checked(places.check_images, config)
 workflow.pathvars.update(workflow.pathvars.from_config(config, module_level=True))
 

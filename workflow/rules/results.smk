@@ -116,7 +116,7 @@ rule render_table:
         flags=flags,
         words=WORDS,
         settings=item_settings,
-        code=item_code("render_table", "red_herring.results"),
+        code=item_code("render_table", "red_herring.report"),
         published=content("reference/published_tables.csv", "reference/published_runs.csv"),
         caption=lambda wildcards: item(wildcards).caption,
     shell:
@@ -228,7 +228,7 @@ rule render_figure:
         flags=flags,
         words=WORDS,
         settings=item_settings,
-        code=item_code("render_figure", "red_herring.results.figures"),
+        code=item_code("render_figure", "red_herring.report.figures"),
         figure=lambda wildcards: item(wildcards).module,
         caption=lambda wildcards: item(wildcards).caption,
     shell:
@@ -254,7 +254,7 @@ rule render_explorer:
         words=WORDS,
         settings=lambda wildcards: json.dumps(OF[wildcards.study] | {"title": wildcards.study}),
         code=code("render_explorer"),
-        template=content("results/explorer.html"),
+        template=content("report/pages/explorer.html"),
         # Our maps are not those of the released runs, which have none.
         maps=lambda wildcards: f"{PUBLISHED if wildcards.study == PUBLISHED else RESULTS}/saliency",
     shell:
@@ -297,7 +297,11 @@ rule release:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        settings=settings(study.release_settings),
+        settings=lambda wildcards: json.dumps(
+            study.release_settings(
+                config, list(TABLES[RESULTS]), {name: of.shows_images for name, of in OWN_FIGURES.items()}
+            )
+        ),
         code=code("release"),
         results=lambda wildcards, output: os.path.dirname(output.archive),
         there=presented,

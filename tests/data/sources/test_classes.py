@@ -14,7 +14,7 @@ from red_herring.data.sources import open_source
 from red_herring.data.sources._classes import CLASSES, LEFT_OUT
 from red_herring.data.sources.base import check_index
 from red_herring.data.sources.torchxrayvision import SETTINGS
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 SIDE = 32
 CHEXPERT = [

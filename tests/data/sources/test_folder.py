@@ -9,7 +9,7 @@ from PIL import Image
 from red_herring.data.picture import UnreadableImage
 from red_herring.data.sources.base import check_index
 from red_herring.data.sources.folder import Source
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 COLUMNS = {"file": "path", "label": "class", "group": "scanner", "patient": "who"}
 

@@ -5,7 +5,7 @@ import logging
 import pandas as pd
 import pytest
 from red_herring.data.sources._labels import find_names
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 
 def named(cells, mapped=None):

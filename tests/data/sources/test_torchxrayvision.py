@@ -15,7 +15,7 @@ from red_herring.data.sources import open_source
 from red_herring.data.sources._torchxrayvision import box_mask
 from red_herring.data.sources.base import check_index
 from red_herring.data.splits import SPLITS, count_cells, draw
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 
 def cells(index, finding, control="No Finding"):

@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 
 from red_herring.data import masks as roi
-from red_herring.files import StudyError, read_json
-from red_herring.model import Batch
+from red_herring.networks.resnet import Batch
+from red_herring.runtime.files import StudyError, read_json
 
 
 class Dataset:

@@ -25,8 +25,8 @@ import requests
 
 from red_herring.data.torrent import Progress, fetch_torrent, valid_info_hash
 from red_herring.data.unpack import BadArchive, is_archive, unpack
-from red_herring.files import StudyError, read_json, remove_leftovers, sha256, write_json
-from red_herring.locks import sole
+from red_herring.runtime.files import StudyError, read_json, remove_leftovers, sha256, write_json
+from red_herring.runtime.locks import sole
 
 log = logging.getLogger(__name__)
 

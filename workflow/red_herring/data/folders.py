@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from red_herring.files import StudyError, read_json
-from red_herring.places import named
+from red_herring.runtime.files import StudyError, read_json
+from red_herring.study.places import named
 
 
 def check_folder(imgpath: str | None, images: Collection[str], max_missing: int = 0) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from red_herring.data.picture import bits_used
 from red_herring.data.splits import WORDS
-from red_herring.frames import read_frame
+from red_herring.runtime.frames import read_frame
 
 DARK = 26
 """Levels below it are dark: a tenth of the range."""

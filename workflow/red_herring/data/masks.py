@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 BLOB = 1 / 16
 """Standard deviation of the blur that makes random masks, in image sides: blobs of the size of a finding, not noise."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 BITS = (8, 10, 12, 14, 16)
 """How many bits the detectors and archives of radiographs use of the 16 that a file stores."""

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from red_herring import interrupt
 from red_herring.data.intensity import measures_of, warnings_of
 from red_herring.data.picture import UnreadableImage, bits_used, to_square
 from red_herring.data.sources.base import Source
-from red_herring.files import StudyError, replacing
+from red_herring.runtime import interrupt
+from red_herring.runtime.files import StudyError, replacing
 
 CHUNK = 16
 """Images that a process takes at a time: enough that handing them out costs nothing, few enough to share the end."""

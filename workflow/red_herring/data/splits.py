@@ -19,8 +19,8 @@ import pandas as pd
 
 from red_herring.data.assignment import Cell, assign, largest_whole
 from red_herring.data.names import tidy
-from red_herring.files import StudyError, telling
-from red_herring.frames import read_frame
+from red_herring.runtime.files import StudyError, telling
+from red_herring.runtime.frames import read_frame
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 
 from red_herring.data.names import tidy, tidy_path
-from red_herring.files import StudyError
-from red_herring.places import named
+from red_herring.runtime.files import StudyError
+from red_herring.study.places import named
 
 DELIMITERS = (",", ";", "\t")
 UNPACK = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}

@@ -15,7 +15,7 @@ import certifi
 import libtorrent as lt
 from tqdm import tqdm
 
-from red_herring.files import StudyError, write_bytes
+from red_herring.runtime.files import StudyError, write_bytes
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 MAX_EXPANSION = 20
 """Most bytes to unpack for each byte of the archive; X-rays as PNG or JPEG hardly shrink, an empty DICOM may."""

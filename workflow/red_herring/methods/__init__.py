@@ -1,7 +1,7 @@
 """Ways to train the classifier, one file each.
 
 A file declares TITLE, APPROACH, CITATION, NEEDS_MASK, HYPERPARAMETERS (its own, besides `lr`, with law and range) and,
-if it has any, OPTIONS, all as literals (`red_herring.catalogue` reads them); and it holds a class `Method`.
+if it has any, OPTIONS, all as literals (`red_herring.study.catalogue` reads them); and it holds a class `Method`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import nn
 
-from red_herring.catalogue import method_card
 from red_herring.methods.base import Method
+from red_herring.study.catalogue import method_card
 
 
 def make_method(

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from red_herring.layers import Linear, SpectralLinear
 from red_herring.methods import base
-from red_herring.model import Batch
+from red_herring.networks.layers import Linear, SpectralLinear
+from red_herring.networks.resnet import Batch
 
 TITLE = "Adversarial"
 APPROACH = "Domain invariance"

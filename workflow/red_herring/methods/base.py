@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from red_herring.model import Batch
+from red_herring.networks.resnet import Batch
 
 
 class Adam(torch.optim.Adam):

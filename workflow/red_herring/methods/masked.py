@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from red_herring.methods import base
-from red_herring.model import Batch
+from red_herring.networks.resnet import Batch
 
 TITLE = "Masked"
 APPROACH = "Input masking"

@@ -30,8 +30,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from red_herring.data.dataset import Dataset
-from red_herring.files import StudyError
-from red_herring.hardware import Hardware
+from red_herring.runtime.files import StudyError
+from red_herring.runtime.hardware import Hardware
 from red_herring.saliency.smoothing import smooth
 
 POSITIVE = 1
@@ -293,7 +293,7 @@ ATTRIBUTIONS = {
     "centre_prior": Attribution(centre_prior),
     "edges": Attribution(edges),
 }
-"""Those of `red_herring.terms.ATTRIBUTIONS`, in its order."""
+"""Those of `red_herring.study.names.ATTRIBUTIONS`, in its order."""
 
 
 def attribute(

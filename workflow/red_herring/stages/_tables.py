@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from red_herring.files import write_text
+from red_herring.runtime.files import write_text
 
 
 def write_tables(tables: dict[str, pd.DataFrame], files: list[Path]) -> None:

@@ -11,16 +11,16 @@ import safetensors.torch
 
 from red_herring.data.dataset import load
 from red_herring.data.splits import read_split
-from red_herring.files import StudyError, replacing, write_text
-from red_herring.hardware import pick
-from red_herring.model import ResNet18
+from red_herring.networks.resnet import ResNet18
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import StudyError, replacing, write_text
+from red_herring.runtime.hardware import pick
 from red_herring.saliency.attribution import attribute as explain
 from red_herring.saliency.attribution import sigma_of
 from red_herring.saliency.chance import chance_of
 from red_herring.saliency.localisation import localise
 from red_herring.saliency.summary import as_levels, drawn, mean_maps
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
 
 
 def attribute(

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import pandas as pd
 
-from red_herring.files import StudyError
-from red_herring.results.missing import missing_runs
-from red_herring.results.runs import MISSING, study_tables
-from red_herring.results.splits import overlaps_table
-from red_herring.stages import command
+from red_herring.report.collect import MISSING, study_tables
+from red_herring.report.missing import missing_runs
+from red_herring.report.splits_table import overlaps_table
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import StudyError
 from red_herring.stages._tables import write_tables
-from red_herring.stages.command import Input, Output, Settings
 
 
 def collect_incomplete(

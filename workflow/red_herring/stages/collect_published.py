@@ -11,13 +11,13 @@ from scipy import ndimage
 
 from red_herring.data.masks import ellipse
 from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_OVERLAPS, PUBLISHED_RUNS
-from red_herring.results.published import overlaps_between, published_tables
-from red_herring.results.reading import read_table
+from red_herring.report.published import overlaps_between, published_tables
+from red_herring.report.reading import read_table
+from red_herring.runtime import command
+from red_herring.runtime.command import Output
 from red_herring.saliency.chance import Smoothed, Unsmoothed
-from red_herring.stages import command
 from red_herring.stages._tables import write_tables
-from red_herring.stages.command import Output
-from red_herring.tuning import on_bound
+from red_herring.training.search import on_bound
 
 ONE_ELLIPSE = ("spc", "no_spc")
 SIZE, SEMI_AXIS = 224, 0.4

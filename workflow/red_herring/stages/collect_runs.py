@@ -9,10 +9,10 @@ from typing import Annotated
 
 import pandas as pd
 
-from red_herring.results.runs import MISSING, check_made_by, run_folder, study_tables
-from red_herring.stages import command
+from red_herring.report.collect import MISSING, check_made_by, run_folder, study_tables
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
 from red_herring.stages._tables import write_tables
-from red_herring.stages.command import Input, Output, Settings
 
 INCOMPLETE = ("incomplete.md", "incomplete")
 """What was made of the runs that were there while others were missing."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.files import write_text
-from red_herring.results.splits import overlaps_table
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.report.splits_table import overlaps_table
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import write_text
 
 
 def compare_splits(

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import pandas as pd
 
-from red_herring.files import StudyError, write_text
-from red_herring.results.differences import compared
-from red_herring.results.reading import read_table
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output
+from red_herring.report.differences import compared
+from red_herring.report.reading import read_table
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output
+from red_herring.runtime.files import StudyError, write_text
 
 
 def compare_studies(

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from red_herring.data.intensity import warnings_between_sources
 from red_herring.data.splits import draw_task
-from red_herring.files import write_text
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import write_text
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from red_herring.data.download import fetch
-from red_herring.files import write_json
-from red_herring.stages import command
-from red_herring.stages.command import Output, Settings
+from red_herring.runtime import command
+from red_herring.runtime.command import Output, Settings
+from red_herring.runtime.files import write_json
 
 log = logging.getLogger(__name__)
 

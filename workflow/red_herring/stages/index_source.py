@@ -8,9 +8,9 @@ from typing import Annotated
 from red_herring.data.folders import fetched_folder, locate_images
 from red_herring.data.sources import open_source
 from red_herring.data.sources.base import check_index
-from red_herring.files import write_text
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import write_text
 
 METADATA = "metadata.csv"
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from red_herring.data.overlaps import overlaps as shared
 from red_herring.data.splits import draw_task
-from red_herring.files import write_text
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import write_text
 
 
 def plan_splits(

@@ -11,10 +11,10 @@ from red_herring.data.folders import fetched_folder, locate_images
 from red_herring.data.prepare import prepare
 from red_herring.data.sources import open_source
 from red_herring.data.sources.base import INDEX, Source
-from red_herring.files import StudyError, sha256, write_json, write_text
-from red_herring.frames import read_frame
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import StudyError, sha256, write_json, write_text
+from red_herring.runtime.frames import read_frame
 
 
 def prepare_images(

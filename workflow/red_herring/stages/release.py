@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.results.release import release as released
-from red_herring.results.release import write_archive
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.report.release import release as released
+from red_herring.report.release import write_archive
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
 
 
 def release(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.files import read_json, write_text
-from red_herring.results import data_sheet
-from red_herring.results.figures import style
-from red_herring.results.figures.fonts import showable
-from red_herring.results.reading import read_table
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.report.figures import style
+from red_herring.report.figures.fonts import showable
+from red_herring.report.pages import data_sheet
+from red_herring.report.reading import read_table
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import read_json, write_text
 
 NAMES = ["group", "findings"]
 """What the figure shows of the user's own."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.files import write_text
-from red_herring.results import explorer
-from red_herring.results.reading import read_table
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.report.pages import explorer
+from red_herring.report.reading import read_table
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import write_text
 
 
 def render_explorer(

@@ -6,20 +6,20 @@ import importlib
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.results.figures import style
-from red_herring.results.figures.fonts import showable
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.report.figures import style
+from red_herring.report.figures.fonts import showable
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
 
 
 def render_figure(
     settings: Settings,
-    figure: Annotated[str, "a module of red_herring.results.figures"],
+    figure: Annotated[str, "a module of red_herring.report.figures"],
     pdf: Annotated[Path, Output()],
     png: Annotated[Path, Output()],
     files: Annotated[list[Path], Input("what the figure shows")] = (),
 ) -> None:
-    module = importlib.import_module(f"red_herring.results.figures.{figure}")
+    module = importlib.import_module(f"red_herring.report.figures.{figure}")
     study = settings | {"tasks": showable(settings["tasks"])}
     style.save(module.draw(files, study), pdf, png)
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import pandas as pd
 
-from red_herring.files import read_json, write_text
-from red_herring.provenance import environment
-from red_herring.results.overview import front_page
-from red_herring.results.reading import read_table
-from red_herring.results.runs import KEYS, run_folder
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.report.collect import KEYS, run_folder
+from red_herring.report.pages.overview import front_page
+from red_herring.report.reading import read_table
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import read_json, write_text
+from red_herring.runtime.provenance import environment
 
 
 def render_overview(

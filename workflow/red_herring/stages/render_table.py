@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.files import write_text
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
-from red_herring.results.reading import read_table
-from red_herring.results.tabulate import table as made
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.report.reading import read_table
+from red_herring.report.tabulate import table as made
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import write_text
 
 
 def render_table(
     settings: Settings,
-    table: Annotated[str, "the name of a table, see red_herring.results.tabulate"],
+    table: Annotated[str, "the name of a table, see red_herring.report.tabulate"],
     files: Annotated[list[Path], Input("tables of the study")],
     csv: Annotated[Path, Output()],
     markdown: Annotated[Path, Output()],

@@ -6,14 +6,14 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.files import write_text
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
-from red_herring.results.missing import WAITING, failures, missing_runs, to_markdown
-from red_herring.results.reading import read_table
-from red_herring.results.runs import study_tables
-from red_herring.results.tabulate import table
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.report.collect import study_tables
+from red_herring.report.missing import WAITING, failures, missing_runs, to_markdown
+from red_herring.report.reading import read_table
+from red_herring.report.tabulate import table
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import write_text
 
 
 def report_missing(

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import pandas as pd
 
-from red_herring.files import write_text
-from red_herring.results.reading import read_table
-from red_herring.results.splits import overlaps_to_markdown, splits_to_markdown
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.report.reading import read_table
+from red_herring.report.splits_table import overlaps_to_markdown, splits_to_markdown
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import write_text
 
 
 def tabulate_splits(

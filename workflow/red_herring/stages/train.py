@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
 from red_herring.training.run import Run
 
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import pandas as pd
 
-from red_herring.files import write_json, write_text
-from red_herring.provenance import made_by
-from red_herring.stages import command
-from red_herring.stages.command import Input, Output, Settings
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import write_json, write_text
+from red_herring.runtime.provenance import made_by
 from red_herring.training.parallel import Evaluate, processes
 
 log = logging.getLogger(__name__)
@@ -43,21 +43,21 @@ def tune(
 def _search(
     settings: dict[str, Any], split: Path, images: list[Path], resume: Path, threads: int
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    from red_herring import tuning  # needs scikit-optimize, which given hyperparameters do not
+    from red_herring.training import search  # needs scikit-optimize, which given hyperparameters do not
 
     fingerprint, evaluating = _evaluation(settings, split, images, threads)
-    trial_log = tuning.TrialLog(resume / "trials.jsonl", fingerprint)
+    trial_log = search.TrialLog(resume / "trials.jsonl", fingerprint)
     with evaluating as evaluate:
 
-        def objective(proposals: dict[int, tuning.Hyperparameters]) -> list[tuning.Trial]:
+        def objective(proposals: dict[int, search.Hyperparameters]) -> list[search.Trial]:
             jobs = [(hyperparameters, resume / f"trial={number:04d}") for number, hyperparameters in proposals.items()]
             _forget_trials(resume, but=[own for _, own in jobs])
             return evaluate(jobs)
 
         counts = (settings["initial_points"], settings["iterations"], settings["parallel"])
-        trials = tuning.search(settings["space"], objective, *counts, settings["seed"], trial_log)
+        trials = search.search(settings["space"], objective, *counts, settings["seed"], trial_log)
     _forget_trials(resume)
-    chosen = tuning.best(trials, settings["space"])
+    chosen = search.best(trials, settings["space"])
     for name in chosen["on_bound"]:
         log.warning(
             "the best %s lies at an end of its range %s; a wider one may do better", name, settings["space"][name]

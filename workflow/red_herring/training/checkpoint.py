@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from red_herring.files import StudyError, read_json, replacing, sha256, write_bytes, write_json
+from red_herring.runtime.files import StudyError, read_json, replacing, sha256, write_bytes, write_json
 
 KEPT = 2
 FINISHED = "finished.json"

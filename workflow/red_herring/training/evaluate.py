@@ -10,7 +10,7 @@ from torch import nn
 
 from red_herring.data.dataset import Dataset
 from red_herring.data.splits import SHIFTED_TEST
-from red_herring.hardware import Hardware
+from red_herring.runtime.hardware import Hardware
 
 
 @torch.inference_mode()

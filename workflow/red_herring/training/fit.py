@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from red_herring import interrupt
 from red_herring.data.dataset import Dataset
-from red_herring.files import StudyError
-from red_herring.hardware import Hardware
 from red_herring.methods import make_method
-from red_herring.model import ResNet18
+from red_herring.networks.resnet import ResNet18
+from red_herring.runtime import interrupt
+from red_herring.runtime.files import StudyError
+from red_herring.runtime.hardware import Hardware
 from red_herring.training import checkpoint
 from red_herring.training.evaluate import auc, cross_entropy, predict
 

@@ -16,8 +16,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from red_herring import interrupt
-from red_herring.files import StudyError
+from red_herring.runtime import interrupt
+from red_herring.runtime.files import StudyError
 
 Job = tuple[dict[str, float], Path]
 """A trial: its hyperparameters and the folder of its state, by whose name the log tells it from the others."""

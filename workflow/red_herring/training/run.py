@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 import safetensors.torch
 
-from red_herring.catalogue import BLUR
 from red_herring.data.dataset import Dataset, check_masks, load
 from red_herring.data.splits import TESTS, read_split
-from red_herring.files import read_json, sha256, write_bytes, write_json, write_text
-from red_herring.hardware import pick
-from red_herring.provenance import environment, made_by, method_code_digest, versions
+from red_herring.runtime.files import read_json, sha256, write_bytes, write_json, write_text
+from red_herring.runtime.hardware import pick
+from red_herring.runtime.provenance import environment, made_by, method_code_digest, versions
+from red_herring.study.catalogue import BLUR
 from red_herring.training import checkpoint
 from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
 from red_herring.training.fit import Diverged, Fitted, Recipe, fit
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class Run:
     """The data of one split in memory, on which a method is trained once (`final`) or many times (`trial`).
 
-    settings: what `red_herring.study` gives the stages train and tune; `guidance` is None for a method without masks.
+    settings: what `red_herring.study.settings` gives train and tune; `guidance` is None for a method without masks.
     images: images.npy of each source.
     """
 

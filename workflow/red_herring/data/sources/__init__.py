@@ -11,7 +11,7 @@ import importlib
 from typing import Any
 
 from red_herring.data.sources.base import Source
-from red_herring.places import located
+from red_herring.study.places import located
 
 
 def open_source(kind: str, settings: dict[str, Any]) -> Source:

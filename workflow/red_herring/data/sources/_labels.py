@@ -9,7 +9,7 @@ import pandas as pd
 
 from red_herring.data.names import key_of, tidy
 from red_herring.data.sources.base import CONTROL
-from red_herring.files import StudyError, telling
+from red_herring.runtime.files import StudyError, telling
 
 JOIN = "|"
 OTHER_JOINS = r"[;,/&+]"

@@ -17,8 +17,8 @@ from red_herring.data.images import read_picture
 from red_herring.data.names import tidy
 from red_herring.data.picture import Picture
 from red_herring.data.sources import base
-from red_herring.files import StudyError
-from red_herring.places import named
+from red_herring.runtime.files import StudyError
+from red_herring.study.places import named
 
 FRAME = 1024
 """Width and height of the frame in which NIH and RSNA give their boxes, pixels."""

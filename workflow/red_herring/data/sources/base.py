@@ -10,7 +10,7 @@ import pandas as pd
 
 from red_herring.data.names import alike, names_nobody
 from red_herring.data.picture import Picture
-from red_herring.files import StudyError, telling
+from red_herring.runtime.files import StudyError, telling
 
 INDEX = ["image", "patient", "group", "findings"]
 CONTROL = "No Finding"

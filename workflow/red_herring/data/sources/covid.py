@@ -20,7 +20,7 @@ import pandas as pd
 from red_herring.data.mask_images import read_mask
 from red_herring.data.picture import Picture, UnreadableImage
 from red_herring.data.sources import _torchxrayvision, base
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 SETTINGS = {
     "imgpath": {"type": ["string", "null"], "description": "the collection's folder images"},

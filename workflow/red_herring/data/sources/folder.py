@@ -17,7 +17,7 @@ from red_herring.data.picture import Picture
 from red_herring.data.sources import base
 from red_herring.data.sources._labels import find_names
 from red_herring.data.table import read_table
-from red_herring.files import StudyError
+from red_herring.runtime.files import StudyError
 
 SETTINGS = {
     "imgpath": {"type": ["string", "null"], "description": "folder of the images"},

@@ -16,7 +16,7 @@ from red_herring.data.folders import check_folder
 from red_herring.data.picture import Picture, UnreadableImage
 from red_herring.data.sources import _torchxrayvision
 from red_herring.data.sources._classes import CLASSES, LEFT_OUT
-from red_herring.files import StudyError, telling
+from red_herring.runtime.files import StudyError, telling
 
 SETTINGS = {
     "dataset": {

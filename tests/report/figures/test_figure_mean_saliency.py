@@ -1,0 +1,99 @@
+"""The mean maps: which runs they are the mean of, and what no run may do to them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from red_herring.report.figures import mean_saliency, mean_saliency_attributions
+from red_herring.runtime.files import StudyError
+
+METHODS = ["classification", "actdiff"]
+RAMP = np.arange(16.0).reshape(4, 4)
+
+
+def write(tmp_path, maps, attributions=("gradient",), localised=30):
+    """The files of runs {(task, method, seed): map}, and the settings that go with them."""
+    rows = []
+    for (task, method, seed), saliency in maps.items():
+        folder = tmp_path / "saliency" / task / method / f"seed={seed}"
+        folder.mkdir(parents=True)
+        stack = np.stack([saliency, np.full((4, 4), 0.1 * seed), np.eye(4)]).astype(np.float32)
+        for attribution in attributions:
+            np.save(folder / f"{attribution}.npy", stack)
+        rows.append({"task": task, "method": method, "seed": seed, "localised": localised})
+    pd.DataFrame(rows, columns=["task", "method", "seed", "localised"]).to_csv(tmp_path / "runs.csv", index=False)
+    tasks = {task: {"mean_map_images": 10} for task, *_ in maps}
+    study = {"tasks": tasks, "methods": METHODS, "seeds": [1, 2], "maps": str(tmp_path / "saliency")}
+    return [tmp_path / "runs.csv"], study
+
+
+def both(saliency):
+    return {("t", method, seed): saliency for method in METHODS for seed in (1, 2)}
+
+
+def said(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def test_a_map_is_the_mean_of_maps_of_mean_one():
+    maps = np.stack([RAMP, 1000 * RAMP.T])
+    mean, n = mean_saliency.mean_map(maps)
+    assert n == 2
+    np.testing.assert_allclose(mean, (RAMP + RAMP.T) / 2 / 7.5)
+    assert mean.mean() == pytest.approx(1)
+
+
+def test_signs_do_not_count_and_maps_that_show_nothing_are_left_out():
+    maps = np.stack([-RAMP, np.zeros((4, 4)), np.full((4, 4), np.nan)])
+    mean, n = mean_saliency.mean_map(maps)
+    assert n == 1
+    np.testing.assert_allclose(mean, RAMP / 7.5)
+    assert mean_saliency.mean_map(maps[1:]) == (None, 0)
+
+
+def test_a_panel_is_dark_below_its_median_and_says_its_n(tmp_path):
+    picture, *panels = mean_saliency.draw(*write(tmp_path, both(RAMP))).axes
+    np.testing.assert_allclose(panels[0].images[0].get_array(), np.where(RAMP > 7.5, RAMP / 7.5, 0), rtol=1e-6)
+    np.testing.assert_allclose(picture.images[0].get_array(), 0.15, rtol=1e-6)
+    np.testing.assert_allclose(picture.images[1].get_array()[..., 3], 0.7 * np.eye(4))
+    assert [axes.get_xlabel() for axes in panels] == ["n = 2 seeds\n× 10 images"] * 2
+    assert [axes.get_title() for axes in panels] == ["A\nClassification", "B\nActDiff"]
+
+
+def test_few_images_are_counted_as_they_are(tmp_path):
+    files, study = write(tmp_path, both(RAMP), localised=7)
+    assert mean_saliency.draw(files, study).axes[1].get_xlabel() == "n = 2 seeds\n× 7 images"
+    study["tasks"] = {"t": {}}
+    assert mean_saliency.draw(files, study).axes[1].get_xlabel() == "n = 2 seeds"
+
+
+def test_missing_and_undefined_maps_are_said(tmp_path):
+    maps = {("t", "actdiff", 1): np.zeros((4, 4)), ("u", "classification", 2): RAMP, ("u", "actdiff", 1): RAMP}
+    figure = mean_saliency.draw(*write(tmp_path, maps))
+    (_, none, undefined), (_, one, _) = np.reshape(figure.axes, (2, 3))
+    assert (said(none), none.get_xlabel()) == (["no run"], "")
+    assert (said(undefined), undefined.get_xlabel()) == (["undefined"], "n = 0 of 2 seeds\n1 undefined\n× 10 images")
+    assert one.get_xlabel().startswith("n = 1 of 2 seeds")
+
+
+def test_a_task_without_any_run_is_an_empty_row(tmp_path):
+    files, study = write(tmp_path, both(RAMP))
+    figure = mean_saliency.draw(files, study | {"tasks": {"none": {}}})
+    assert [said(axes) for axes in figure.axes] == [["no run"]] * 3
+
+
+def test_a_lost_map_is_an_error(tmp_path):
+    files, study = write(tmp_path, both(RAMP))
+    (tmp_path / "saliency/t/actdiff/seed=2/gradient.npy").unlink()
+    with pytest.raises(StudyError, match=r"seed=2/gradient\.npy: there is no such file"):
+        mean_saliency.draw(files, study)
+
+
+def test_rows_of_attributions(tmp_path):
+    files, study = write(tmp_path, both(RAMP), attributions=["gradient", "grad_cam"])
+    grad_cam = tmp_path / "saliency/t/actdiff/seed=2/grad_cam.npy"
+    np.save(grad_cam, np.stack([RAMP.T, RAMP, np.eye(4)]))
+    figure = mean_saliency_attributions.draw(files, study | {"attributions": ["gradient", "grad_cam"]})
+    first, second = np.reshape(figure.axes, (2, 3))
+    assert [row[0].get_ylabel() for row in (first, second)] == ["Gradient", "Grad-CAM"]
+    assert not np.allclose(first[2].images[0].get_array(), second[2].images[0].get_array())
+    np.testing.assert_allclose(first[1].images[0].get_array(), second[1].images[0].get_array())

@@ -1,0 +1,227 @@
+"""What the page of a study holds; how it behaves is tried in tests/browser."""
+
+import base64
+import html
+import io
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from red_herring.report.collect import run_folder
+from red_herring.report.figures import style
+from red_herring.report.pages import explorer
+from red_herring.runtime.files import StudyError
+from red_herring.study.names import ATTRIBUTIONS, MEASURES
+from support import explorer_study
+
+WITH_MAPS = ("a", "classification", 1)
+
+
+@pytest.fixture
+def study(tmp_path):
+    return explorer_study.make(tmp_path)
+
+
+def read(folder, settings, **changes):
+    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in ("runs", "localisation", "missing")} | changes
+    return settings, tables["runs"], tables["localisation"], tables["missing"], folder / "maps"
+
+
+def held(folder, settings, **changes):
+    """The data as a browser finds them in the page."""
+    text = explorer.page(*read(folder, settings, **changes))
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def run_of(data, run):
+    (found,) = [one for one in data["runs"] if (one["task"], one["method"], one["seed"]) == run]
+    return found
+
+
+def test_numbers_are_those_of_the_tables(tmp_path, study):
+    data = held(tmp_path, study)
+    run = run_of(data, WITH_MAPS)
+    row = pd.read_csv(tmp_path / "runs.csv").iloc[0]
+    assert [run[name] for name in ("test_auc", "valid_auc")] == pytest.approx([row.test_auc, row.valid_auc], rel=1e-5)
+    assert run["best_epoch"] == row.best_epoch
+    folder = run_folder(tmp_path / "maps", WITH_MAPS)
+    examples = pd.read_csv(folder / "examples.csv", keep_default_na=False, dtype=str)
+    assert [image["image"] for image in run["examples"]["images"]] == explorer_study.NAMES == examples["image"].tolist()
+    for name in ("integrated_gradients", "random"):
+        table = pd.read_csv(folder / f"{name}.csv")
+        for image, row in zip(run["examples"]["images"], examples["row"].astype(int), strict=True):
+            for measure in MEASURES:
+                expected = [table.loc[row, prefix + measure] for prefix in ("", "chance_", "corrected_")]
+                assert image["scores"][name][measure] == pytest.approx(expected, rel=1e-5)
+        assert run["means"][name]["iou"][0] == pytest.approx(table["iou"].mean(), rel=1e-5)
+    steps = run["examples"]["images"][0]["scores"]["integrated_gradients"]
+    assert (steps["steps"], steps["completeness_error"]) == (32, 0.00123)
+    assert "steps" not in run["examples"]["images"][0]["scores"]["random"]
+
+
+def test_undefined_is_null_and_never_given_is_a_dash(tmp_path, study):
+    data = held(tmp_path, study)
+    gradient = run_of(data, WITH_MAPS)["examples"]["images"][explorer_study.CONSTANT]["scores"]["gradient"]
+    assert gradient["iou"] == [None, 0.1, None]
+    assert run_of(data, explorer_study.WITHOUT_AUC)["test_auc"] is None
+    assert run_of(data, WITH_MAPS)["means"]["gradient"]["undefined"] == 1
+
+    released = pd.read_csv(tmp_path / "localisation.csv").assign(ap=np.nan).drop(columns="chance_ap")
+    runs = pd.read_csv(tmp_path / "runs.csv").assign(valid_auc=np.nan)
+    run = run_of(held(tmp_path, study, localisation=released, runs=runs), WITH_MAPS)
+    assert run["means"]["gradient"]["ap"][:2] == [explorer.NEVER] * 2
+    assert run["valid_auc"] == explorer.NEVER
+
+
+def test_a_run_without_maps_or_missing_is_named(tmp_path, study):
+    data = held(tmp_path, study)
+    assert run_of(data, explorer_study.WITHOUT_MAPS)["examples"] is None
+    assert data["missing"] == [{"task": "a", "method": "actdiff", "seed": 2, "why": "killed <i>late</i>"}]
+    assert len(data["runs"]) == 7
+
+
+def test_runs_of_other_tasks_are_left_out_and_seeds_beyond_the_plan_kept(tmp_path, study):
+    narrowed = study | {"tasks": {"b": study["tasks"]["b"]}, "seeds": [2]}
+    data = held(tmp_path, narrowed)
+    assert {run["task"] for run in data["runs"]} == {"b"}
+    assert (data["planned"], data["seeds"]) == ([2], [2, 1])
+
+
+def test_a_study_of_which_only_names_are_known(tmp_path, study):
+    data = held(tmp_path, study | {"tasks": {"a": {"groups": ["A", "B"]}}})
+    assert data["tasks"] == [{"name": "a", "about": ""}]
+
+
+def test_a_study_without_any_run(tmp_path, study):
+    empty = {name: pd.read_csv(tmp_path / f"{name}.csv").head(0) for name in ("runs", "localisation", "missing")}
+    data = held(tmp_path, study, **empty)
+    assert (data["runs"], data["missing"], data["seeds"]) == ([], [], [1, 2])
+
+
+def test_methods_look_as_in_the_figures(tmp_path, study):
+    assert held(tmp_path, study)["methods"] == [
+        {"name": name, "title": style.title(name), "colour": style.COLOURS[name], "marker": style.marker(name)}
+        for name in study["methods"]
+    ]
+
+
+def test_the_png_holds_every_layer_exactly(tmp_path, study):
+    folder = run_folder(tmp_path / "maps", WITH_MAPS)
+    sheet = np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(run_of(held(tmp_path, study), WITH_MAPS)["examples"]["png"])))
+    )
+    layers = np.load(folder / "examples.npy")
+    examples, number, height, width = layers.shape
+    for example in range(examples):
+        for layer in range(number):
+            rows, columns = slice(example * height, (example + 1) * height), slice(layer * width, (layer + 1) * width)
+            np.testing.assert_array_equal(sheet[rows, columns], layers[example, layer])
+
+
+def naive(levels, side):
+    """Block means by hand, blocks over the edge filled with the pixels at it."""
+    height, width = levels.shape
+    reduced = np.empty((-(-height // side), -(-width // side)))
+    for row in range(reduced.shape[0]):
+        for column in range(reduced.shape[1]):
+            reduced[row, column] = np.mean(
+                [
+                    levels[min(row * side + down, height - 1), min(column * side + right, width - 1)]
+                    for down in range(side)
+                    for right in range(side)
+                ]
+            )
+    return reduced
+
+
+@pytest.mark.parametrize("shape", [(112, 60), (57, 57), (150, 151)])
+def test_large_maps_become_means_of_blocks(shape):
+    layers = np.random.default_rng(0).integers(0, 256, (2, 4, *shape), dtype=np.uint8)
+    layers[:, 1] = layers[:, 1] > 140
+    reduced, side = explorer.reduce(layers), -(-max(shape) // explorer.LARGEST)
+    assert reduced.dtype == np.uint8
+    assert max(reduced.shape[2:]) <= explorer.LARGEST
+    for before, after in zip(layers, reduced, strict=True):
+        np.testing.assert_array_equal(after[0], np.round(naive(before[0], side)))
+        np.testing.assert_array_equal(after[1], naive(before[1], side) >= 0.5)
+        for layer in (2, 3):
+            means = naive(before[layer], side)
+            np.testing.assert_allclose(after[layer], 255 * means / means.max(), atol=0.501)
+            assert after[layer].max() == 255
+
+
+def test_a_small_mask_does_not_vanish_and_an_empty_map_stays_empty():
+    layers = np.zeros((1, 3, 112, 112), np.uint8)
+    layers[0, 1, 5, 5] = 1
+    reduced = explorer.reduce(layers)
+    assert np.argwhere(reduced[0, 1]).tolist() == [[2, 2]]
+    assert not reduced[0, 2].any()
+
+
+def test_small_maps_are_kept():
+    layers = np.random.default_rng(0).integers(0, 256, (1, 3, 56, 20), dtype=np.uint8)
+    assert explorer.reduce(layers) is layers
+
+
+def test_the_page_is_the_same_every_time_and_nothing_in_it_is_markup(tmp_path, study):
+    text = explorer.page(*read(tmp_path, study))
+    assert text == explorer.page(*read(tmp_path, study))
+    assert "<title>A study &lt;of&gt; two &amp; more</title>" in text
+    assert text.count("</script") == 2
+    assert "<b id=injected" not in text
+    assert "{{" not in text
+    addresses = set(re.findall(r"""https?://[^"'\s]+""", text))
+    assert addresses == {"http://www.w3.org/2000/svg"}, "a name, which is not fetched"
+
+
+@pytest.mark.parametrize("text", ["{{ data }}", "{{ title }}", "\\u003c <!-- <script> \u2028 \\"])
+def test_any_text_comes_through(tmp_path, study, text):
+    study = study | {"title": text}
+    missing = pd.DataFrame([{"task": "a", "method": "actdiff", "seed": 2, "why": text}])
+    data = held(tmp_path, study, missing=missing)
+    assert (data["title"], data["missing"][0]["why"]) == (text, text)
+    page = explorer.page(*read(tmp_path, study, missing=missing))
+    assert html.unescape(re.search("<title>(.*?)</title>", page)[1]) == text
+
+
+def test_the_demo_takes_less_than_5_mb(tmp_path):
+    # Noise is the worst that there is to compress.
+    methods = ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"]
+    study = explorer_study.make(
+        tmp_path, ["t"], methods, [1, 2, 3], list(ATTRIBUTIONS), (28, 28), [f"crosses-{n:05}" for n in range(8)]
+    )
+    assert len(explorer.page(*read(tmp_path, study))) < 5e6
+
+
+def test_examples_of_other_attributions_are_refused(tmp_path, study):
+    with pytest.raises(StudyError, match=r"examples.npy: is uint8 \[3, 5, 12, 10\], expected uint8 \[3, 4, height"):
+        explorer.page(*read(tmp_path, study | {"attributions": ["gradient", "random"]}))
+
+
+def test_scores_of_other_images_are_refused(tmp_path, study):
+    path = run_folder(tmp_path / "maps", WITH_MAPS) / "random.csv"
+    pd.read_csv(path, keep_default_na=False).assign(image="other").to_csv(path, index=False)
+    with pytest.raises(StudyError, match=r"random.csv: has other images"):
+        explorer.page(*read(tmp_path, study))
+    path.unlink()
+    with pytest.raises(StudyError, match=r"random.csv: there is no such file"):
+        explorer.page(*read(tmp_path, study))
+
+
+def test_the_stage_writes_the_page(stage, tmp_path):
+    study = explorer_study.make(tmp_path)
+    arguments = (
+        "--settings", json.dumps(study), "--runs", "runs.csv", "--localisation", "localisation.csv",
+        "--missing", "missing.csv", "--maps", "maps", "--html", "out/explorer.html", "--log", "out/explorer.log",
+    )  # fmt: skip
+    done = stage("render_explorer", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/explorer.html").read_text() == explorer.page(*read(tmp_path, study))
+
+    np.save(run_folder(tmp_path / "maps", WITH_MAPS) / "examples.npy", np.zeros((3, 5, 12), np.uint8))
+    done = stage("render_explorer", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: maps/a/classification/seed=1/examples.npy: is uint8 [3, 5, 12]")

@@ -1,0 +1,148 @@
+"""Tidy tables from the files of runs."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from red_herring.report.collect import (
+    check_made_by,
+    histories_table,
+    localisation_table,
+    run_of,
+    searches_table,
+    study_tables,
+    trials_table,
+)
+from red_herring.runtime.files import StudyError, read_json, write_json
+from red_herring.study.names import MEASURES
+
+IMAGES = {"train": 60, "valid": 30, "test": 30, "test_in_distribution": 20, "test_balanced": 24}
+SHIFT = {
+    "test_in_distribution_auc": 0.9,
+    "test_balanced_auc": 0.8,
+    "within_0_auc": 0.7,
+    "within_1_auc": None,
+    "floor_auc": 0.1,
+}
+
+
+@pytest.fixture
+def results(tmp_path):
+    for method, auc in (("actdiff", 0.75), ("rrr", 0.5)):
+        run = tmp_path / "runs" / "t" / method / "seed=3"
+        write_json(
+            run / "run.json",
+            {
+                "task": "t",
+                "method": method,
+                "seed": 3,
+                "best_epoch": 2,
+                "valid_auc": 0.7,
+                "test_auc": auc,
+                "images": IMAGES,
+                **SHIFT,
+            },
+        )
+        pd.DataFrame({"epoch": [1, 2], "valid_auc": [0.6, 0.7]}).to_csv(run / "history.csv", index=False)
+        saliency = tmp_path / "saliency" / "t" / method / "seed=3"
+        saliency.mkdir(parents=True)
+        scores = {"image": ["a", "b", "c"]} | {
+            f"{prefix}{measure}": [0.25, 0.75, None] for measure in MEASURES for prefix in ("", "chance_", "corrected_")
+        }
+        scores = pd.DataFrame(scores | {"chance_iou": [0.125, 0.125, 0.125], "chance_iop": [0.25, 0.5, 0.375]})
+        scores.to_csv(saliency / "gradient.csv", index=False)
+        steps = {"steps": [16, 32, 16], "completeness_error": [0.001, 0.008, 0.002]}
+        scores.assign(iou=[0.5, 0.5, 0.5], chance_iou=0.0625, **steps).to_csv(
+            saliency / "integrated_gradients.csv", index=False
+        )
+        tuning = tmp_path / "tuning" / "t" / method
+        tuning.mkdir(parents=True)
+        columns = (
+            {"trial": [1, 2], "lr": [1e-3, 1e-2], "valid_auc": [0.5, 0.6]}
+            if method == "actdiff"
+            else {"trial": [], "lr": []}
+        )
+        pd.DataFrame(columns).to_csv(tuning / "trials.csv", index=False)
+        write_json(tuning / "best.json", {"hyperparameters": {"lr": 1e-2, "lambda": 0.5}, "on_bound": ["lr"]})
+    return tmp_path
+
+
+RUNS = [("t", "actdiff", 3), ("t", "rrr", 3)]
+
+
+STUDY = {
+    "attributions": ["gradient", "integrated_gradients"],
+    "spaces": {"t/actdiff": {"lr": ["log-uniform", 1e-5, 1e-2], "lambda": ["log-uniform", 1e-4, 10]}},
+}
+
+
+def test_one_row_per_run_with_the_means_over_its_images(results):
+    table = study_tables(results, RUNS, STUDY)["runs"]
+    assert table.iloc[0].to_dict() == pytest.approx(
+        {
+            "task": "t", "method": "actdiff", "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": 0.75, **SHIFT,
+            "within_1_auc": float("nan"), "test_images": 30, "test_in_distribution_images": 20, "test_balanced_images": 24,
+            "iou_gradient": 0.5, "iop_gradient": 0.5, "iot_gradient": 0.5, "iou_integrated_gradients": 0.5,
+            "iop_integrated_gradients": 0.5, "iot_integrated_gradients": 0.5, "chance_iou_gradient": 0.125,
+            "chance_iop_gradient": 0.375, "chance_iot_gradient": 0.5, "chance_iou_integrated_gradients": 0.0625,
+            "chance_iop_integrated_gradients": 0.375, "chance_iot_integrated_gradients": 0.5, "localised": 3,
+        },
+        nan_ok=True,
+    )  # fmt: skip
+    assert table["test_auc"].tolist() == [0.75, 0.5]
+
+
+def test_one_row_per_run_and_attribution_with_what_is_undefined(results):
+    table = localisation_table(results, RUNS, STUDY["attributions"])
+    assert table[["method", "attribution"]].to_numpy().tolist() == [
+        [method, attribution] for method in ("actdiff", "rrr") for attribution in STUDY["attributions"]
+    ]
+    gradient, integrated = table.iloc[0], table.iloc[1]
+    assert (gradient["images"], gradient["undefined"], gradient["mass"]) == (3, 1, 0.5)
+    assert pd.isna(gradient["steps"])
+    assert (integrated["undefined"], integrated["completeness_error"]) == (0, 0.008)
+    assert integrated["steps"] == pytest.approx(64 / 3)
+
+
+def test_one_row_per_hyperparameter_with_its_range_if_it_was_searched(results):
+    table = searches_table(results, [run[:2] for run in RUNS], STUDY["spaces"])
+    first, last = table.iloc[0], table.iloc[3]
+    assert first.tolist() == ["t", "actdiff", "lr", "log-uniform", 1e-5, 1e-2, 1e-2, True]
+    assert (last["method"], last["hyperparameter"], last["best"], last["on_bound"]) == ("rrr", "lambda", 0.5, False)
+    assert pd.isna(last[["law", "low", "high"]]).all()
+
+
+def test_runs_and_searches_of_other_settings_or_code_do_not_get_into_a_table(results):
+    for method in ("actdiff", "rrr"):
+        write_json(results / f"tuning/t/{method}/best.json", {"made_by": f"search {method}"})
+        record = results / f"runs/t/{method}/seed=3/run.json"
+        write_json(record, read_json(record) | {"made_by": f"run {method}"})
+    expected = {
+        stage: {f"t/{method}": f"{word} {method}" for method in ("actdiff", "rrr")}
+        for stage, word in (("tune", "search"), ("train", "run"))
+    }
+    check_made_by(results, RUNS, expected)
+    expected["tune"]["t/actdiff"] = expected["train"]["t/rrr"] = "another"
+    files = f"{results}/tuning/t/actdiff/best.json {results}/runs/t/rrr/seed=3/run.json"
+    with pytest.raises(
+        StudyError, match=f"by other settings or code than those at Snakemake's start, .*--forcerun {files}$"
+    ):
+        check_made_by(results, RUNS, expected)
+
+
+def test_one_row_per_epoch_and_per_trial(results):
+    histories = histories_table(results, RUNS)
+    assert histories.columns.tolist() == ["task", "method", "seed", "epoch", "valid_auc"]
+    assert histories["method"].tolist() == ["actdiff"] * 2 + ["rrr"] * 2
+    trials = trials_table(results, [run[:2] for run in RUNS])
+    assert trials[["task", "method", "trial"]].to_numpy().tolist() == [["t", "actdiff", 1], ["t", "actdiff", 2]]
+
+
+def test_without_any_trial_the_columns_are_still_there(results):
+    table = trials_table(results, [("t", "rrr")])
+    assert table.empty
+    assert {"task", "method", "trial"} <= set(table.columns)
+
+
+def test_names_are_read_off_paths():
+    assert run_of(Path("results/saliency/spc/rrr/seed=451/gradient.npy")) == ("spc", "rrr", 451)

@@ -1,0 +1,72 @@
+"""Runs that are not there are named, with the reason that their logs give."""
+
+import json
+from pathlib import Path
+
+import pytest
+from red_herring.report.missing import failures, missing_runs, to_markdown
+
+RUNS = [("spc", method, seed) for method in ("rrr", "masked") for seed in (1, 2)]
+
+MADE_BY = {"spc/rrr": "0123456789ab", "spc/masked": "ba9876543210"}
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """A study of four runs that is whole."""
+    monkeypatch.chdir(tmp_path)
+    for task, method, seed in RUNS:
+        touch(f"results/tuning/{task}/{method}/best.json")
+        touch(
+            f"results/runs/{task}/{method}/seed={seed}/run.json", json.dumps({"made_by": MADE_BY[f"{task}/{method}"]})
+        )
+        touch(f"results/saliency/{task}/{method}/seed={seed}/gradient.csv")
+    return tmp_path.relative_to(tmp_path) / "results"
+
+
+def touch(name, text=""):
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_a_whole_study_misses_nothing(results):
+    assert missing_runs(results, RUNS, ["gradient"], MADE_BY) == {}
+    assert "All runs" in to_markdown({}, "spc")
+
+
+def test_each_stage_can_be_the_one_that_failed(results):
+    (results / "runs/spc/rrr/seed=1/run.json").unlink()
+    touch("results/logs/train/spc/rrr/seed=1.log", "epoch 1\nerror: the loss is nan\n")
+    (results / "saliency/spc/rrr/seed=2/gradient.csv").unlink()
+    touch("results/logs/attribute/spc/rrr/seed=2.log", "half a li")
+    (results / "runs/spc/masked/seed=2/run.json").unlink()
+    missing = missing_runs(results, RUNS, ["gradient"], MADE_BY)
+    assert list(missing) == [("spc", "rrr", 1), ("spc", "rrr", 2), ("spc", "masked", 2)]
+    one, two, rest = failures(missing)
+    assert one == "spc, rrr, seed 1: the loss is nan (results/logs/train/spc/rrr/seed=1.log)"
+    assert two.startswith("spc, rrr, seed 2: killed, or lost with its machine: the log results/logs/attribute")
+    assert rest == "1 more were not started"
+    assert "* RRR, seed 1: the loss is nan" in to_markdown(missing, "spc")
+    assert "Masked, seed 2: not started" in to_markdown(missing, "spc")
+
+
+def test_the_seeds_of_a_search_that_failed_are_named_together(results):
+    (results / "tuning/spc/rrr/best.json").unlink()
+    touch("results/logs/tune/spc/rrr.log", "error: all 25 trials failed\n")
+    for seed in (1, 2):
+        (results / f"runs/spc/rrr/seed={seed}/run.json").unlink()
+    assert failures(missing_runs(results, RUNS, ["gradient"], MADE_BY)) == [
+        "spc, rrr, seeds 1, 2: all 25 trials failed (results/logs/tune/spc/rrr.log)"
+    ]
+
+
+def test_a_search_that_failed_is_named_though_its_runs_of_old_are_there(results):
+    (results / "tuning/spc/rrr/best.json").unlink()
+    touch("results/logs/tune/spc/rrr.log", "error: killed\n")
+    assert list(missing_runs(results, RUNS, ["gradient"], MADE_BY)) == [("spc", "rrr", 1), ("spc", "rrr", 2)]
+
+
+def test_a_run_of_other_settings_or_code_waits_to_be_made_again(results):
+    touch("results/runs/spc/rrr/seed=2/run.json", '{"made_by": "another"}')
+    assert missing_runs(results, RUNS, ["gradient"], MADE_BY) == {("spc", "rrr", 2): "not started"}

@@ -1,0 +1,118 @@
+"""The command line of a stage is its signature, and the rules hand over no more and no less."""
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from conftest import ROOT
+from red_herring.runtime.command import RESUME, Input, Output, Settings, outputs_of, parser_of
+
+
+def stage(
+    settings: Settings,
+    tables: Annotated[list[Path], Input("CSVs of something")],
+    seed: int,
+    example_maps: Annotated[Path, Output("NPY")],
+    scores: Annotated[list[Path], Output()],
+    resume: Path,
+    network: Annotated[dict[str, Any], "how to fetch"],
+    split: Annotated[Path | None, Input("if there is one")] = None,
+    more: Annotated[list[Path], Input("any")] = (),
+    name: str = "none",
+) -> None:
+    """Not called."""
+
+
+NEEDED = [
+    *("--settings", '{"task": "t"}', "--tables", "a.csv", "b.csv", "--seed", "7"),
+    *("--example-maps", "maps.npy", "--scores", "x.csv", "y.csv", "--network", '{"trackers": []}'),
+]
+
+
+def parsed(*words: str) -> dict[str, Any]:
+    return vars(parser_of(stage).parse_args(words))
+
+
+def test_each_parameter_is_a_flag_of_its_type():
+    given = parsed(*NEEDED, "--split", "s.csv", "--more", "c.csv", "--name", "n")
+    assert given == {
+        "settings": {"task": "t"}, "tables": [Path("a.csv"), Path("b.csv")], "seed": 7, "example_maps": Path("maps.npy"),
+        "scores": [Path("x.csv"), Path("y.csv")], "network": {"trackers": []}, "split": Path("s.csv"),
+        "more": [Path("c.csv")], "name": "n", "log": None,
+    }  # fmt: skip
+
+
+def test_what_has_a_default_may_be_left_out():
+    given = parsed(*NEEDED)
+    assert (given["split"], given["more"], given["name"]) == (None, (), "none")
+
+
+@pytest.mark.parametrize("word", ["--settings", "--tables", "--seed", "--example-maps", "--scores", "--network"])
+def test_what_has_none_may_not(word, capsys):
+    place = NEEDED.index(word)
+    end = next((i for i in range(place + 1, len(NEEDED)) if NEEDED[i].startswith("--")), len(NEEDED))
+    with pytest.raises(SystemExit):
+        parsed(*NEEDED[:place], *NEEDED[end:])
+    assert f"the following arguments are required: {word}" in capsys.readouterr().err
+
+
+def test_the_folder_to_resume_from_is_no_flag(capsys):
+    with pytest.raises(SystemExit):
+        parsed(*NEEDED, "--resume", "folder")
+    assert "unrecognized arguments: --resume folder" in capsys.readouterr().err
+
+
+def test_outputs_come_in_the_order_of_the_signature():
+    assert outputs_of(stage, parsed(*NEEDED)) == [Path("maps.npy"), Path("x.csv"), Path("y.csv")]
+
+
+def test_help_says_what_the_files_are():
+    text = " ".join(parser_of(stage).format_help().split())
+    for words in (
+        "input: CSVs of something",
+        "output: NPY",
+        "what the stage reads of the study, as JSON",
+        "how to fetch",
+    ):
+        assert words in text
+
+
+STAGES = sorted(path.stem for path in (ROOT / "workflow/red_herring/stages").glob("[!_]*.py") if path.stem != "command")
+RULES = {
+    match["stage"]: match
+    for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for match in re.finditer(
+        r"^rule \w+:\n(?P<body>(?:(?!^rule ).)*?)stage\(\s*\"(?P<stage>\w+)\"(?P<values>[^)]*)\)",
+        file.read_text(encoding="utf-8"),
+        re.S | re.M,
+    )
+}
+BY_HAND = {"compare_studies", "report_missing"}
+"""Stages that no rule starts."""
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_is_the_function_of_its_name(name):
+    module = importlib.import_module(f"red_herring.stages.{name}")
+    assert parser_of(getattr(module, name)).description == module.__doc__
+
+
+def test_every_stage_has_a_rule():
+    assert set(RULES) == set(STAGES) - BY_HAND
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_a_rule_names_what_its_stage_takes(name):
+    parameters = inspect.signature(getattr(importlib.import_module(f"red_herring.stages.{name}"), name)).parameters
+    values = [value.rpartition(".")[-1] for value in ast.literal_eval(f"[{RULES[name]['values'].strip(', ')}]")]
+    files = [
+        line.group(1)
+        for section in ("input", "output")
+        for block in re.findall(rf"^    {section}:\n((?:        .*\n)+)", RULES[name]["body"], re.M)
+        for line in re.finditer(r"^        (\w+)=", block, re.M)
+    ]
+    assert sorted([*files, *values]) == sorted(set(parameters) - {RESUME})

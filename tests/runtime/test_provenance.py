@@ -1,0 +1,255 @@
+"""The digest of the code behind a stage."""
+
+import ast
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from red_herring.runtime import provenance
+from support.interpreters import SUPPORTED, interpreter
+
+PACKAGE = Path(provenance.__file__).parents[1]
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the package: edit(file, old, new) changes it, digest(*modules) asks it in a new process."""
+    shutil.copytree(PACKAGE, tmp_path / "red_herring")
+
+    class Copy:
+        def edit(self, file: str, old: str, new: str) -> None:
+            path = tmp_path / "red_herring" / file
+            text = path.read_text()
+            assert old in text
+            path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+        def add(self, file: str, like: str) -> None:
+            shutil.copy(tmp_path / "red_herring" / like, tmp_path / "red_herring" / file)
+
+        def digest(self, *modules: str, python: str = sys.executable) -> str:
+            code = f"from red_herring.runtime.provenance import code_digest; print(code_digest(*{modules!r}))"
+            done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+            return done.stdout.strip()
+
+    return Copy()
+
+
+TRAIN_ACTDIFF = ("red_herring.stages.train", "red_herring.methods.actdiff")
+
+
+def test_comments_docstrings_and_layout_do_not_count(copy):
+    before = copy.digest(*TRAIN_ACTDIFF)
+    copy.edit("methods/actdiff.py", '"""penalty = mean', '"""The penalty = mean')
+    copy.edit("data/sources/base.py", '"""Whether `read`', '"""If `read`')  # a string below an attribute
+    copy.edit("training/fit.py", "    torch.manual_seed", "    # why\n\n    torch.manual_seed")
+    assert copy.digest(*TRAIN_ACTDIFF) == before
+
+
+def test_a_change_of_what_runs_counts_however_deep_it_is_imported(copy):
+    before = copy.digest(*TRAIN_ACTDIFF)
+    copy.edit("data/masks.py", "> 0", "> 0.5")
+    assert copy.digest(*TRAIN_ACTDIFF) != before
+
+
+def test_words_for_readers_do_not_count(copy):
+    """Titles, approaches, citations, captions, colours; and a method more."""
+    stages = ("tune", "train", "attribute")
+    before = [copy.digest(f"red_herring.stages.{stage}", "red_herring.methods.actdiff") for stage in stages]
+    copy.edit("methods/actdiff.py", 'TITLE = "ActDiff"', 'TITLE = "Activation difference"')
+    copy.edit("methods/actdiff.py", "CITATION = ", 'CITATION = "as told in " + ')
+    copy.edit("methods/actdiff.py", 'APPROACH = "Domain invariance"', 'APPROACH = "Invariance"')
+    copy.edit("study/catalogue.py", '"Domain invariance"', '"Invariance"')
+    copy.edit("terms.py", '"Grad-CAM"', '"Class activation"')
+    copy.edit("terms.py", '"Pointing game"', '"Pointing"')
+    copy.edit("items.py", "test AUC", "AUC of the test")
+    copy.edit("results/figures/style.py", "#000000", "#111111")
+    copy.add("methods/mine.py", "methods/rrr.py")
+    assert [copy.digest(f"red_herring.stages.{stage}", "red_herring.methods.actdiff") for stage in stages] == before
+
+
+def test_how_the_configuration_is_checked_does_not_count(copy):
+    before = copy.digest(*TRAIN_ACTDIFF)
+    copy.edit("study/schema.py", "lacks the key", "has no key")
+    assert copy.digest(*TRAIN_ACTDIFF) == before
+
+
+def test_how_stages_are_started_stopped_and_kept_apart_does_not_count(copy):
+    before = copy.digest(*TRAIN_ACTDIFF)
+    copy.edit("runtime/locks.py", "POLL = 1.0", "POLL = 2.0")
+    copy.edit("runtime/interrupt.py", "128 + number", "1 + number")
+    copy.edit("runtime/command.py", "run again to go on", "start again")
+    assert copy.digest(*TRAIN_ACTDIFF) == before
+
+
+def test_settings_and_code_say_by_what_a_run_was_made():
+    settings = {"task": "spc", "method": "rrr", "epochs": 100}
+    made = provenance.made_by("train", settings)
+    assert made == provenance.made_by("train", dict(reversed(settings.items()))), "the order of keys does not count"
+    others = [settings | {"epochs": 99}, settings | {"method": "actdiff"}]
+    assert len({made, provenance.made_by("tune", settings), *(provenance.made_by("train", one) for one in others)}) == 4
+
+
+def test_another_method_does_not_count(copy):
+    before = copy.digest(*TRAIN_ACTDIFF), copy.digest("red_herring.stages.render_table")
+    copy.edit("methods/rrr.py", ".square().sum()", ".abs().sum()")
+    assert (copy.digest(*TRAIN_ACTDIFF), copy.digest("red_herring.stages.render_table")) == before
+
+
+def test_every_import_of_the_package_is_followed():
+    closure = {"red_herring.stages.train"}
+    waiting = list(closure)
+    while waiting:
+        new = set(provenance._imports(waiting.pop())) - closure
+        closure |= new
+        waiting += new
+    assert {
+        "red_herring.networks.resnet",
+        "red_herring.methods.base",
+        "red_herring.data.masks",
+        "red_herring.runtime.files",
+    } <= closure
+    assert "red_herring.report.tables" not in closure
+
+
+def test_the_environment_names_versions_and_commit():
+    found = provenance.environment()
+    assert found["versions"]["torch"].startswith("2.14.1")
+    assert found["python"] == platform.python_version()
+    assert {"commit", "uncommitted_changes", "processor"} <= set(found)
+
+
+MADE = r'''
+"""A module with what versions of Python parse, print or escape differently."""
+from __future__ import annotations
+
+import math as m
+
+
+@m.nothing
+class Thing(dict, metaclass=type):
+    """Documented."""
+
+    size: int = -0x_ff
+    many, *rest = 1e300, 1e999, -0.0, 2j, 10**20, True, None, ..., b"\x00\xff", "🫨 'quoted' \\ \"", u"unicode"
+
+    async def take(self, a, /, b=1, *args: int, c, d={**{}, "k": [*()]}, **more) -> dict[str, int]:
+        async with self as one, a as (two, three):
+            return [x async for x in one if (y := await x) and not y]
+
+
+def say(value, width=3, *, names=()):
+    text = f"a{value!r:>{width}}" "b" f"{{c}}{value = }{value:}{f'{width:0{width}d}'}" "" f"" "d\n" f"\t{value:\n}"
+    empty, joined, raw = f"", f"{value}" f"{width}", rf"\d{value}{{"
+    match value:
+        case {"a": 1, **rest} | [int(real=0), *_] if rest:
+            pass
+        case None | True | -1 | 1 + 2j | m.pi | "s":
+            ...
+        case Thing() as thing:
+            return lambda x, *y, z=1: (yield x)
+        case _:
+            raise ValueError(text, empty, joined, raw) from None
+    try:
+        with open(value) as file, (open(text)) as other:
+            del file, other.x[1:2, ::3, ...]
+    except* (OSError, ValueError) as error:
+        found = {name: {error, 1 if name else 2} for name in names for _ in name if _ < 2 <= 3 != 4}
+    else:
+        assert value is not width, "no"
+    finally:
+        while width and (not names or value) and (value or not (names)):
+            width -= ~1 << 2 // 3 @ 4
+    print(*names, **value)
+    return (1, 2), (3,), (), [], {}, found[*names]
+'''
+
+
+@pytest.fixture
+def made(tmp_path):
+    """made(text) -> the digest of a module of this text, alone in its package."""
+    package = tmp_path / "red_herring"
+
+    def digest(text: str, python: str = sys.executable) -> str:
+        (package / "runtime").mkdir(parents=True, exist_ok=True)
+        shutil.copy(PACKAGE / "runtime" / "provenance.py", package / "runtime")
+        (package / "made.py").write_text(text, encoding="utf-8")
+        code = "from red_herring.runtime.provenance import code_digest; print(code_digest('red_herring.made'))"
+        done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    return digest
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_the_digest_does_not_depend_on_the_version_of_python(version, copy, made):
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"no Python {version} on this machine")
+    stages = [f"red_herring.stages.{path.stem}" for path in sorted((PACKAGE / "stages").glob("[!_]*.py"))]
+    assert copy.digest(*stages, python=python) == provenance.code_digest(*stages)
+    assert made(MADE, python) == "d18e5f0a6a2f"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 'a'", 'x = ("a")  # another quote'),
+        ("x = f'a{y}b' 'c'", "x = f'a{y}' 'bc'"),
+        ("x = f'{y}'", "x = '' f'{y}' ''"),
+        ("def f():\n    return 1", "def f():\n    'What it does.'\n    return 1"),
+        ("if x:\n    pass", "if x: ..."),
+        ("x = u'a'", "x = 'a'"),
+    ],
+)
+def test_how_the_same_is_written_does_not_count(one, other):
+    assert logic(one) == logic(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 1", "x = 1.0"),
+        ("x = 1", "x = True"),
+        ("x = 0.0", "x = -0.0"),
+        ("x = 'a'", "x = b'a'"),
+        ("x = 'é'", "x = 'è'"),
+        ("x = a - (b - c)", "x = a - b - c"),
+        ("x = f'{y}'", "x = f'{y!r}'"),
+        ("x = f'{y}'", "x = f'{y:3}'"),
+        ("x = f'{y:3}'", "x = f'{y:{3}}'"),
+        ("x = f'{y}a'", "x = f'a{y}'"),
+        ("x = f'{y}'", "x = '{y}'"),
+        ("x = [None]", "x = []"),
+        ("x = {None: 1}", "x = {**1}"),
+        ("return_ = lambda: None", "return_ = lambda: 0"),
+        ("f(*x)", "f(x)"),
+        ("f(x, y)", "f(x, y=y)"),
+        ("def f(x, /): return x", "def f(x): return x"),
+        ("def f(x, y=1): return x", "def f(x, *, y=1): return x"),
+        ("def f(*, x, y=1): return x", "def f(*, x=1, y): return x"),
+        ("async def f(): return 1", "def f(): return 1"),
+        ("def f(): return g", "def f(): yield g"),
+        ("for x in y:\n    f()\nelse:\n    g()", "for x in y:\n    f()\ng()"),
+        ("try:\n    f()\nfinally:\n    g()", "try:\n    f()\nexcept:\n    g()"),
+        ("match x:\n    case None: y", "match x:\n    case False: y"),
+        ("from a import b", "from a import b as c"),
+        ("x: int", "x: str"),
+    ],
+)
+def test_what_makes_a_difference_counts(one, other):
+    assert logic(one) != logic(other)
+
+
+def logic(code: str) -> str:
+    return provenance._canonical(ast.parse(code))
+
+
+def test_the_locale_does_not_count(copy, monkeypatch):
+    copy.edit("training/fit.py", "import torch\n", "import torch\n\nNAME = 'é'\n")
+    before = copy.digest(*TRAIN_ACTDIFF)
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    assert copy.digest(*TRAIN_ACTDIFF) == before

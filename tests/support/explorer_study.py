@@ -1,0 +1,83 @@
+"""A small study as the page of a study reads it, with all that may be odd about one."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from red_herring.report.collect import run_folder
+from red_herring.study.names import MEASURES
+
+NAMES = ["</script><b id=injected>&amp;.png", "NA", "007"]
+MISSING = ("a", "actdiff", 2)
+WITHOUT_MAPS = ("b", "actdiff", 2)
+WITHOUT_AUC = ("b", "classification", 1)
+CONSTANT = 1
+"""The example whose map by the gradient is constant, and so has no score."""
+
+
+def make(
+    folder: Path, tasks=("a", "b"), methods=("classification", "actdiff"), seeds=(1, 2),
+    attributions=("gradient", "integrated_gradients", "random"), shape=(12, 10), names=NAMES,
+) -> dict[str, Any]:  # fmt: skip
+    """Write the study's tables and maps to the folder; the settings of its page."""
+    random, rows, scored = np.random.default_rng(0), [], []
+    for run in product(tasks, methods, seeds):
+        if run == MISSING:
+            continue
+        keys = dict(zip(("task", "method", "seed"), run, strict=True))
+        auc = np.nan if run == WITHOUT_AUC else random.random()
+        rows.append(keys | {"best_epoch": int(random.integers(1, 9)), "valid_auc": random.random(), "test_auc": auc})
+        tables = {name: scores(random, names, name) for name in attributions}
+        for name, table in tables.items():
+            means = table.drop(columns=["source", "image", "mask_pixels"]).mean().to_dict()
+            undefined = int(table["iou"].isna().sum())
+            scored.append(keys | {"attribution": name, "images": len(table), "undefined": undefined} | means)
+        if run != WITHOUT_MAPS:
+            write_maps(random, run_folder(folder / "maps", run), tables, shape)
+    pd.DataFrame(rows).to_csv(folder / "runs.csv", index=False)
+    pd.DataFrame(scored).to_csv(folder / "localisation.csv", index=False)
+    lost = pd.DataFrame([[*MISSING, "killed <i>late</i>"]], columns=["task", "method", "seed", "why"])
+    lost[lost["task"].isin(tasks)].to_csv(folder / "missing.csv", index=False)
+    task = {"finding": "ill", "control": "well", "ratio": 0.9, "nuisance": "site", "groups": ["A", "B"]}
+    return {
+        "title": "A study <of> two & more",
+        "tasks": dict.fromkeys(tasks, task),
+        "methods": list(methods),
+        "seeds": list(seeds),
+        "attributions": list(attributions),
+    }
+
+
+def scores(random: np.random.Generator, names: list[str], attribution: str) -> pd.DataFrame:
+    """Made up, in the reverse order of the examples."""
+    table = pd.DataFrame({"source": "s", "image": names, "mask_pixels": 12})
+    for measure in MEASURES:
+        table[measure] = random.random(len(names))
+        table[f"chance_{measure}"] = 0.1
+        table[f"corrected_{measure}"] = (table[measure] - 0.1) / 0.9
+    if attribution == "gradient":
+        table.loc[CONSTANT, [prefix + measure for measure in MEASURES for prefix in ("", "corrected_")]] = np.nan
+    if attribution == "integrated_gradients":
+        table["steps"], table["completeness_error"] = 32, 0.00123
+    return table[::-1].reset_index(drop=True)
+
+
+def write_maps(
+    random: np.random.Generator, folder: Path, tables: dict[str, pd.DataFrame], shape: tuple[int, int]
+) -> None:
+    number = len(next(iter(tables.values())))
+    layers = random.integers(0, 256, (number, 2 + len(tables), *shape), dtype=np.uint8)
+    layers[:, 2:, 1, 1] = 255
+    layers[:, 1] = 0
+    layers[:, 1, 3:7, 4:7] = 1
+    layers[CONSTANT, 2] = 255
+    folder.mkdir(parents=True)
+    np.save(folder / "examples.npy", layers)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    examples = table[["source", "image"]][::-1]
+    examples.assign(row=examples.index).to_csv(folder / "examples.csv", index=False)

@@ -1,0 +1,1 @@
+"""The classifier, its layers, and reading its weights."""

@@ -1,0 +1,141 @@
+"""The classifier, ResNet-18 with a small stem (paper, appendix A.1), and what it is fed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from red_herring.networks import layers
+
+BLOCKS_PER_STAGE = 2
+STRIDES = (1, 2, 2, 2)
+CLASSES = 2
+
+
+@dataclass(frozen=True)
+class Batch:
+    """images: float32 [n, 1, size, size] in the source's pixel range. labels: int64 [n]. masks: bool like images, True
+    inside the region of interest.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    masks: torch.Tensor
+
+
+class Block(nn.Module):
+    """torchvision's BasicBlock, with a ReLU module of its own for each use, as attribution hooks need them."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int):
+        super().__init__()
+        self.conv1 = layers.Conv2d(channels_in, channels, 3, stride, padding=1)
+        self.bn1 = layers.BatchNorm2d(channels)
+        self.relu1 = nn.ReLU()
+        self.conv2 = layers.Conv2d(channels, channels, 3, padding=1)
+        self.bn2 = layers.BatchNorm2d(channels)
+        self.downsample = None
+        if stride != 1 or channels_in != channels:
+            shortcut = layers.Conv2d(channels_in, channels, 1, stride)
+            self.downsample = nn.Sequential(shortcut, layers.BatchNorm2d(channels))
+        self.relu2 = nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        identity = x if self.downsample is None else self.downsample(x)
+        out = self.relu1(self.bn1(self.conv1(x)))
+        return self.relu2(self.bn2(self.conv2(out)) + identity)
+
+
+class ResNet18(nn.Module):
+    """torchvision's ResNet-18 for one input channel and two classes, first convolution 3x3 stride 1, no max-pool.
+
+    Written out because importing torchvision doubles the start-up time of every job; the parameters have its names
+    and a test compares the two. `width` is the number of channels of the first stage, 64 in the paper.
+    """
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        self.conv1 = layers.Conv2d(1, width, 3, padding=1)
+        self.bn1 = layers.BatchNorm2d(width)
+        self.relu = nn.ReLU()
+        channels = width
+        for stage, stride in enumerate(STRIDES):
+            blocks = []
+            for index in range(BLOCKS_PER_STAGE):
+                blocks.append(Block(channels, width * 2**stage, stride if index == 0 else 1))
+                channels = width * 2**stage
+            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+        self.fc = layers.Linear(channels, CLASSES)
+        self._compiled: Callable[[torch.Tensor], torch.Tensor] | None = None
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """The vector after average pooling, float32 [n, 8 * width]: o(x) of ActDiff, input of the discriminator.
+
+        In training the gradient of images that require it can be differentiated again.
+        """
+        if self.training and x.requires_grad:
+            with layers.differentiable_twice():
+                return self._features(x)
+        return self._compiled(x) if self._compiled and self.training else self._features(x)
+
+    def _features(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv1(x)
+        if x.is_cuda or x.dtype == torch.bfloat16:
+            # Not float32 on a CPU: there oneDNN writes where it should not, with channels fewer than 16.
+            x = x.contiguous(memory_format=torch.channels_last)
+        x = self.layer3(self.layer2(self.layer1(self.relu(self.bn1(x)))))
+        if not x.is_cuda:
+            x = x.contiguous()  # oneDNN was faster so at width 64, on maps of 4 x 4
+        return self.layer4(x).mean(dim=(2, 3), dtype=self.fc.weight.dtype)
+
+    def compile_features(self) -> None:
+        """From now on passes in training that are differentiated once at most are compiled, when first made.
+
+        For batches of any size: what is compiled must not depend on which size comes first, as after an interruption
+        another one may.
+        """
+        self._compiled = torch.compile(self._features, dynamic=True)
+
+    def features_of_both(self, x: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """features(x) and features(other), batches of one shape, at the cost of one pass.
+
+        In training each batch is normalised by its own statistics, and both enter the running ones, x first.
+        Raises ValueError if their shapes differ.
+        """
+        if x.shape != other.shape:
+            raise ValueError(f"two batches in one pass have one shape, not {tuple(x.shape)} and {tuple(other.shape)}")
+        with layers.batches_apart():
+            features = self.features(torch.cat([x, other]))
+        return features[: len(x)], features[len(x) :]
+
+    def folded(self) -> ResNet18:
+        """A copy for evaluation only, in which every normalisation is part of the convolution before it.
+
+        It gives the same logits but for rounding, a quarter faster, and has no weights that could be trained.
+        """
+        copied = copy.deepcopy(self).eval().requires_grad_(False)
+        copied._compiled = None  # it is of the original
+        for module in list(copied.modules()):
+            for number in (1, 2):
+                if hasattr(module, f"bn{number}"):
+                    _fold(module, f"conv{number}", f"bn{number}")
+            if getattr(module, "downsample", None) is not None:
+                _fold(module.downsample, "0", "1")
+        return copied
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits, float32 [n, 2], of images [n, 1, height, width]."""
+        return self.fc(self.features(x))
+
+
+def _fold(module: nn.Module, convolution: str, normalisation: str) -> None:
+    fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, normalisation))
+    setattr(module, convolution, fused)
+    setattr(module, normalisation, nn.Identity())

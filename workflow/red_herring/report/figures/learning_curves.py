@@ -1,0 +1,84 @@
+"""Figure 4 (and A.2 for the X-ray tasks): validation AUC over the epochs, mean and standard deviation over seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from red_herring.report.figures import style
+from red_herring.report.figures._inputs import rows_of, seeds_expected, table_of
+
+FEW = 20
+"""With at most so many epochs each has a dot."""
+
+
+def draw(files: list[Path], study: dict[str, Any]) -> Figure:
+    """files: histories.csv.
+
+    A line is dotted where some of its seeds are no longer trained or have no AUC: a mean of fewer, and of other, seeds.
+    Viviano et al. 2021, Figures 4 and A.2.
+    """
+    table = table_of(files, "histories.csv", "task", "method", "seed", "epoch", "valid_auc")
+    figure, panels = style.panels(list(study["tasks"]), height=2.5)
+    fewer = False
+    for task, axes in panels.items():
+        rows = rows_of(table, task=task)
+        curves = {method: curve(rows_of(rows, method=method)) for method in study["methods"]}
+        drawn = {method: points for method, points in curves.items() if len(points)}
+        for method, points in drawn.items():
+            fewer |= _draw_curve(axes, method, points, style.colours(study["methods"])[method])
+        axes.axhline(0.5, **style.CHANCE)
+        axes.set(xlabel="epoch", ylabel="validation AUC", ylim=(-0.03, 1.03))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _head(axes, task, curves, set(rows["method"]), seeds_expected(study))
+    extra = [Patch(color="grey", alpha=0.3, linewidth=0, label="± 1 sd over seeds")]
+    if fewer:
+        extra.append(Line2D([], [], color="grey", linestyle=":", label="mean of fewer seeds"))
+    style.legend(figure, [*style.keys(study["methods"], linestyle="-", marker=""), *extra])
+    return figure
+
+
+def curve(rows: pd.DataFrame) -> pd.DataFrame:
+    """By epoch the mean and sample standard deviation over the seeds that have an AUC, and their number n.
+
+    rows: of one task and method in histories.csv.
+    """
+    defined = rows.dropna(subset="valid_auc").astype({"valid_auc": float})
+    points = defined.groupby("epoch")["valid_auc"].agg(["mean", "std", "size"])
+    return points.set_axis(["mean", "sd", "n"], axis=1)
+
+
+def _draw_curve(axes: Axes, method: str, points: pd.DataFrame, colour: str) -> bool:
+    """The line, and the band where there are two seeds or more; whether a part of the line is of fewer seeds."""
+    whole = points["n"] == points["n"].max()
+    style_of_line = {"color": colour, "marker": "." if len(points) <= FEW else "", "markersize": 3}
+    if not whole.all():
+        axes.plot(points.index, points["mean"], linestyle=":", linewidth=0.9, **style_of_line)
+    axes.plot(points.index, points["mean"].where(whole), label=style.title(method), **style_of_line)
+    low, high = points["mean"] - points["sd"], points["mean"] + points["sd"]
+    if (points["n"] > 1).any():
+        axes.fill_between(points.index, low, high, where=points["n"] > 1, color=colour, alpha=0.15, linewidth=0)
+    return not whole.all()
+
+
+def _head(axes: Axes, task: str, curves: dict[str, pd.DataFrame], there: set[str], expected: int | None) -> None:
+    """there: the methods that have any epoch, with an AUC or not."""
+    seeds = {method: int(points["n"].max()) for method, points in curves.items() if len(points)}
+    lines = [task, style.count(seeds.values(), expected, "seeds")]
+    single = [method for method, n in seeds.items() if n == 1]
+    if single:
+        lines.append(f"one seed, no band: {'all' if len(single) == len(curves) else style.names(single)}")
+    absent = [method for method in curves if method not in there]
+    if absent:
+        lines.append(f"no run: {style.names(absent)}")
+    undefined = [method for method in curves if method in there and method not in seeds]
+    if undefined:
+        lines.append(f"undefined: {style.names(undefined)}")
+    style.head(axes, *lines)

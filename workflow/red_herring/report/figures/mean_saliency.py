@@ -1,0 +1,143 @@
+"""Figures 5 to 7: per task the mean image with its mean mask, then the mean saliency map of every method."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from red_herring.report.collect import run_folder
+from red_herring.report.figures import style
+from red_herring.report.figures._inputs import rows_of, seeds_expected, table_of
+from red_herring.runtime.files import StudyError
+from red_herring.study.names import ATTRIBUTIONS
+
+NEEDED = ("task", "method", "seed", "localised")
+SHOWN_ABOVE = 50.0
+"""Percentile of a mean map below which it is left dark."""
+
+
+def draw(files: list[Path], study: dict[str, Any]) -> Figure:
+    """files: runs.csv. study: `maps`, the folder with {task}/{method}/seed={seed}/{attribution}.npy; `attribution`,
+    gradient unless given; `mean_map_images` of a task, at most how many images a run's map is the mean of, if known.
+
+    A row per task; a map is `mean_map` of the runs of a method and has its own scale, from 0 to its maximum.
+    Viviano et al. 2021, Figures 5 to 7.
+    """
+    runs = table_of(files, "runs.csv", *NEEDED)
+    tasks, methods = study["tasks"], study["methods"]
+    attribution = study.get("attribution", "gradient")
+    figure = style.Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(tasks) + 0.35))
+    grid = figure.subplots(len(tasks), 1 + len(methods), squeeze=False)
+    for row, (name, task) in zip(grid, tasks.items(), strict=True):
+        own = rows_of(runs, task=name)
+        draw_row(row, own, attribution, task, study)
+        row[0].set_ylabel(style.wrapped(name, 15, rows=3), fontsize=style.SMALL)
+    head(grid[0], methods)
+    figure.suptitle(f"{ATTRIBUTIONS.get(attribution, attribution)}, mean over seeds", fontsize=7)
+    return figure
+
+
+def draw_row(
+    row: Sequence[Axes], runs: pd.DataFrame, attribution: str, task: dict[str, Any], study: dict[str, Any]
+) -> None:
+    """The mean image with its mask, then the mean map of each method. runs: those of the task."""
+    picture(row[0], read_maps(study["maps"], runs, attribution))
+    for axes, method in zip(row[1:], study["methods"], strict=True):
+        own = rows_of(runs, method=method)
+        panel(axes, read_maps(study["maps"], own, attribution), seeds_expected(study), images_of_a_map(own, task))
+
+
+def read_maps(folder: str | Path, runs: pd.DataFrame, attribution: str) -> np.ndarray:
+    """The mean map, mean image and mean mask of each run, float64 [runs, 3, height, width]; [0] for no run.
+
+    StudyError when a file is missing, or when the maps differ in size.
+    """
+    found = []
+    for run in runs[["task", "method", "seed"]].itertuples(index=False, name=None):
+        path = run_folder(Path(folder), run) / f"{attribution}.npy"
+        if not path.is_file():
+            raise StudyError(f"{path}: there is no such file, but runs.csv has its run; attribute that run")
+        found.append(np.load(path).astype(float))
+    if len({maps.shape for maps in found}) > 1:
+        raise StudyError(f"{folder}: the {attribution} maps of a task differ in size; make them again")
+    return np.stack(found) if found else np.empty(0)
+
+
+def mean_map(maps: np.ndarray) -> tuple[np.ndarray | None, int]:
+    """The mean over runs of their absolute maps, [height, width], each divided by its own mean, and how many runs it is
+    of; None for none.
+
+    The size of a gradient says how steep a classifier is, not where it looks, and differs by orders of magnitude
+    between runs; without the division the steepest would be all that is seen. A map without any value above 0, or with
+    an undefined one, shows no place and is left out. maps: [runs, height, width].
+    """
+    maps = np.abs(maps)
+    levels = maps.mean(axis=(1, 2))
+    defined = np.isfinite(levels) & (levels > 0)
+    if not defined.any():
+        return None, 0
+    return (maps[defined] / levels[defined, None, None]).mean(axis=0), int(defined.sum())
+
+
+def images_of_a_map(runs: pd.DataFrame, task: dict[str, Any]) -> tuple[int, int] | None:
+    """The fewest and most images that the map of one of the runs is the mean of; None if that is not known."""
+    localised = runs["localised"].dropna()
+    if "mean_map_images" not in task or localised.empty:
+        return None
+    counts = localised.clip(upper=task["mean_map_images"]).astype(int)
+    return int(counts.min()), int(counts.max())
+
+
+def picture(axes: Axes, maps: np.ndarray) -> None:
+    """The mean image in grey, and in red the mean mask, of all runs of a task."""
+    if not len(maps):
+        empty(axes, "no run")
+        return
+    _, image, mask = maps.mean(axis=0)
+    style.picture(axes, image)
+    tint = np.zeros((*mask.shape, 4))
+    tint[..., 0], tint[..., 3] = 1.0, 0.7 * mask / max(mask.max(), 1e-9)
+    axes.imshow(tint)
+
+
+def panel(axes: Axes, maps: np.ndarray, expected: int | None, images: tuple[int, int] | None) -> None:
+    """The mean map of a method, dark below its median, and below it what it is the mean of.
+
+    maps: as of `read_maps`; expected: how many seeds there should be; images: as of `images_of_a_map`.
+    """
+    if not len(maps):
+        empty(axes, "no run")
+        return
+    saliency, n = mean_map(maps[:, 0])
+    if saliency is None:
+        empty(axes, "undefined")
+    else:
+        above = saliency >= np.percentile(saliency, SHOWN_ABOVE)
+        style.picture(axes, np.where(above, saliency, 0.0), cmap="viridis", vmin=0)
+    text = style.count(n, expected, "seeds", undefined=len(maps) - n).replace(", ", "\n")
+    if images:
+        low, high = images
+        text += f"\n× {low} images" if low == high else f"\n× {low}–{high} images"
+    axes.set_xlabel(text, fontsize=style.SMALL, labelpad=2)
+
+
+def empty(axes: Axes, words: str) -> None:
+    """An empty frame that says why it is so."""
+    axes.set(xticks=[], yticks=[], box_aspect=1)
+    axes.spines[:].set(visible=True, color="lightgrey", linewidth=0.4)
+    style.say(axes, words, fontsize=style.SMALL)
+
+
+def head(row: Sequence[Axes], methods: Sequence[str]) -> None:
+    """The titles of the columns: the picture, then the methods with the letters of the paper."""
+    width = max(int(style.PAGE / len(row) / style.CHARACTER) - 2, 6)
+    row[0].set_title("image,\nmask in red", fontsize=style.SMALL)
+    for letter, method, axes in zip(string.ascii_uppercase, methods, row[1:], strict=False):
+        axes.set_title(f"{letter}\n{style.wrapped(style.title(method), width)}", fontsize=style.SMALL)

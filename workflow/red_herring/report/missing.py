@@ -1,0 +1,74 @@
+"""Which runs of a study are not there after all jobs have ended, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from red_herring.report.collect import Run, run_folder
+from red_herring.runtime.files import read_json
+from red_herring.study.catalogue import method_card
+
+ERROR = "error: "
+"""What the last line of a stage's log begins with when it failed."""
+
+
+WAITING = "not started"
+
+
+def missing_runs(
+    results: Path, runs: Sequence[Run], attributions: Sequence[str], made_by: Mapping[str, str]
+) -> dict[Run, str]:
+    """Run -> why its results are not there, in the order of `runs`; the whole ones are left out.
+
+    made_by: task/method -> the digest of settings and code; a run of others waits to be made again.
+    """
+    reasons = {}
+    for run in runs:
+        task, method, seed = run
+        of_run = f"{task}/{method}/seed={seed}"
+        logs = {
+            results / "tuning" / task / method / "best.json": f"tune/{task}/{method}.log",
+            run_folder(results / "runs", run) / "run.json": f"train/{of_run}.log",
+        }
+        for attribution in attributions:
+            scores = run_folder(results / "saliency", run) / f"{attribution}.csv"
+            logs[scores] = f"attribute/{of_run}.log"
+        first = next((log for output, log in logs.items() if not output.exists()), None)
+        if first:
+            reasons[run] = _why(results / "logs" / first)
+        elif read_json(run_folder(results / "runs", run) / "run.json").get("made_by") != made_by[f"{task}/{method}"]:
+            reasons[run] = WAITING
+    return reasons
+
+
+def _why(log: Path) -> str:
+    if not log.exists():
+        return WAITING
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    if lines and lines[-1].startswith(ERROR):
+        return f"{lines[-1].removeprefix(ERROR)} ({log})"
+    return f"killed, or lost with its machine: the log {log} ends without an error"
+
+
+def failures(missing: Mapping[Run, str]) -> list[str]:
+    """One sentence for each run that was started and is not there, and one for all that were not."""
+    started = {run: why for run, why in missing.items() if why != WAITING}
+    lines = []
+    # The seeds of one search share its failure.
+    for (task, method, why), group in groupby(started, key=lambda run: (*run[:2], started[run])):
+        seeds = [str(seed) for _, _, seed in group]
+        lines.append(f"{task}, {method}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}: {why}")
+    waiting = len(missing) - len(started)
+    return lines + ([f"{waiting} more were not started"] if waiting else [])
+
+
+def to_markdown(missing: Mapping[Run, str], task: str) -> str:
+    """What the table of a task lacks."""
+    lines = [
+        f"* {method_card(method).title}, seed {seed}: {why}"
+        for (of_task, method, seed), why in missing.items()
+        if of_task == task
+    ]
+    return "\n".join(["Missing in this table:", "", *lines]) + "\n" if lines else "All runs are in this table.\n"

@@ -1,0 +1,1 @@
+"""Pages: the interactive one, the front page, the data sheets."""

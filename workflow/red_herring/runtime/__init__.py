@@ -1,0 +1,1 @@
+"""What every job needs: its command line, whole files, locks, signals, devices, digests."""

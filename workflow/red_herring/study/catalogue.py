@@ -1,0 +1,143 @@
+"""What methods and sources exist and what each declares, read from their files without running them.
+
+A file in `methods/` or `data/sources/` declares itself by constants in capitals whose values are literals. The
+workflow, the tables and the figures need these, but not PyTorch; so they are read here with `ast`.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from red_herring.runtime.files import StudyError
+
+PACKAGE = Path(__file__).parents[1]
+METHODS = PACKAGE / "methods"
+SOURCES = PACKAGE / "data" / "sources"
+APPROACHES = ("Baseline", "Input masking", "Domain invariance", "Saliency based")
+LEARNING_RATE = {"lr": ["log-uniform", 1e-5, 1e-2]}
+BLUR = "mask_blur_sigma"
+"""The hyperparameter by which masks are dilated; it belongs to a task, not to a method."""
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """What a method declares.
+
+    hyperparameters: name -> [law, low, high], law one of `log-uniform`, `uniform`, `integer`; `lr` comes first for all.
+    options: name -> the values it may take, the first is the default.
+    """
+
+    name: str
+    title: str
+    approach: str
+    citation: str
+    needs_mask: bool
+    hyperparameters: dict[str, list[Any]]
+    options: dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class SourceCard:
+    """What a kind of source declares.
+
+    settings: the JSON schema of its own keys in config.yaml; required: those that must be given. terms: licence and
+    agreement in a line. metadata_shipped: False when its table comes with the images, so that listing waits for them.
+    one_data_set: whether all sources of this kind are of the same patients; people: `dataset` -> whose patients it has.
+    conditions: JSON schemas of keys that depend on each other. listed_from_images: the values of `dataset` that are
+    listed from the folder of images. masks: whether there are ROI masks, or the key without which there are none.
+    pixel_range: of the images in training; None for that of X-rays. shareable: whether the terms are known to allow
+    handing pictures on.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    required: tuple[str, ...]
+    terms: str
+    metadata_shipped: bool
+    one_data_set: bool
+    conditions: tuple[dict[str, Any], ...]
+    people: dict[str, str]
+    listed_from_images: tuple[str, ...]
+    masks: bool | str
+    pixel_range: tuple[float, float] | None
+    shareable: bool
+
+
+def method_names() -> list[str]:
+    return _names(METHODS, besides={"base"})
+
+
+def source_kinds() -> list[str]:
+    return _names(SOURCES, besides={"base"})
+
+
+@cache
+def method_card(name: str) -> MethodCard:
+    """The card of methods/{name}.py; StudyError if there is no such file or it declares too little."""
+    declared = _declarations(METHODS / f"{name}.py", "TITLE", "APPROACH", "CITATION", "NEEDS_MASK", "HYPERPARAMETERS")
+    if declared["APPROACH"] not in APPROACHES:
+        raise StudyError(f"methods/{name}.py: APPROACH is {declared['APPROACH']!r}, expected one of {APPROACHES}")
+    return MethodCard(
+        name=name,
+        title=declared["TITLE"],
+        approach=declared["APPROACH"],
+        citation=declared["CITATION"],
+        needs_mask=declared["NEEDS_MASK"],
+        hyperparameters=LEARNING_RATE | declared["HYPERPARAMETERS"],
+        options=declared.get("OPTIONS", {}),
+    )
+
+
+@cache
+def source_card(kind: str) -> SourceCard:
+    """The card of data/sources/{kind}.py; StudyError if there is no such file or it declares too little."""
+    declared = _declarations(SOURCES / f"{kind}.py", "SETTINGS", "REQUIRED")
+    return SourceCard(
+        kind=kind,
+        settings=declared["SETTINGS"],
+        required=tuple(declared["REQUIRED"]),
+        terms=declared.get("TERMS", ""),
+        metadata_shipped=declared.get("METADATA_SHIPPED", True),
+        one_data_set=declared.get("ONE_DATA_SET", False),
+        conditions=tuple(declared.get("CONDITIONS", ())),
+        people=declared.get("PEOPLE", {}),
+        listed_from_images=tuple(declared.get("LISTED_FROM_IMAGES", ())),
+        masks=declared.get("MASKS", False),
+        pixel_range=declared.get("PIXEL_RANGE"),
+        shareable=declared.get("SHAREABLE", False),
+    )
+
+
+def _names(folder: Path, besides: set[str]) -> list[str]:
+    return sorted(
+        file.stem for file in folder.glob("*.py") if not file.stem.startswith("_") and file.stem not in besides
+    )
+
+
+def _declarations(file: Path, *needed: str) -> dict[str, Any]:
+    if not file.is_file():
+        raise StudyError(
+            f"{file.parent.name}/{file.name}: there is no such file; expected one of {_names(file.parent, {'base'})}"
+        )
+    declared = {}
+    for node in _parsed(file):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
+            try:
+                declared[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+    missing = [name for name in needed if name not in declared]
+    if missing:
+        raise StudyError(f"{file.parent.name}/{file.name}: declare {', '.join(missing)} as a literal at the top")
+    return declared
+
+
+def _parsed(file: Path) -> list[ast.stmt]:
+    try:
+        return ast.parse(file.read_text(encoding="utf-8")).body
+    except SyntaxError as error:
+        raise StudyError(f"{file.parent.name}/{file.name}: line {error.lineno}: {error.msg}") from error

@@ -1,0 +1,62 @@
+"""Where the files are that a configuration names: relative to where Snakemake runs, or below the folder of images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from red_herring.runtime.files import StudyError
+
+IMAGES = "RED_HERRING_IMAGES"
+"""The environment variable that names the folder of the images, for paths that begin with it: $RED_HERRING_IMAGES/nih.
+
+It is replaced where a file is opened only, so that moving the folder makes no result again.
+"""
+
+NEEDED_FOR = {"imgpath": "source.json", "maskpath": "source.json", "csvpath": "index.csv"}
+"""Key of a source -> the file of results/data/{source} that is made of what it names."""
+
+
+def located(path: str) -> str:
+    """The path with the folder of the images in it; StudyError when it begins with that and the folder is not given."""
+    variable, slash, rest = path.partition("/")
+    if variable != f"${IMAGES}":
+        return path
+    if not os.environ.get(IMAGES):
+        raise StudyError(
+            f"{path}: {IMAGES} is not set; set it to the folder that holds {rest.split('/')[0] or 'the images'}, "
+            f"or say `make ... IMAGES=folder`"
+        )
+    return os.environ[IMAGES] + slash + rest
+
+
+def named(path: str | Path) -> str:
+    """The path for a sentence, with the folder that it is relative to, where Snakemake runs."""
+    return str(path) if Path(path).is_absolute() else f"{path} (relative to {Path.cwd()})"
+
+
+def check_images(config: dict[str, Any]) -> None:
+    """StudyError for what a task needs, below the folder of the images or as a table, and is not there.
+
+    What has been made of it once is enough, as results may be at home where the images are not. Folders of images
+    elsewhere are looked at when they are read, as a study may be planned on another machine.
+    """
+    data = Path(config["pathvars"]["results"]) / "data"
+    tasks = (config["tasks"][task] for task in config["study"]["tasks"])
+    for name in dict.fromkeys(group["source"] for task in tasks for group in task["nuisance"]["groups"]):
+        for key, made in NEEDED_FOR.items():
+            path = config["sources"][name].get(key)
+            if not path or (data / name / made).exists():
+                continue
+            below = path.startswith(f"${IMAGES}")
+            try:
+                there = Path(located(path)).exists()
+            except StudyError as error:
+                raise StudyError(f"config: sources.{name}.{key}: {error}") from error
+            if not there and (below or key == "csvpath"):
+                what = "file" if key == "csvpath" else "folder"
+                raise StudyError(
+                    f"config: sources.{name}.{key}: {named(located(path))}: there is no such {what}; mend "
+                    + (IMAGES if below else f"`{key}`")
+                )

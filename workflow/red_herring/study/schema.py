@@ -1,0 +1,114 @@
+"""The JSON schema of a configuration, and one sentence for what does not fit it."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from red_herring.runtime.files import StudyError
+from red_herring.study.catalogue import BLUR, MethodCard, method_card, method_names, source_card, source_kinds
+from red_herring.study.names import ATTRIBUTIONS
+
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+
+
+@cache
+def full_schema() -> dict[str, Any]:
+    """The JSON schema of config.yaml with the methods, sources, attributions and their settings of this checkout."""
+    schema = read_schema("config")
+    properties = schema["properties"]
+    properties["study"]["properties"]["methods"]["items"] = {"enum": method_names()}
+    properties["saliency"]["properties"]["attributions"]["items"] = {"enum": list(ATTRIBUTIONS)}
+    properties["methods"]["properties"] = {name: _method_schema(method_card(name)) for name in method_names()}
+    (one_source,) = properties["sources"]["patternProperties"].values()
+    common = one_source["properties"]
+    common["kind"] = {"enum": source_kinds()}
+    one_source["allOf"] = []
+    for kind in source_kinds():
+        card = source_card(kind)
+        own = {"properties": common | card.settings, "required": list(card.required), "additionalProperties": False}
+        own["allOf"] = list(card.conditions)
+        one_source["allOf"].append({"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}, "then": own})
+    return schema
+
+
+def read_schema(name: str) -> dict[str, Any]:
+    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+
+
+def check_schema(value: Any, schema: dict[str, Any], subject: str) -> None:
+    """StudyError, one line with the key, what was given and what is allowed, unless the value fits."""
+    found = jsonschema.Draft202012Validator(schema).iter_errors(value)
+    error = min(found, key=lambda error: (len(error.absolute_path), list(map(str, error.absolute_path))), default=None)
+    if error:
+        key = ".".join(map(str, error.absolute_path)) or "the configuration"
+        raise StudyError(f"{subject}: {key}: {_explain(error)}")
+
+
+def _method_schema(card: MethodCard) -> dict[str, Any]:
+    laws = {name: law for name, (law, *_) in card.hyperparameters.items()}
+    numbers = {name: {"type": "integer" if law == "integer" else "number", "minimum": 0} for name, law in laws.items()}
+    bounds = {name: {"type": "array", "minItems": 2, "maxItems": 2, "items": one} for name, one in numbers.items()}
+    blur = {BLUR: {"type": "number", "minimum": 0}} if card.needs_mask else {}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "options": _closed({option: {"enum": values} for option, values in card.options.items()}),
+            "search": _closed(bounds),
+            "hyperparameters": _closed(numbers | blur),
+        },
+    }
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    given = json.dumps(error.instance, default=str)
+    given = given if len(given) <= 80 else given[:77] + "..."
+    if error.validator == "additionalProperties":
+        known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
+        unknown = [
+            name for name in error.instance if name not in known and not any(re.search(p, name) for p in patterns)
+        ]
+        known = [*known, *(f"names like {pattern}" for pattern in patterns)]
+        return f"has the unknown key {str(unknown[0])!r}; allowed are {', '.join(known) or 'none'}"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"lacks the key {missing[0]!r}"
+    if error.validator == "enum":
+        return f"is {given}; allowed are {', '.join(map(str, error.validator_value))}"
+    if error.validator == "type":
+        types = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        return f"is {given}; allowed is {' or '.join(TYPES.get(name, name) for name in types)}{_unit(error)}"
+    wanted = f"{WORDS.get(error.validator, error.validator)} {error.validator_value}{_unit(error)}"
+    if error.validator == "oneOf":
+        wanted = error.schema.get("description", "one of several forms")
+    return f"is {given}; allowed is {wanted}"
+
+
+def _unit(error: jsonschema.ValidationError) -> str:
+    description = error.schema.get("description")
+    return f" ({description})" if description and error.schema.get("type") != "object" else ""
+
+
+TYPES = {"object": "names with values", "array": "a list", "string": "text"}
+WORDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "multipleOf": "a multiple of",
+    "minItems": "a list at least as long as",
+    "maxItems": "a list at most as long as",
+    "minLength": "a text at least as long as",
+    "pattern": "text like",
+    "uniqueItems": "a list without repetition:",
+}
