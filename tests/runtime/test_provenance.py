@@ -62,10 +62,10 @@ def test_words_for_readers_do_not_count(copy):
     copy.edit("methods/actdiff.py", "CITATION = ", 'CITATION = "as told in " + ')
     copy.edit("methods/actdiff.py", 'APPROACH = "Domain invariance"', 'APPROACH = "Invariance"')
     copy.edit("study/catalogue.py", '"Domain invariance"', '"Invariance"')
-    copy.edit("terms.py", '"Grad-CAM"', '"Class activation"')
-    copy.edit("terms.py", '"Pointing game"', '"Pointing"')
-    copy.edit("items.py", "test AUC", "AUC of the test")
-    copy.edit("results/figures/style.py", "#000000", "#111111")
+    copy.edit("study/names.py", '"Grad-CAM"', '"Class activation"')
+    copy.edit("study/names.py", '"Pointing game"', '"Pointing"')
+    copy.edit("report/items.py", "test AUC", "AUC of the test")
+    copy.edit("report/figures/style.py", "#000000", "#111111")
     copy.add("methods/mine.py", "methods/rrr.py")
     assert [copy.digest(f"red_herring.stages.{stage}", "red_herring.methods.actdiff") for stage in stages] == before
 
