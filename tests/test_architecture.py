@@ -15,6 +15,7 @@ LAYERS = [
     {"networks"},
     {"data", "methods"},
     {"training", "saliency", "report"},
+    {"analyses"},
     {"stages"},
 ]
 

@@ -12,7 +12,8 @@ from benchmarks.measuring import crosses, side_by_side
 from captum.attr import IntegratedGradients, Occlusion, Saliency
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.hardware import Hardware
-from red_herring.saliency.attribution import ATTRIBUTIONS, Maps, attribute
+from red_herring.saliency.attribution import Maps, attribute
+from red_herring.study.catalogue import attribution_card, attribution_names
 
 IMAGES = 16
 ONE_BY_ONE = 1
@@ -87,7 +88,7 @@ def told(maps: Maps) -> str:
     return f"{maps.details['completeness_error'].max():.2%}"
 
 
-@pytest.mark.parametrize("name", [name for name in ATTRIBUTIONS if name not in ("random", "centre_prior", "edges")])
+@pytest.mark.parametrize("name", [name for name in attribution_names() if not attribution_card(name).control])
 def test_each(benchmark, model, name):
     torch.set_num_threads(2)
     data, folded = positives(IMAGES), model.folded()

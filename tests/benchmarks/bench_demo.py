@@ -25,7 +25,7 @@ PARTS = {
         "render_data_sheet",
     ),
     "search and training": ("tune", "train"),
-    "saliency": ("attribute",),
+    "analyses": ("localisation", "reliance"),
 }  # fmt: skip
 REST = "tables and figures"
 

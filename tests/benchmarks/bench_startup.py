@@ -66,7 +66,7 @@ def test_first_batch(benchmark, first_batch):
     from_the_start(benchmark, "train", "first batch trained", first_batch, "import torch")
 
 
-@pytest.mark.parametrize("stage", ["train", "tune", "attribute"])
+@pytest.mark.parametrize("stage", ["train", "tune", "analyse"])
 def test_ready_to_compute(benchmark, stage):
     from_the_start(benchmark, stage, "imported", python(importing(stage)), "import torch")
 

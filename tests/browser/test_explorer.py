@@ -119,7 +119,7 @@ def in_words(value):
 @pytest.mark.parametrize("image", [0, 2])
 def test_the_canvases_show_the_stored_pixels(page, study, attribution, image):
     choose(page, attribution=attribution, image=f"s/{explorer_study.NAMES[image]}")
-    layers = np.load(run_folder(study / "maps", ("a", "classification", 1)) / "examples.npy").astype(int)
+    layers = explorer_study.layers_of(study / "maps", ("a", "classification", 1)).astype(int)
     grey, mask, levels = layers[image, 0], layers[image, 1], layers[image, {"gradient": 2, "random": 4}[attribution]]
     shape = grey.shape
     np.testing.assert_array_equal(centres(page, "picture", shape), np.repeat(grey[:, :, None], 3, 2))

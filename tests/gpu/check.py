@@ -42,7 +42,8 @@ from red_herring.networks.resnet import Batch, ResNet18
 from red_herring.runtime import cards
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware, pick
-from red_herring.saliency.attribution import ATTRIBUTIONS, attribute
+from red_herring.saliency.attribution import attribute
+from red_herring.study.catalogue import attribution_names
 from red_herring.training.fit import Recipe, fit
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -265,7 +266,7 @@ def check_attributions(table: Table, sizes: Sizes, device: torch.device) -> None
         found = attribute(name, copy.deepcopy(model).to(where), data, 1.0, BATCH, hardware, "the network", seed)
         return torch.from_numpy(found.maps)
 
-    for name in ATTRIBUTIONS:
+    for name in attribution_names():
         with table.reporting(check, name, "float32", 28):
             expected = maps(name, CPU)
             limit = MAPS.get(name, 1e-3) or SEEDS * relative(maps(name, CPU, seed=1), expected)

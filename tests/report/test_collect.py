@@ -1,14 +1,11 @@
 """Tidy tables from the files of runs."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from red_herring.report.collect import (
+    analysis_table,
     check_made_by,
     histories_table,
-    localisation_table,
-    run_of,
     searches_table,
     study_tables,
     trials_table,
@@ -44,17 +41,11 @@ def results(tmp_path):
             },
         )
         pd.DataFrame({"epoch": [1, 2], "valid_auc": [0.6, 0.7]}).to_csv(run / "history.csv", index=False)
-        saliency = tmp_path / "saliency" / "t" / method / "seed=3"
-        saliency.mkdir(parents=True)
-        scores = {"image": ["a", "b", "c"]} | {
-            f"{prefix}{measure}": [0.25, 0.75, None] for measure in MEASURES for prefix in ("", "chance_", "corrected_")
-        }
-        scores = pd.DataFrame(scores | {"chance_iou": [0.125, 0.125, 0.125], "chance_iop": [0.25, 0.5, 0.375]})
-        scores.to_csv(saliency / "gradient.csv", index=False)
-        steps = {"steps": [16, 32, 16], "completeness_error": [0.001, 0.008, 0.002]}
-        scores.assign(iou=[0.5, 0.5, 0.5], chance_iou=0.0625, **steps).to_csv(
-            saliency / "integrated_gradients.csv", index=False
-        )
+        scores = {f"{prefix}{measure}": [0.5, 0.5] for measure in MEASURES for prefix in ("", "chance_", "corrected_")}
+        scores |= {"attribution": ["gradient", "integrated_gradients"], "images": 3, "undefined": [1, 0]}
+        scores |= {"chance_iou": [0.125, 0.0625], "chance_iop": 0.375, "steps": [None, 64 / 3]}
+        (tmp_path / "localisation" / "t" / method).mkdir(parents=True)
+        pd.DataFrame(scores).to_csv(tmp_path / "localisation" / "t" / method / "seed=3.csv", index=False)
         tuning = tmp_path / "tuning" / "t" / method
         tuning.mkdir(parents=True)
         columns = (
@@ -71,7 +62,6 @@ RUNS = [("t", "actdiff", 3), ("t", "rrr", 3)]
 
 
 STUDY = {
-    "attributions": ["gradient", "integrated_gradients"],
     "spaces": {"t/actdiff": {"lr": ["log-uniform", 1e-5, 1e-2], "lambda": ["log-uniform", 1e-4, 10]}},
 }
 
@@ -92,15 +82,16 @@ def test_one_row_per_run_with_the_means_over_its_images(results):
     assert table["test_auc"].tolist() == [0.75, 0.5]
 
 
-def test_one_row_per_run_and_attribution_with_what_is_undefined(results):
-    table = localisation_table(results, RUNS, STUDY["attributions"])
-    assert table[["method", "attribution"]].to_numpy().tolist() == [
-        [method, attribution] for method in ("actdiff", "rrr") for attribution in STUDY["attributions"]
+def test_the_table_of_an_analysis_has_what_each_run_says(results):
+    table = analysis_table(results, "localisation", RUNS)
+    assert table[["task", "method", "seed", "attribution"]].to_numpy().tolist() == [
+        ["t", method, 3, attribution]
+        for method in ("actdiff", "rrr")
+        for attribution in ("gradient", "integrated_gradients")
     ]
     gradient, integrated = table.iloc[0], table.iloc[1]
     assert (gradient["images"], gradient["undefined"], gradient["mass"]) == (3, 1, 0.5)
     assert pd.isna(gradient["steps"])
-    assert (integrated["undefined"], integrated["completeness_error"]) == (0, 0.008)
     assert integrated["steps"] == pytest.approx(64 / 3)
 
 
@@ -142,7 +133,3 @@ def test_without_any_trial_the_columns_are_still_there(results):
     table = trials_table(results, [("t", "rrr")])
     assert table.empty
     assert {"task", "method", "trial"} <= set(table.columns)
-
-
-def test_names_are_read_off_paths():
-    assert run_of(Path("results/saliency/spc/rrr/seed=451/gradient.npy")) == ("spc", "rrr", 451)

@@ -20,7 +20,7 @@ def results(tmp_path, monkeypatch):
         touch(
             f"results/runs/{task}/{method}/seed={seed}/run.json", json.dumps({"made_by": MADE_BY[f"{task}/{method}"]})
         )
-        touch(f"results/saliency/{task}/{method}/seed={seed}/gradient.csv")
+        touch(f"results/localisation/{task}/{method}/seed={seed}.csv")
     return tmp_path.relative_to(tmp_path) / "results"
 
 
@@ -31,21 +31,21 @@ def touch(name, text=""):
 
 
 def test_a_whole_study_misses_nothing(results):
-    assert missing_runs(results, RUNS, ["gradient"], MADE_BY) == {}
+    assert missing_runs(results, RUNS, ["localisation"], MADE_BY) == {}
     assert "All runs" in to_markdown({}, "spc")
 
 
 def test_each_stage_can_be_the_one_that_failed(results):
     (results / "runs/spc/rrr/seed=1/run.json").unlink()
     touch("results/logs/train/spc/rrr/seed=1.log", "epoch 1\nerror: the loss is nan\n")
-    (results / "saliency/spc/rrr/seed=2/gradient.csv").unlink()
-    touch("results/logs/attribute/spc/rrr/seed=2.log", "half a li")
+    (results / "localisation/spc/rrr/seed=2.csv").unlink()
+    touch("results/logs/localisation/spc/rrr/seed=2.log", "half a li")
     (results / "runs/spc/masked/seed=2/run.json").unlink()
-    missing = missing_runs(results, RUNS, ["gradient"], MADE_BY)
+    missing = missing_runs(results, RUNS, ["localisation"], MADE_BY)
     assert list(missing) == [("spc", "rrr", 1), ("spc", "rrr", 2), ("spc", "masked", 2)]
     one, two, rest = failures(missing)
     assert one == "spc, rrr, seed 1: the loss is nan (results/logs/train/spc/rrr/seed=1.log)"
-    assert two.startswith("spc, rrr, seed 2: killed, or lost with its machine: the log results/logs/attribute")
+    assert two.startswith("spc, rrr, seed 2: killed, or lost with its machine: the log results/logs/localisation")
     assert rest == "1 more were not started"
     assert "* RRR, seed 1: the loss is nan" in to_markdown(missing, "spc")
     assert "Masked, seed 2: not started" in to_markdown(missing, "spc")
@@ -56,7 +56,7 @@ def test_the_seeds_of_a_search_that_failed_are_named_together(results):
     touch("results/logs/tune/spc/rrr.log", "error: all 25 trials failed\n")
     for seed in (1, 2):
         (results / f"runs/spc/rrr/seed={seed}/run.json").unlink()
-    assert failures(missing_runs(results, RUNS, ["gradient"], MADE_BY)) == [
+    assert failures(missing_runs(results, RUNS, ["localisation"], MADE_BY)) == [
         "spc, rrr, seeds 1, 2: all 25 trials failed (results/logs/tune/spc/rrr.log)"
     ]
 
@@ -64,9 +64,9 @@ def test_the_seeds_of_a_search_that_failed_are_named_together(results):
 def test_a_search_that_failed_is_named_though_its_runs_of_old_are_there(results):
     (results / "tuning/spc/rrr/best.json").unlink()
     touch("results/logs/tune/spc/rrr.log", "error: killed\n")
-    assert list(missing_runs(results, RUNS, ["gradient"], MADE_BY)) == [("spc", "rrr", 1), ("spc", "rrr", 2)]
+    assert list(missing_runs(results, RUNS, ["localisation"], MADE_BY)) == [("spc", "rrr", 1), ("spc", "rrr", 2)]
 
 
 def test_a_run_of_other_settings_or_code_waits_to_be_made_again(results):
     touch("results/runs/spc/rrr/seed=2/run.json", '{"made_by": "another"}')
-    assert missing_runs(results, RUNS, ["gradient"], MADE_BY) == {("spc", "rrr", 2): "not started"}
+    assert missing_runs(results, RUNS, ["localisation"], MADE_BY) == {("spc", "rrr", 2): "not started"}

@@ -23,7 +23,7 @@ CLOSED = {"kind": "padchest", "terms": "closed", "shareable": False}
 OWN = {"kind": "folder", "terms": "", "shareable": False}
 
 SETTINGS = {
-    "tasks": ["t"], "methods": ["m"], "seeds": [1, 2], "attributions": ["gradient"], "spaces": {},
+    "tasks": ["t"], "methods": ["m"], "seeds": [1, 2], "analyses": ["localisation"], "spaces": {},
     "made_by": {"tune": {"t/m": "abc"}, "train": {"t/m": "abc"}}, "sources": {"s": PUBLIC}, "tables": ["t"],
     "figures": {"figure_3": True, "figure_8": False}, "config": {"study": {"seeds": [1, 2]}},
 }  # fmt: skip
@@ -48,7 +48,7 @@ def settings(**sources):
 def results(tmp_path):
     """The files of a finished study, with those of pixels that must stay out."""
     folder = tmp_path / "results"
-    scores = pd.DataFrame({"mask_pixels": [3]} | {
+    scores = pd.DataFrame({"attribution": ["gradient"], "images": 3, "undefined": 0} | {
         f"{prefix}{measure}": [0.5]
         for measure in ("iou", "iop", "iot", "pointing", "mass", "auc", "ap") for prefix in ("", "chance_", "corrected_")
     })  # fmt: skip
@@ -61,14 +61,19 @@ def results(tmp_path):
         run = f"{task}/{method}/seed={seed}"
         write(f"runs/{run}/run.json", json.dumps({"task": task, "method": method, "seed": seed} | RECORD))
         write(f"runs/{run}/history.csv", "epoch,valid_auc\n1,0.5\n")
-        write(f"saliency/{run}/gradient.csv", scores.to_csv(index=False))
+        write(f"localisation/{run}.csv", scores.to_csv(index=False))
         write(f"splits/{task}/seed={seed}.csv", SPLIT.to_csv(index=False))
         write(f"splits/{task}/seed={seed}_counts.csv")
-        for pixels in (f"saliency/{run}/examples.npy", f"saliency/{run}/gradient.npy", f"runs/{run}/model.safetensors"):
+        for pixels in (
+            f"localisation/{run}.safetensors",
+            f"localisation/{run}_images.csv",
+            f"runs/{run}/model.safetensors",
+        ):
             write(pixels)
     write("tuning/t/m/best.json", json.dumps({"hyperparameters": {"lr": 0.1}, "on_bound": [], "made_by": "abc"}))
     write("tuning/t/m/trials.csv", "trial,lr\n0,0.1\n")
-    for name, table in release.study_tables(folder, RUNS, SETTINGS).items():
+    answers = {"localisation": release.analysis_table(folder, "localisation", RUNS)}
+    for name, table in (release.study_tables(folder, RUNS, SETTINGS) | answers).items():
         write(f"{name}.csv", table.to_csv(index=False))
     for name in ("data/s/images.npy", "data/s/masks.npy", "auc_intervals.csv", "overview.rst", "explorer.html"):
         write(name)

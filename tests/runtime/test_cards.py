@@ -205,13 +205,24 @@ def test_a_stage_without_snakemake_takes_a_card_too(stage, tmp_path, machine):
     machine(CUDA_VISIBLE_DEVICES=f"GPU-{tmp_path.name}")
     (tmp_path / "model").touch()
     settings = json.dumps({"device": "auto", "precision": "float32"})
-    outputs = [f"--{name}={tmp_path / name}" for name in ("scores", "means", "examples", "example-maps")]
-    done = stage("attribute", "--settings", settings, "--split=a", "--images=b", "--model=c", "--seed=1", *outputs)
+    outputs = [f"--{name}={tmp_path / name}" for name in ("table", "per-image", "arrays")]
+    done = stage(
+        "analyse",
+        "--analysis=reliance",
+        "--settings",
+        settings,
+        "--split=a",
+        "--images=b",
+        "--model=c",
+        "--seed=1",
+        *outputs,
+    )
     assert done.returncode == 1
     assert f"training.device: is auto and GPU GPU-{tmp_path.name} was given to this job, but PyTorch" in done.stderr
     assert done.stderr.count("error:") == 1
     done = stage(
-        "attribute",
+        "analyse",
+        "--analysis=reliance",
         "--settings",
         settings.replace("auto", "cpu"),
         "--split=a",

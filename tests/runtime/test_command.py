@@ -86,7 +86,7 @@ RULES = {
     match["stage"]: match
     for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
     for match in re.finditer(
-        r"^rule \w+:\n(?P<body>(?:(?!^rule ).)*?)stage\(\s*\"(?P<stage>\w+)\"(?P<values>[^)]*)\)",
+        r"^ *rule(?: \w+)?:\n(?P<body>(?:(?!^ *rule).)*?)stage\(\s*\"(?P<stage>\w+)\"(?P<values>[^)]*)\)",
         file.read_text(encoding="utf-8"),
         re.S | re.M,
     )
@@ -112,7 +112,7 @@ def test_a_rule_names_what_its_stage_takes(name):
     files = [
         line.group(1)
         for section in ("input", "output")
-        for block in re.findall(rf"^    {section}:\n((?:        .*\n)+)", RULES[name]["body"], re.M)
-        for line in re.finditer(r"^        (\w+)=", block, re.M)
+        for indent, block in re.findall(rf"^( +){section}:\n((?:\1    .*\n)+)", RULES[name]["body"], re.M)
+        for line in re.finditer(rf"^{indent}    (\w+)=", block, re.M)
     ]
     assert sorted([*files, *values]) == sorted(set(parameters) - {RESUME})

@@ -54,20 +54,54 @@ def test_a_change_of_what_runs_counts_however_deep_it_is_imported(copy):
     assert copy.digest(*TRAIN_ACTDIFF) != before
 
 
+ANALYSE = "red_herring.stages.analyse"
+GRADIENT = "red_herring.saliency.attributions.gradient"
+MAKERS = {
+    "tune": ("red_herring.stages.tune", "red_herring.methods.actdiff"),
+    "train": TRAIN_ACTDIFF,
+    "localisation": (ANALYSE, "red_herring.analyses.localisation", GRADIENT),
+    "reliance": (ANALYSE, "red_herring.analyses.reliance"),
+}
+"""What makes searches, runs and the answers of analyses."""
+
+
+def digests(copy):
+    return {name: copy.digest(*modules) for name, modules in MAKERS.items()}
+
+
 def test_words_for_readers_do_not_count(copy):
-    """Titles, approaches, citations, captions, colours; and a method more."""
-    stages = ("tune", "train", "attribute")
-    before = [copy.digest(f"red_herring.stages.{stage}", "red_herring.methods.actdiff") for stage in stages]
+    """Titles, approaches, citations, captions, colours; and a method, an attribution and an analysis more."""
+    before = digests(copy)
     copy.edit("methods/actdiff.py", 'TITLE = "ActDiff"', 'TITLE = "Activation difference"')
     copy.edit("methods/actdiff.py", "CITATION = ", 'CITATION = "as told in " + ')
     copy.edit("methods/actdiff.py", 'APPROACH = "Domain invariance"', 'APPROACH = "Invariance"')
     copy.edit("study/catalogue.py", '"Domain invariance"', '"Invariance"')
-    copy.edit("study/names.py", '"Grad-CAM"', '"Class activation"')
+    copy.edit("saliency/attributions/gradient.py", 'TITLE = "Gradient"', 'TITLE = "Input gradient"')
+    copy.edit("analyses/localisation.py", 'TITLE = "Localisation"', 'TITLE = "Where maps are"')
+    copy.edit("analyses/reliance.py", "chance 0.5", "chance is one half")
     copy.edit("study/names.py", '"Pointing game"', '"Pointing"')
     copy.edit("report/items.py", "test AUC", "AUC of the test")
     copy.edit("report/figures/style.py", "#000000", "#111111")
     copy.add("methods/mine.py", "methods/rrr.py")
-    assert [copy.digest(f"red_herring.stages.{stage}", "red_herring.methods.actdiff") for stage in stages] == before
+    copy.add("saliency/attributions/mine.py", "saliency/attributions/gradient.py")
+    copy.add("analyses/mine.py", "analyses/reliance.py")
+    assert digests(copy) == before
+
+
+def test_a_measure_of_localisation_makes_localisation_again_and_nothing_else(copy):
+    before = digests(copy)
+    copy.edit(
+        "saliency/localisation.py", "mass=_mass(flat, inside),", "mass=_mass(flat, inside), more=_mass(flat, inside),"
+    )
+    after = digests(copy)
+    assert {name for name in MAKERS if after[name] != before[name]} == {"localisation"}
+
+
+def test_an_attribution_of_the_study_counts(copy):
+    before = digests(copy)
+    copy.edit("saliency/attributions/gradient.py", "abs=False", "abs=True")
+    after = digests(copy)
+    assert {name for name in MAKERS if after[name] != before[name]} == {"localisation"}
 
 
 def test_how_the_configuration_is_checked_does_not_count(copy):

@@ -9,13 +9,17 @@ from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.saliency import attribution
-from red_herring.saliency.attribution import ATTRIBUTIONS, Request, attribute, completeness_error
-from red_herring.study import names as terms
+from red_herring.saliency.attribution import Request, attribute
+from red_herring.saliency.attributions import integrated_gradients
+from red_herring.saliency.attributions.integrated_gradients import completeness_error
+from red_herring.study.catalogue import attribution_card, attribution_names
 from scipy import ndimage
 from torch import nn
 
 CPU = Hardware(torch.device("cpu"), "float32")
-OF_THE_MODEL = [name for name in ATTRIBUTIONS if name not in terms.CONTROLS]
+ATTRIBUTIONS = attribution_names()
+CONTROLS = [name for name in ATTRIBUTIONS if attribution_card(name).control]
+OF_THE_MODEL = [name for name in ATTRIBUTIONS if name not in CONTROLS]
 
 
 class Linear(nn.Module):
@@ -68,8 +72,9 @@ def rough():
     return model.eval()
 
 
-def test_they_are_those_that_have_a_name():
-    assert list(ATTRIBUTIONS) == list(terms.ATTRIBUTIONS)
+def test_the_controls_are_those_of_the_documents():
+    assert CONTROLS == ["centre_prior", "edges", "random"]
+    assert len(OF_THE_MODEL) == 8
 
 
 @pytest.mark.parametrize("name", ["gradient", "smoothgrad"])
@@ -244,7 +249,7 @@ def naive_integrated_gradients(model, image, steps, start=0.0, end=1.0):
 
 def signed(model, images, steps="adaptive"):
     request = Request(model.eval(), images, range(len(images)), 16, 0, steps)
-    return attribution.integrated_gradients(request)
+    return integrated_gradients.explain(request)
 
 
 def test_integrated_gradients_are_complete_and_report_their_own_error(rough, tiny_data):
@@ -280,8 +285,8 @@ def test_a_number_of_steps_is_used_for_all(rough, tiny_data):
 
 
 def test_a_map_that_stays_incomplete_is_kept_with_its_error(rough, tiny_data, monkeypatch):
-    monkeypatch.setattr(attribution, "MOST_HALVINGS", 1)
-    monkeypatch.setattr(attribution, "TOLERANCE", 0.0)
+    monkeypatch.setattr(integrated_gradients, "MOST_HALVINGS", 1)
+    monkeypatch.setattr(integrated_gradients, "TOLERANCE", 0.0)
     images = tiny_data(3).batch(slice(None)).images
     maps, details = signed(rough, images)
     assert details["steps"].tolist() == [32] * 3
@@ -311,8 +316,8 @@ def test_a_constant_network_is_complete_at_once(rough, tiny_data):
 
 
 def test_a_way_is_divided_no_further_than_allowed(rough, tiny_data, monkeypatch):
-    monkeypatch.setattr(attribution, "TOLERANCE", -1.0)
-    monkeypatch.setattr(attribution, "MOST_PIECES", 5)
+    monkeypatch.setattr(integrated_gradients, "TOLERANCE", -1.0)
+    monkeypatch.setattr(integrated_gradients, "MOST_PIECES", 5)
     details = signed(rough, tiny_data(2).batch(slice(None)).images).details
     assert (details["steps"] >= 5 * 16).all()
     assert (details["steps"] < 2 * 5 * 16).all()
@@ -380,7 +385,7 @@ def test_a_model_that_an_attribution_cannot_explain_is_named(name, tiny_data):
         explain(name, model, tiny_data(3), described="the model")
 
 
-@pytest.mark.parametrize("name", terms.CONTROLS)
+@pytest.mark.parametrize("name", CONTROLS)
 def test_controls_know_nothing_of_the_model(name, rough, tiny_data):
     expected = explain(name, rough, tiny_data(3)).maps
     nn.init.constant_(rough.conv1.weight, float("nan"))
@@ -404,7 +409,7 @@ def test_in_bfloat16_maps_are_near_those_in_float32(name, rough, tiny_data):
     data, hardware = tiny_data(4), Hardware(torch.device("cpu"), "bfloat16")
     exact, rounded = (attribute(name, rough, data, 1.0, 4, each, "the model") for each in (CPU, hardware))
     assert rounded.maps.dtype == np.float32
-    if ATTRIBUTIONS[name].mixed:
+    if attribution_card(name).mixed:
         assert not np.array_equal(rounded.maps, exact.maps)
         assert np.corrcoef(rounded.maps.ravel(), exact.maps.ravel())[0, 1] > 0.99
     else:
@@ -415,14 +420,14 @@ def test_in_bfloat16_maps_are_near_those_in_float32(name, rough, tiny_data):
 
 def test_where_rounding_hides_what_is_missed_integrated_gradients_go_on_in_float32(rough, tiny_data, monkeypatch):
     seen = []
-    original = attribution._piece
+    original = integrated_gradients.piece
 
     def piece(request, *others):
         seen.append(torch.is_autocast_enabled("cpu"))
         return original(request, *others)
 
-    monkeypatch.setattr(attribution, "_piece", piece)
-    monkeypatch.setattr(attribution, "TOLERANCE", 1e-5)
+    monkeypatch.setattr(integrated_gradients, "piece", piece)
+    monkeypatch.setattr(integrated_gradients, "TOLERANCE", 1e-5)
     attribute(
         "integrated_gradients", rough, tiny_data(2), 1.0, 4, Hardware(torch.device("cpu"), "bfloat16"), "the model"
     )

@@ -31,7 +31,7 @@ SITE = {
         "render_data_sheet": {"mb": 2500},
         "tune": {"mb": 2500},
         "train": {"mb": 2500},
-        "attribute": {"mb": 2500},
+        "analyses": {"mb": 2500},
     },
 }
 

@@ -28,8 +28,18 @@ def asked(checkout: Checkout, *arguments: str) -> dict[str, dict[str, str]]:
 def test_as_shipped_it_names_no_account_and_no_model(checkout):
     rules = asked(checkout)
     assert {"slurm_account", "qos", "gpu_model", "constraint"}.isdisjoint(key for job in rules.values() for key in job)
-    assert {rule for rule, job in rules.items() if job.get("gpu") == "1"} == {"tune", "train", "attribute"}
-    assert {rule for rule, job in rules.items() if "slurm_partition" in job} == {"tune", "train", "attribute"}
+    assert {rule for rule, job in rules.items() if job.get("gpu") == "1"} == {
+        "tune",
+        "train",
+        "localisation",
+        "reliance",
+    }
+    assert {rule for rule, job in rules.items() if "slurm_partition" in job} == {
+        "tune",
+        "train",
+        "localisation",
+        "reliance",
+    }
 
 
 def test_a_site_file_is_laid_over_it_value_by_value(checkout):

@@ -10,7 +10,7 @@ from slurm.cluster import GPUS
 from slurm.conftest import TINY, ClusterCheckout
 
 METHODS = ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"]
-ON_A_GPU = ("tune", "train", "attribute")
+ON_A_GPU = ("tune", "train", "localisation", "reliance")
 ON_A_CPU = ("index_source", "prepare_images", "draw_splits", "render_data_sheet")
 
 # Added to the end of a method's file. Every training notes its GPU; Masked takes 2,500 MB more than the others for some
@@ -125,7 +125,7 @@ def test_a_job_killed_for_time_comes_back_with_more_and_goes_on_where_it_was(stu
 def test_a_run_that_fails_for_good_is_tried_again_and_stops_no_other(study):
     assert [job["JobState"] for job in attempts(study, "gradmask")] == ["FAILED"] * 2
     for method in METHODS:
-        scores = study.folder / f"results/saliency/synthetic/{method}/seed=1/gradient.csv"
+        scores = study.folder / f"results/localisation/synthetic/{method}/seed=1.csv"
         assert scores.exists() == (method != "gradmask")
 
 
@@ -145,7 +145,7 @@ def test_slurms_own_logs_of_what_failed_are_with_the_logs(study):
 def test_once_mended_the_same_command_runs_what_is_missing_and_no_more(mended):
     assert [job["Comment"] for job in mended.jobs()] == [
         "rule_train_wildcards_synthetic_gradmask_1",
-        "rule_attribute_wildcards_synthetic_gradmask_1",
+        "rule_localisation_wildcards_synthetic_gradmask_1",
     ]
     assert "GradMask" in (mended.folder / "results" / "tables" / "synthetic.md").read_text()
     assert (mended.folder / "results" / "figures" / "figure_8.pdf").exists()

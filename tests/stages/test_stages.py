@@ -16,6 +16,7 @@ import psutil
 import pytest
 from conftest import ROOT
 from PIL import Image
+from safetensors.numpy import load_file
 from support.loopback import until
 
 OUTPUTS = {"model.safetensors", "history.csv", "predictions.csv", "run.json"}
@@ -147,39 +148,37 @@ def test_from_images_to_a_scored_run(stage, prepared):
     assert record["floor_auc"] == pytest.approx(0.25, abs=0.03)
     assert len(pd.read_csv(run / "history.csv")) == 3
 
-    attribute = {
+    settings = {
         "task": "t",
         "mask": RUN["mask"],
-        "attributions": ["gradient", "edges"],
-        "smoothing_sigma": 1.0,
-        "steps": "adaptive",
-        "example_images": 2,
-        "mean_map_images": 4,
+        "analysis": {"saliency": {
+            "attributions": ["gradient", "edges"], "smoothing_sigma": 1.0, "steps": "adaptive", "example_images": 2,
+            "mean_map_images": 4,
+        }},
         "batch_size": 8,
         "device": "cpu",
         "precision": "float32",
-    }
+    }  # fmt: skip
     done = stage(
-        "attribute", "--settings", json.dumps(attribute), "--split", "splits/1.csv",
+        "analyse", "--analysis", "localisation", "--settings", json.dumps(settings), "--split", "splits/1.csv",
         "--images", "data/mine/images.npy", "--model", "run/seed=1/model.safetensors", "--seed", 1,
-        "--scores", "saliency/gradient.csv", "saliency/edges.csv",
-        "--means", "saliency/gradient.npy", "saliency/edges.npy",
-        "--examples", "saliency/examples.csv", "--example-maps", "saliency/examples.npy",
+        "--table", "maps/1.csv", "--per-image", "maps/1_images.csv", "--arrays", "maps/1.safetensors",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    scores = pd.read_csv(prepared / "saliency/gradient.csv")
+    images = pd.read_csv(prepared / "maps/1_images.csv")
+    scores = images[images["attribution"] == "gradient"]
     test = pd.read_csv(prepared / "splits/1.csv").query("split == 'test' and label == 1")
     assert scores["image"].tolist() == test["image"].tolist(), "every positive test image"
-    examples = pd.read_csv(prepared / "saliency/examples.csv")
-    assert examples["image"].tolist() == scores["image"][examples["row"]].tolist()
-    maps = np.load(prepared / "saliency/examples.npy")
-    assert maps.shape == (2, 4, 12, 12)
-    assert maps.dtype == np.uint8
-    assert (maps[:, 1].sum((1, 2)) == scores["mask_pixels"][examples["row"]]).all()
-    assert (maps[:, 2:].max((2, 3)) == 255).all()
-    means = np.load(prepared / "saliency/gradient.npy")
-    assert means.shape == (3, 12, 12)
-    assert set(np.unique(means[2])) == {0.0, 1.0}, "one ellipse for all"
+    table = pd.read_csv(prepared / "maps/1.csv")
+    assert table["attribution"].tolist() == ["gradient", "edges"]
+    assert table["iou"][0] == pytest.approx(scores["iou"].mean(), rel=1e-12)
+    arrays = load_file(prepared / "maps/1.safetensors")
+    assert len(arrays["example_rows"]) == 2
+    assert arrays["example_image"].shape == arrays["example/edges"].shape == (2, 12, 12)
+    assert (arrays["example_mask"].sum((1, 2)) == scores["mask_pixels"].iloc[arrays["example_rows"]]).all()
+    assert (arrays["example/gradient"].max((1, 2)) == 255).all()
+    assert arrays["mean/gradient"].shape == (12, 12)
+    assert set(np.unique(arrays["mean_mask"])) == {0.0, 1.0}, "one ellipse for all"
 
 
 def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(stage, prepared):

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from red_herring.report.collect import run_folder
+from red_herring.report.collect import Run, maps_file
 from red_herring.study.names import MEASURES
+from safetensors.numpy import load_file, save_file
 
 NAMES = ["</script><b id=injected>&amp;.png", "NA", "007"]
 MISSING = ("a", "actdiff", 2)
 WITHOUT_MAPS = ("b", "actdiff", 2)
 WITHOUT_AUC = ("b", "classification", 1)
+ORDER = ["example/gradient", "example/integrated_gradients", "example/random"]
 CONSTANT = 1
 """The example whose map by the gradient is constant, and so has no score."""
 
@@ -37,7 +39,7 @@ def make(
             undefined = int(table["iou"].isna().sum())
             scored.append(keys | {"attribution": name, "images": len(table), "undefined": undefined} | means)
         if run != WITHOUT_MAPS:
-            write_maps(random, run_folder(folder / "maps", run), tables, shape)
+            write_maps(random, folder / "maps", run, tables, shape)
     pd.DataFrame(rows).to_csv(folder / "runs.csv", index=False)
     pd.DataFrame(scored).to_csv(folder / "localisation.csv", index=False)
     lost = pd.DataFrame([[*MISSING, "killed <i>late</i>"]], columns=["task", "method", "seed", "why"])
@@ -67,7 +69,7 @@ def scores(random: np.random.Generator, names: list[str], attribution: str) -> p
 
 
 def write_maps(
-    random: np.random.Generator, folder: Path, tables: dict[str, pd.DataFrame], shape: tuple[int, int]
+    random: np.random.Generator, maps: Path, run: Run, tables: dict[str, pd.DataFrame], shape: tuple[int, int]
 ) -> None:
     number = len(next(iter(tables.values())))
     layers = random.integers(0, 256, (number, 2 + len(tables), *shape), dtype=np.uint8)
@@ -75,9 +77,16 @@ def write_maps(
     layers[:, 1] = 0
     layers[:, 1, 3:7, 4:7] = 1
     layers[CONSTANT, 2] = 255
-    folder.mkdir(parents=True)
-    np.save(folder / "examples.npy", layers)
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-    examples = table[["source", "image"]][::-1]
-    examples.assign(row=examples.index).to_csv(folder / "examples.csv", index=False)
+    names = ["example_image", "example_mask", *(f"example/{name}" for name in tables)]
+    arrays = {name: np.ascontiguousarray(layers[:, number]) for number, name in enumerate(names)}
+    maps_file(maps, run).parent.mkdir(parents=True, exist_ok=True)
+    save_file(arrays | {"example_rows": np.arange(number)[::-1].copy()}, maps_file(maps, run))
+    stacked = pd.concat(tables, names=["attribution"]).reset_index("attribution")
+    stacked.to_csv(maps_file(maps, run, "_images.csv"), index=False)
+
+
+def layers_of(maps: Path, run: Run) -> np.ndarray:
+    """The image, the mask and the map of each attribution of the examples, uint8 [examples, layers, height, width]."""
+    arrays = load_file(maps_file(maps, run))
+    names = ["example_image", "example_mask", *(name for name in ORDER if name in arrays)]
+    return np.stack([arrays[name] for name in names], axis=1)

@@ -57,7 +57,7 @@ def test_changes_in_the_other_clone_are_noticed(clones):
 
     second.edit("tiny.yaml", "- 2\n", "- 2\n  - 3\n")
     jobs = Counter(rule for rule, wildcards in second.planned("all", *TINY) if "seed=3" in wildcards)
-    assert (jobs["draw_splits"], jobs["train"], jobs["attribute"]) == (1, 2, 2)
+    assert (jobs["draw_splits"], jobs["train"], jobs["localisation"]) == (1, 2, 2)
     assert second.counted("all", *TINY)["train"] == 2
     git(second.folder, "checkout", "--quiet", ".")
 
@@ -71,7 +71,7 @@ def test_changes_in_the_other_clone_are_noticed(clones):
         "self.images[name] = len",
     )
     counts = second.counted("all", *TINY)
-    assert (counts["tune"], counts["train"], counts["attribute"]) == (2, 4, 4)
+    assert (counts["tune"], counts["train"], counts["localisation"]) == (2, 4, 4)
     assert "prepare_images" not in counts
 
 

@@ -16,7 +16,7 @@ def rules_of(jobs):
 
 
 SHOWN = {"collect_runs", "bootstrap_auc", "render_table", "render_figure", "render_explorer", "render_overview"}
-BRANCH = {"tune", "train", "attribute"} | SHOWN
+BRANCH = {"tune", "train", "localisation", "reliance", "collect_analysis"} | SHOWN
 
 
 def test_a_finished_study_has_nothing_to_do(after):
@@ -103,10 +103,10 @@ def test_a_figures_code_redraws_that_figure(after):
 def test_a_new_seed_adds_one_run_a_method(after):
     after.edit("tiny.yaml", "- 2\n", "- 2\n  - 3\n")
     jobs = after.planned(*TINY)
-    for rule in ("draw_splits", "train", "attribute"):
+    for rule in ("draw_splits", "train", "localisation", "reliance"):
         assert all("seed=3" in wildcards for name, wildcards in jobs if name == rule)
     counts = after.counted(*TINY)
-    assert (counts["draw_splits"], counts["train"], counts["attribute"], counts["tune"]) == (1, 2, 2, 0)
+    assert (counts["draw_splits"], counts["train"], counts["localisation"], counts["tune"]) == (1, 2, 2, 0)
 
 
 def test_a_new_method_adds_its_branch(after):
@@ -123,21 +123,21 @@ def test_one_command_reruns_the_branch_of_a_method(after, where):
     assert methods_of(jobs) == {"actdiff"}
     assert rules_of(jobs) == BRANCH
     assert Counter(rule for rule, _ in jobs) == {
-        "tune": 1, "train": 2, "attribute": 2, "collect_runs": 1, "bootstrap_auc": 1, "render_table": 10,
+        "tune": 1, "train": 2, "localisation": 2, "reliance": 2, "collect_analysis": 2, "collect_runs": 1, "bootstrap_auc": 1, "render_table": 10,
         "render_figure": 14, "render_explorer": 1, "render_overview": 1,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("where", [(), ("--profile", "slurm")], ids=["here", "cluster"])
 def test_another_continues_what_is_missing(after, where):
-    for lost in ("runs/synthetic/actdiff/seed=2", "saliency/synthetic/classification/seed=1"):
-        shutil.rmtree(after.folder / "results" / lost)
+    shutil.rmtree(after.folder / "results/runs/synthetic/actdiff/seed=2")
+    (after.folder / "results/localisation/synthetic/classification/seed=1.csv").unlink()
     jobs = after.planned("all", *where, *TINY)
-    ran = {(rule, wildcards) for rule, wildcards in jobs if rule in ("tune", "train", "attribute")}
+    ran = {(rule, wildcards) for rule, wildcards in jobs if rule in ("tune", "train", "localisation")}
     assert ran == {
         ("train", "task=synthetic, method=actdiff, seed=2"),
-        ("attribute", "task=synthetic, method=actdiff, seed=2"),
-        ("attribute", "task=synthetic, method=classification, seed=1"),
+        ("localisation", "task=synthetic, method=actdiff, seed=2"),
+        ("localisation", "task=synthetic, method=classification, seed=1"),
     }
 
 

@@ -54,7 +54,7 @@ workflow.pathvars.update(workflow.pathvars.from_config(config, module_level=True
 TASKS = config["study"]["tasks"]
 METHODS = config["study"]["methods"]
 SEEDS = config["study"]["seeds"]
-ATTRIBUTIONS = config["saliency"]["attributions"]
+ANALYSES = config["study"]["analyses"]
 SOURCES = sorted({source for task in TASKS for source in study.task_sources(config, task)})
 CSVPATHS = {
     source: config["sources"][source]["csvpath"] for source in SOURCES if config["sources"][source].get("csvpath")
@@ -85,13 +85,14 @@ FETCHED = [source for source in SOURCES if study.origin(config, source)]
 DRAWN_SPLITS = expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=study.drawn_seeds(config))
 SEARCHES = expand("<results>/tuning/{task}/{method}/best.json", task=TASKS, method=METHODS)
 RUNS = expand("<results>/runs/{task}/{method}/seed={seed}/run.json", task=TASKS, method=METHODS, seed=SEEDS)
-MAPS = expand(
-    "<results>/saliency/{task}/{method}/seed={seed}/{attribution}.csv",
-    task=TASKS,
-    method=METHODS,
-    seed=SEEDS,
-    attribution=ATTRIBUTIONS,
-)
+
+
+def answers(analysis):
+    """What an analysis says of every run."""
+    return expand(f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv", task=TASKS, method=METHODS, seed=SEEDS)
+
+
+ANSWERS = [answer for analysis in ANALYSES for answer in answers(analysis)]
 
 
 # Relative, as the path of the checkout must not count. Snakemake takes none with a space.
@@ -115,7 +116,7 @@ TABLES = {
     INCOMPLETE: items.tables(OF_STUDY),
     PUBLISHED: items.released_tables(OF_PUBLISHED),
 }
-OWN_FIGURES = items.figures(OF_STUDY, f"{RESULTS}/saliency")
+OWN_FIGURES = items.figures(OF_STUDY, f"{RESULTS}/localisation")
 DATA_FIGURES = [name for name, figure in OWN_FIGURES.items() if items.IMAGES in figure.files]
 FIGURES = {
     RESULTS: OWN_FIGURES,
@@ -130,6 +131,7 @@ wildcard_constraints:
     seed=r"\d+",
     source="|".join(SOURCES),
     study="|".join(map(re.escape, OF)),
+    analysis="|".join(ANALYSES),
     table="|".join({table for tables in TABLES.values() for table in tables}),
     figure="|".join({figure for figures in FIGURES.values() for figure in figures}),
 
@@ -152,6 +154,18 @@ def code(stage, *more):
         return code_digest(f"red_herring.stages.{stage}", *(name.format(**names) for name in more))
 
     return digest
+
+
+def analysis_settings(analysis):
+    """A params function: what an analysis reads of the study."""
+    return lambda wildcards: json.dumps(study.analysis_settings(config, analysis, wildcards.task))
+
+
+def analysis_code(analysis):
+    """A params function: the digest of the code of an analysis, with the attributions of the study if it needs them."""
+    used = config["saliency"]["attributions"] if "saliency" in catalogue.analysis_card(analysis).needs else []
+    attributions = [f"red_herring.saliency.attributions.{name}" for name in used]
+    return code("analyse", f"red_herring.analyses.{analysis}", *attributions)
 
 
 def content(*names):
@@ -200,12 +214,12 @@ def stamp(paths):
 
 def finished(wildcards):
     """A params function: a stamp of the files of runs that are there."""
-    return stamp(SEARCHES + RUNS + MAPS)
+    return stamp(SEARCHES + RUNS + ANSWERS)
 
 
 def presented(wildcards):
     """A params function: the same, and of what was made of them."""
-    return stamp([*SEARCHES, *RUNS, *MAPS, *shown(RESULTS), f"{RESULTS}/report.html"])
+    return stamp([*SEARCHES, *RUNS, *ANSWERS, *shown(RESULTS), f"{RESULTS}/report.html"])
 
 
 def item(wildcards):

@@ -4,14 +4,14 @@ These rules take seconds each: all but the data sheets run where Snakemake runs,
 """
 
 RELEASED_TABLES = ["runs", "localisation", "trials", "searches", "missing"]
-STUDY_TABLES = [*RELEASED_TABLES, "histories"]
+STUDY_TABLES = ["runs", "trials", "searches", "missing", "histories"]
 
 
 rule collect_runs:
     input:
         RUNS,
         expand("<results>/runs/{task}/{method}/seed={seed}/history.csv", task=TASKS, method=METHODS, seed=SEEDS),
-        MAPS,
+        answers("localisation"),
         expand("<results>/tuning/{task}/{method}/trials.csv", task=TASKS, method=METHODS),
     output:
         tables=expand("<results>/{table}.csv", table=STUDY_TABLES),
@@ -35,7 +35,7 @@ rule collect_runs:
 # The runs that are there, when some are not. No run is an input, as this must not make any.
 rule collect_incomplete:
     output:
-        tables=expand("<results>/incomplete/{table}.csv", table=[*STUDY_TABLES, "overlaps"]),
+        tables=expand("<results>/incomplete/{table}.csv", table=[*STUDY_TABLES, *ANALYSES, "overlaps"]),
     log:
         "<results>/logs/collect_incomplete.log",
     benchmark:
@@ -45,7 +45,7 @@ rule collect_incomplete:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        settings=settings(study.collect_settings),
+        settings=settings(study.incomplete_settings),
         code=code("collect_incomplete"),
         results=lambda wildcards, output: os.path.dirname(os.path.dirname(output.tables[0])),
         there=finished,
@@ -256,7 +256,7 @@ rule render_explorer:
         code=code("render_explorer"),
         template=content("report/pages/explorer.html"),
         # Our maps are not those of the released runs, which have none.
-        maps=lambda wildcards: f"{PUBLISHED if wildcards.study == PUBLISHED else RESULTS}/saliency",
+        maps=lambda wildcards: f"{PUBLISHED if wildcards.study == PUBLISHED else RESULTS}/localisation",
     shell:
         stage("render_explorer", "params.settings", "params.maps")
 

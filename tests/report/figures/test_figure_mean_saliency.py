@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from red_herring.report.figures import mean_saliency, mean_saliency_attributions
 from red_herring.runtime.files import StudyError
+from safetensors.numpy import load_file, save_file
 
 METHODS = ["classification", "actdiff"]
 RAMP = np.arange(16.0).reshape(4, 4)
@@ -14,15 +15,14 @@ def write(tmp_path, maps, attributions=("gradient",), localised=30):
     """The files of runs {(task, method, seed): map}, and the settings that go with them."""
     rows = []
     for (task, method, seed), saliency in maps.items():
-        folder = tmp_path / "saliency" / task / method / f"seed={seed}"
-        folder.mkdir(parents=True)
-        stack = np.stack([saliency, np.full((4, 4), 0.1 * seed), np.eye(4)]).astype(np.float32)
-        for attribution in attributions:
-            np.save(folder / f"{attribution}.npy", stack)
+        file = tmp_path / "localisation" / task / method / f"seed={seed}.safetensors"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {"mean_image": np.full((4, 4), 0.1 * seed), "mean_mask": np.eye(4)}
+        save_file(arrays | {f"mean/{attribution}": saliency.copy() for attribution in attributions}, file)
         rows.append({"task": task, "method": method, "seed": seed, "localised": localised})
     pd.DataFrame(rows, columns=["task", "method", "seed", "localised"]).to_csv(tmp_path / "runs.csv", index=False)
     tasks = {task: {"mean_map_images": 10} for task, *_ in maps}
-    study = {"tasks": tasks, "methods": METHODS, "seeds": [1, 2], "maps": str(tmp_path / "saliency")}
+    study = {"tasks": tasks, "methods": METHODS, "seeds": [1, 2], "maps": str(tmp_path / "localisation")}
     return [tmp_path / "runs.csv"], study
 
 
@@ -83,15 +83,15 @@ def test_a_task_without_any_run_is_an_empty_row(tmp_path):
 
 def test_a_lost_map_is_an_error(tmp_path):
     files, study = write(tmp_path, both(RAMP))
-    (tmp_path / "saliency/t/actdiff/seed=2/gradient.npy").unlink()
-    with pytest.raises(StudyError, match=r"seed=2/gradient\.npy: there is no such file"):
+    (tmp_path / "localisation/t/actdiff/seed=2.safetensors").unlink()
+    with pytest.raises(StudyError, match=r"seed=2\.safetensors: there is no such file"):
         mean_saliency.draw(files, study)
 
 
 def test_rows_of_attributions(tmp_path):
     files, study = write(tmp_path, both(RAMP), attributions=["gradient", "grad_cam"])
-    grad_cam = tmp_path / "saliency/t/actdiff/seed=2/grad_cam.npy"
-    np.save(grad_cam, np.stack([RAMP.T, RAMP, np.eye(4)]))
+    file = tmp_path / "localisation/t/actdiff/seed=2.safetensors"
+    save_file(load_file(file) | {"mean/grad_cam": RAMP.T.copy(), "mean_image": RAMP}, file)
     figure = mean_saliency_attributions.draw(files, study | {"attributions": ["gradient", "grad_cam"]})
     first, second = np.reshape(figure.axes, (2, 3))
     assert [row[0].get_ylabel() for row in (first, second)] == ["Gradient", "Grad-CAM"]

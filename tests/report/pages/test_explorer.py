@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from red_herring.report.collect import run_folder
+from red_herring.report.collect import maps_file
 from red_herring.report.figures import style
 from red_herring.report.pages import explorer
 from red_herring.runtime.files import StudyError
-from red_herring.study.names import ATTRIBUTIONS, MEASURES
+from red_herring.study.catalogue import attribution_names
+from red_herring.study.names import MEASURES
+from safetensors.numpy import load_file, save_file
 from support import explorer_study
 
 WITH_MAPS = ("a", "classification", 1)
@@ -36,6 +38,10 @@ def held(folder, settings, **changes):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
 
 
+def images_of(tmp_path):
+    return maps_file(tmp_path / "maps", WITH_MAPS, "_images.csv")
+
+
 def run_of(data, run):
     (found,) = [one for one in data["runs"] if (one["task"], one["method"], one["seed"]) == run]
     return found
@@ -47,16 +53,16 @@ def test_numbers_are_those_of_the_tables(tmp_path, study):
     row = pd.read_csv(tmp_path / "runs.csv").iloc[0]
     assert [run[name] for name in ("test_auc", "valid_auc")] == pytest.approx([row.test_auc, row.valid_auc], rel=1e-5)
     assert run["best_epoch"] == row.best_epoch
-    folder = run_folder(tmp_path / "maps", WITH_MAPS)
-    examples = pd.read_csv(folder / "examples.csv", keep_default_na=False, dtype=str)
-    assert [image["image"] for image in run["examples"]["images"]] == explorer_study.NAMES == examples["image"].tolist()
+    scores = pd.read_csv(images_of(tmp_path), keep_default_na=False, na_values={"steps": [""]})
+    assert [image["image"] for image in run["examples"]["images"]] == explorer_study.NAMES
     for name in ("integrated_gradients", "random"):
-        table = pd.read_csv(folder / f"{name}.csv")
-        for image, row in zip(run["examples"]["images"], examples["row"].astype(int), strict=True):
+        table = scores[scores["attribution"] == name].set_index("image")
+        for image in run["examples"]["images"]:
+            row = image["image"]
             for measure in MEASURES:
-                expected = [table.loc[row, prefix + measure] for prefix in ("", "chance_", "corrected_")]
+                expected = [float(table.loc[row, prefix + measure]) for prefix in ("", "chance_", "corrected_")]
                 assert image["scores"][name][measure] == pytest.approx(expected, rel=1e-5)
-        assert run["means"][name]["iou"][0] == pytest.approx(table["iou"].mean(), rel=1e-5)
+        assert run["means"][name]["iou"][0] == pytest.approx(table["iou"].astype(float).mean(), rel=1e-5)
     steps = run["examples"]["images"][0]["scores"]["integrated_gradients"]
     assert (steps["steps"], steps["completeness_error"]) == (32, 0.00123)
     assert "steps" not in run["examples"]["images"][0]["scores"]["random"]
@@ -109,11 +115,10 @@ def test_methods_look_as_in_the_figures(tmp_path, study):
 
 
 def test_the_png_holds_every_layer_exactly(tmp_path, study):
-    folder = run_folder(tmp_path / "maps", WITH_MAPS)
     sheet = np.asarray(
         Image.open(io.BytesIO(base64.b64decode(run_of(held(tmp_path, study), WITH_MAPS)["examples"]["png"])))
     )
-    layers = np.load(folder / "examples.npy")
+    layers = explorer_study.layers_of(tmp_path / "maps", WITH_MAPS)
     examples, number, height, width = layers.shape
     for example in range(examples):
         for layer in range(number):
@@ -191,23 +196,27 @@ def test_the_demo_takes_less_than_5_mb(tmp_path):
     # Noise is the worst that there is to compress.
     methods = ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"]
     study = explorer_study.make(
-        tmp_path, ["t"], methods, [1, 2, 3], list(ATTRIBUTIONS), (28, 28), [f"crosses-{n:05}" for n in range(8)]
+        tmp_path, ["t"], methods, [1, 2, 3], attribution_names(), (28, 28), [f"crosses-{n:05}" for n in range(8)]
     )
     assert len(explorer.page(*read(tmp_path, study))) < 5e6
 
 
 def test_examples_of_other_attributions_are_refused(tmp_path, study):
-    with pytest.raises(StudyError, match=r"examples.npy: is uint8 \[3, 5, 12, 10\], expected uint8 \[3, 4, height"):
-        explorer.page(*read(tmp_path, study | {"attributions": ["gradient", "random"]}))
+    with pytest.raises(
+        StudyError, match=r"seed=1.safetensors: has no example/edges, expected one for each attribution"
+    ):
+        explorer.page(*read(tmp_path, study | {"attributions": ["gradient", "edges"]}))
 
 
 def test_scores_of_other_images_are_refused(tmp_path, study):
-    path = run_folder(tmp_path / "maps", WITH_MAPS) / "random.csv"
-    pd.read_csv(path, keep_default_na=False).assign(image="other").to_csv(path, index=False)
-    with pytest.raises(StudyError, match=r"random.csv: has other images"):
+    path = images_of(tmp_path)
+    table = pd.read_csv(path, keep_default_na=False)
+    table.loc[table["attribution"] == "random", "image"] = "other"
+    table.to_csv(path, index=False)
+    with pytest.raises(StudyError, match=r"seed=1_images.csv: has other images for random"):
         explorer.page(*read(tmp_path, study))
     path.unlink()
-    with pytest.raises(StudyError, match=r"random.csv: there is no such file"):
+    with pytest.raises(StudyError, match=r"seed=1_images.csv: there is no such file"):
         explorer.page(*read(tmp_path, study))
 
 
@@ -221,7 +230,8 @@ def test_the_stage_writes_the_page(stage, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/explorer.html").read_text() == explorer.page(*read(tmp_path, study))
 
-    np.save(run_folder(tmp_path / "maps", WITH_MAPS) / "examples.npy", np.zeros((3, 5, 12), np.uint8))
+    maps = maps_file(tmp_path / "maps", WITH_MAPS)
+    save_file(load_file(maps) | {"example/random": np.zeros((3, 5, 12), np.uint8)}, maps)
     done = stage("render_explorer", *arguments)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: maps/a/classification/seed=1/examples.npy: is uint8 [3, 5, 12]")
+    assert done.stderr.startswith("error: maps/a/classification/seed=1.safetensors: its examples differ in size")

@@ -11,6 +11,7 @@ import pandas as pd
 from red_herring.data.splits import TESTS
 from red_herring.report.reading import read_table
 from red_herring.runtime.files import StudyError, read_json
+from red_herring.study.catalogue import analysis_card
 from red_herring.study.names import MEASURES, OVERLAPS
 
 Run = tuple[str, str, int]
@@ -28,16 +29,21 @@ SHIFT_SCORES = ["test_in_distribution_auc", "test_balanced_auc", "within_0_auc",
 """What run.json holds beside test_auc: the other test sets, each nuisance group, and the nuisance alone."""
 
 
-def run_of(path: Path) -> Run:
-    """The run of a file in .../{task}/{method}/seed={seed}/."""
-    task, method, seed = path.parts[-4:-1]
-    return task, method, int(seed.removeprefix("seed="))
-
-
 def run_folder(stage: Path, run: Run) -> Path:
-    """The folder of a run below that of a stage, such as results/runs or results/saliency."""
+    """The folder of a run below that of a stage, such as results/runs."""
     task, method, seed = run
     return stage / task / method / f"seed={seed}"
+
+
+def answer_file(results: Path, analysis: str, run: Run, rest: str = ".csv") -> Path:
+    """A file of an analysis of a run; its rest is `.csv`, `_images.csv` or `.safetensors`."""
+    task, method, seed = run
+    return results / analysis / task / method / f"seed={seed}{rest}"
+
+
+def maps_file(maps: Path, run: Run, rest: str = ".safetensors") -> Path:
+    """The arrays of a run in the folder of an analysis that makes maps, such as results/localisation."""
+    return answer_file(maps.parent, maps.name, run, rest)
 
 
 def check_made_by(results: Path, runs: Sequence[Run], made_by: dict[str, dict[str, str]]) -> None:
@@ -64,15 +70,14 @@ def check_made_by(results: Path, runs: Sequence[Run], made_by: dict[str, dict[st
 
 
 def study_tables(results: Path, runs: Sequence[Run], study: dict[str, Any]) -> dict[str, pd.DataFrame]:
-    """Name -> table of a study, from the files of these runs below `results`; all but its missing runs.
+    """Name -> table of a study, from the files of these runs below `results`; all but its missing
+    runs and what is asked of them.
 
-    study: attributions, and spaces: task/method -> hyperparameter -> [law, low, high] of what was searched.
+    study: spaces: task/method -> hyperparameter -> [law, low, high] of what was searched.
     """
     searches = list(dict.fromkeys((task, method) for task, method, _ in runs))
-    localisation = localisation_table(results, runs, study["attributions"])
     return {
-        "runs": runs_table(results, runs, localisation),
-        "localisation": localisation,
+        "runs": runs_table(results, runs, analysis_table(results, "localisation", runs)),
         "histories": histories_table(results, runs),
         "trials": trials_table(results, searches),
         "searches": searches_table(results, searches, study["spaces"]),
@@ -80,7 +85,7 @@ def study_tables(results: Path, runs: Sequence[Run], study: dict[str, Any]) -> d
 
 
 def runs_table(results: Path, runs: Sequence[Run], localisation: pd.DataFrame) -> pd.DataFrame:
-    """One row per run, in the given order, from run.json and what `localisation_table` says of these runs.
+    """One row per run, in the given order, from run.json and the table of their localisation.
 
     Columns: task, method, seed, best_epoch, valid_auc, test_auc, those of SHIFT_SCORES, empty where a class is missing;
     the number of images of each test set as {set}_images; then those of `wide`.
@@ -107,22 +112,11 @@ def wide(localisation: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns | {"localised": images}, index=images.index).reset_index()
 
 
-def localisation_table(results: Path, runs: Sequence[Run], attributions: Sequence[str]) -> pd.DataFrame:
-    """One row per run and attribution: task, method, seed, attribution, images (positive test images with a mask),
-    undefined (those of them whose map is constant), and for each measure the means of it, chance_ and corrected_ over
-    the images that have it; for integrated gradients steps, their mean, and completeness_error, the largest.
-    """
-    means = [f"{prefix}{measure}" for measure in MEASURES for prefix in ("", "chance_", "corrected_")]
-    rows = []
-    for run in runs:
-        for attribution in attributions:
-            scores = read_table(run_folder(results / "saliency", run) / f"{attribution}.csv")
-            row = {"attribution": attribution, "images": len(scores), "undefined": scores["iou"].isna().sum()}
-            row |= scores[means].mean().to_dict()
-            if "steps" in scores:
-                row |= {"steps": scores["steps"].mean(), "completeness_error": scores["completeness_error"].max()}
-            rows.append(dict(zip(KEYS, run, strict=True)) | row)
-    return pd.DataFrame(rows, columns=LOCALISATION)
+def analysis_table(results: Path, analysis: str, runs: Sequence[Run]) -> pd.DataFrame:
+    """The tables of these runs below each other: task, method, seed, and what the card of the analysis says."""
+    words = set(analysis_card(analysis).by)
+    parts = {run: read_table(answer_file(results, analysis, run), words) for run in runs}
+    return pd.concat(parts, names=KEYS).reset_index(level=KEYS).reset_index(drop=True)
 
 
 def histories_table(results: Path, runs: Sequence[Run]) -> pd.DataFrame:

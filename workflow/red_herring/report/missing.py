@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from red_herring.report.collect import Run, run_folder
+from red_herring.report.collect import Run, answer_file, run_folder
 from red_herring.runtime.files import read_json
 from red_herring.study.catalogue import method_card
 
@@ -18,7 +18,7 @@ WAITING = "not started"
 
 
 def missing_runs(
-    results: Path, runs: Sequence[Run], attributions: Sequence[str], made_by: Mapping[str, str]
+    results: Path, runs: Sequence[Run], analyses: Sequence[str], made_by: Mapping[str, str]
 ) -> dict[Run, str]:
     """Run -> why its results are not there, in the order of `runs`; the whole ones are left out.
 
@@ -32,9 +32,7 @@ def missing_runs(
             results / "tuning" / task / method / "best.json": f"tune/{task}/{method}.log",
             run_folder(results / "runs", run) / "run.json": f"train/{of_run}.log",
         }
-        for attribution in attributions:
-            scores = run_folder(results / "saliency", run) / f"{attribution}.csv"
-            logs[scores] = f"attribute/{of_run}.log"
+        logs |= {answer_file(results, analysis, run): f"{analysis}/{of_run}.log" for analysis in analyses}
         first = next((log for output, log in logs.items() if not output.exists()), None)
         if first:
             reasons[run] = _why(results / "logs" / first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ WORDS = frozenset(
     {
         *("task", "task_a", "task_b", "method", "attribution", "attribution_a", "attribution_b", "table"),
         *WORDS_OF_DATA,
-        *("term", "warning", "other_split"),
+        *("term", "warning", "other_split", "other_source", "other_image", "same_source", "same_image"),
         *("hyperparameter", "law", "status", "why", "score", "level", "coefficient", "verdict", "role"),
     }
 )
@@ -29,9 +30,9 @@ WHOLE_STUDY = ("runs", "localisation", "trials", "searches", "missing", "overlap
 """Tables that every study has, also one of released runs and one that is not finished."""
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Any table of a study; see `red_herring.runtime.frames.read_frame`."""
-    return read_frame(path, WORDS, FLAGS)
+def read_table(path: str | Path, words: Collection[str] = ()) -> pd.DataFrame:
+    """Any table of a study; see `red_herring.runtime.frames.read_frame`. words: columns of text besides WORDS."""
+    return read_frame(path, WORDS | set(words), FLAGS)
 
 
 def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:

@@ -16,10 +16,10 @@ from typing import Any
 import pandas as pd
 
 from red_herring.report import crate
-from red_herring.report.collect import Run, check_made_by, study_tables
+from red_herring.report.collect import Run, analysis_table, check_made_by, study_tables
 from red_herring.runtime.files import StudyError, read_json, replacing
 
-COLLECTED = ("runs", "localisation", "histories", "trials", "searches")
+COLLECTED = ("runs", "histories", "trials", "searches")
 """Tables that `study_tables` makes of the files of runs."""
 
 IDENTIFIERS = ["source", "image", "patient", "label", "nuisance", "split"]
@@ -76,7 +76,7 @@ def chosen(study: Settings, runs: list[Run]) -> list[str]:
     figures = [name for name, shows_images in study["figures"].items() if not (shows_images and kept_back(study))]
     sheets = [f"data/{name}/data_sheet" for name in study["sources"] if name not in of_ones_own(study)]
     return [
-        *(f"{name}.csv" for name in (*COLLECTED, "overlaps", "auc_intervals")),
+        *(f"{name}.csv" for name in (*COLLECTED, *study["analyses"], "overlaps", "auc_intervals")),
         "overview.rst",
         *_in_forms(splits, ".csv", "_counts.csv"),
         *_in_forms(searches, "/best.json", "/trials.csv"),
@@ -204,7 +204,8 @@ def _check_finished(results: Path, names: list[str]) -> None:
 
 def _check_collected(results: Path, runs: list[Run], study: Settings) -> None:
     """StudyError for a table that is not of the runs that are there."""
-    for name, table in study_tables(results, runs, study).items():
+    answers = {analysis: analysis_table(results, analysis, runs) for analysis in study["analyses"]}
+    for name, table in (study_tables(results, runs, study) | answers).items():
         if (results / f"{name}.csv").read_bytes() != table.to_csv(index=False).encode():
             raise StudyError(f"{results / name}.csv: is not of the runs that are there; run `snakemake all` first")
 

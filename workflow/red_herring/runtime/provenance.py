@@ -19,15 +19,18 @@ LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "scikit-optimize", "cap
 PLUMBING = frozenset(f"{PACKAGE.name}.runtime.{module}" for module in ("cards", "command", "interrupt", "locks"))
 """How stages are started, stopped and kept apart, which makes no difference to what they make."""
 
-WORDS = frozenset({"TITLE", "APPROACH", "APPROACHES", "CITATION"})
-"""Constants of methods and of their catalogue for readers only; the rules that show them watch them apart."""
+WORDS = frozenset({"TITLE", "APPROACH", "APPROACHES", "CITATION", "BY", "COLUMNS"})
+"""Constants of cards and of their catalogue for readers only; the rules that show them watch them apart."""
+
+CARDS = tuple(f"{PACKAGE.name}.{room}." for room in ("methods", "saliency.attributions", "analyses", "study.catalogue"))
+"""What the names of modules with such constants begin with."""
 
 
 @cache
 def code_digest(*modules: str) -> str:
     """12 hexadecimal digits over the modules and all that they import inside the package.
 
-    Comments, docstrings, layout, the WORDS of methods and the version of Python do not count, so only a change of what
+    Comments, docstrings, layout, the WORDS of cards and the version of Python do not count, so only a change of what
     runs changes the digest. Imports must be written out: what a module loads by a name known only at run time has to be
     passed in `modules` as well.
     """
@@ -103,7 +106,7 @@ def _logic(module: str) -> str:
     `ast.unparse` and `ast.dump` are not: quotes, parentheses and what is left out are their version's.
     """
     body = _tree(module).body
-    if module == f"{PACKAGE.name}.study.catalogue" or module.startswith(f"{PACKAGE.name}.methods."):
+    if f"{module}.".startswith(CARDS):
         body = [statement for statement in body if not _is_words(statement)]
     return _canonical(ast.Module(body, []))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pandas as pd
 
-from red_herring.report.collect import MISSING, study_tables
+from red_herring.report.collect import MISSING, analysis_table, study_tables
 from red_herring.report.missing import missing_runs
 from red_herring.report.splits_table import overlaps_table
 from red_herring.runtime import command
@@ -19,17 +19,18 @@ from red_herring.stages._tables import write_tables
 
 def collect_incomplete(
     settings: Settings,
-    results: Annotated[Path, Input("the folder of runs/, saliency/ and tuning/")],
+    results: Annotated[Path, Input("the folder of runs/, tuning/ and the analyses")],
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
     runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
-    reasons = missing_runs(results, runs, settings["attributions"], settings["made_by"]["train"])
+    reasons = missing_runs(results, runs, settings["analyses"], settings["made_by"]["train"])
     there = [run for run in runs if run not in reasons]
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")
     missing = pd.DataFrame([(*run, why) for run, why in reasons.items()], columns=MISSING)
     shared = overlaps_table(results, settings["tasks"], settings["seeds"], settings["drawn_seeds"])
-    write_tables(study_tables(results, there, settings) | {"missing": missing, "overlaps": shared}, tables)
+    answers = {analysis: analysis_table(results, analysis, there) for analysis in settings["analyses"]}
+    write_tables(study_tables(results, there, settings) | answers | {"missing": missing, "overlaps": shared}, tables)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ INCOMPLETE = ("incomplete.md", "incomplete")
 
 def collect_runs(
     settings: Settings,
-    results: Annotated[Path, Input("the folder of runs/, saliency/ and tuning/")],
+    results: Annotated[Path, Input("the folder of runs/, tuning/ and the analyses")],
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
     runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
-from red_herring.report.collect import study_tables
+from red_herring.report.collect import analysis_table, study_tables
 from red_herring.report.missing import WAITING, failures, missing_runs, to_markdown
 from red_herring.report.reading import read_table
 from red_herring.report.tabulate import table
@@ -22,14 +22,15 @@ def report_missing(
     report: Annotated[Path, Output("Markdown, the tables of what is there")],
 ) -> None:
     runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
-    missing = missing_runs(results, runs, settings["attributions"], settings["made_by"]["train"])
+    missing = missing_runs(results, runs, settings["analyses"], settings["made_by"]["train"])
     there = [run for run in runs if run not in missing]
     if all(why == WAITING for why in missing.values()):
         return  # it was about something else
     print(f"\nMissing runs, {len(missing)} of {len(runs)}:", *failures(missing), sep="\n  ")
     if not there:
         return
-    collected = study_tables(results, there, settings)
+    answers = {analysis: analysis_table(results, analysis, there) for analysis in settings["analyses"]}
+    collected = study_tables(results, there, settings) | answers
     released = {file.stem: read_table(file) for file in (PUBLISHED_TABLES, PUBLISHED_RUNS)}
     parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):

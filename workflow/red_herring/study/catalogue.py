@@ -1,12 +1,14 @@
-"""What methods and sources exist and what each declares, read from their files without running them.
+"""What methods, sources, attributions and analyses exist and what each declares, read without running their files.
 
-A file in `methods/` or `data/sources/` declares itself by constants in capitals whose values are literals. The
-workflow, the tables and the figures need these, but not PyTorch; so they are read here with `ast`.
+A file in `methods/`, `data/sources/`, `saliency/attributions/` or `analyses/` declares itself by constants in capitals
+whose values are literals. The workflow, the tables and the figures need these, but not PyTorch; so they are read here
+with `ast`.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +19,12 @@ from red_herring.runtime.files import StudyError
 PACKAGE = Path(__file__).parents[1]
 METHODS = PACKAGE / "methods"
 SOURCES = PACKAGE / "data" / "sources"
+ATTRIBUTIONS = PACKAGE / "saliency" / "attributions"
+ANALYSES = PACKAGE / "analyses"
 APPROACHES = ("Baseline", "Input masking", "Domain invariance", "Saliency based")
+NEEDS = ("saliency",)
+"""What an analysis may ask for besides the run: which attributions the study has, and how their maps are made."""
+
 LEARNING_RATE = {"lr": ["log-uniform", 1e-5, 1e-2]}
 BLUR = "mask_blur_sigma"
 """The hyperparameter by which masks are dilated; it belongs to a task, not to a method."""
@@ -67,12 +74,86 @@ class SourceCard:
     shareable: bool
 
 
+@dataclass(frozen=True)
+class AttributionCard:
+    """What an attribution declares; `red_herring.saliency.attributions` says what the flags mean."""
+
+    name: str
+    title: str
+    citation: str
+    control: bool
+    smoothed: bool
+    mixed: bool
+
+
+@dataclass(frozen=True)
+class AnalysisCard:
+    """What an analysis declares.
+
+    needs: what it is given besides the run, of NEEDS. settings: the JSON schema of its own keys in config.yaml, each
+    with a `default`. columns: name -> what the column of its table holds; those of `by` tell the rows of a run apart.
+    """
+
+    name: str
+    title: str
+    citation: str
+    needs: tuple[str, ...]
+    settings: dict[str, Any]
+    by: dict[str, str]
+    columns: dict[str, str]
+
+
 def method_names() -> list[str]:
     return _names(METHODS, besides={"base"})
 
 
 def source_kinds() -> list[str]:
     return _names(SOURCES, besides={"base"})
+
+
+def attribution_names() -> list[str]:
+    return _names(ATTRIBUTIONS)
+
+
+def analysis_names() -> list[str]:
+    return _names(ANALYSES, besides={"base"})
+
+
+@cache
+def attribution_card(name: str) -> AttributionCard:
+    """The card of saliency/attributions/{name}.py; StudyError if there is no such file or it declares too little."""
+    declared = _declarations(ATTRIBUTIONS / f"{name}.py", "TITLE", "CITATION")
+    return AttributionCard(
+        name=name,
+        title=declared["TITLE"],
+        citation=declared["CITATION"],
+        control=declared.get("CONTROL", False),
+        smoothed=declared.get("SMOOTHED", True),
+        mixed=declared.get("MIXED", False),
+    )
+
+
+@cache
+def analysis_card(name: str) -> AnalysisCard:
+    """The card of analyses/{name}.py; StudyError if there is no such file or it declares too little or wrongly."""
+    declared = _declarations(ANALYSES / f"{name}.py", "TITLE", "CITATION", "COLUMNS")
+    needs = tuple(declared.get("NEEDS", ()))
+    unknown = set(needs) - set(NEEDS)
+    if unknown:
+        raise StudyError(f"analyses/{name}.py: NEEDS has {min(unknown)!r}, expected some of {', '.join(NEEDS)}")
+    settings = declared.get("SETTINGS", {})
+    without = [key for key, schema in settings.items() if "default" not in schema]
+    if without:
+        raise StudyError(f"analyses/{name}.py: SETTINGS.{without[0]} has no `default`; give each key one")
+    return AnalysisCard(
+        name=name,
+        title=declared["TITLE"],
+        citation=declared["CITATION"],
+        needs=needs,
+        settings=settings,
+        by=declared.get("BY", {}),
+        columns=declared["COLUMNS"],
+    )
 
 
 @cache
@@ -112,7 +193,7 @@ def source_card(kind: str) -> SourceCard:
     )
 
 
-def _names(folder: Path, besides: set[str]) -> list[str]:
+def _names(folder: Path, besides: Collection[str] = ()) -> list[str]:
     return sorted(
         file.stem for file in folder.glob("*.py") if not file.stem.startswith("_") and file.stem not in besides
     )

@@ -12,8 +12,18 @@ import jsonschema
 import yaml
 
 from red_herring.runtime.files import StudyError
-from red_herring.study.catalogue import BLUR, MethodCard, method_card, method_names, source_card, source_kinds
-from red_herring.study.names import ATTRIBUTIONS
+from red_herring.study.catalogue import (
+    BLUR,
+    AnalysisCard,
+    MethodCard,
+    analysis_card,
+    analysis_names,
+    attribution_names,
+    method_card,
+    method_names,
+    source_card,
+    source_kinds,
+)
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
@@ -24,7 +34,9 @@ def full_schema() -> dict[str, Any]:
     schema = read_schema("config")
     properties = schema["properties"]
     properties["study"]["properties"]["methods"]["items"] = {"enum": method_names()}
-    properties["saliency"]["properties"]["attributions"]["items"] = {"enum": list(ATTRIBUTIONS)}
+    properties["saliency"]["properties"]["attributions"]["items"] = {"enum": attribution_names()}
+    properties["study"]["properties"]["analyses"]["items"] = {"enum": analysis_names()}
+    properties["analyses"]["properties"] = {name: _analysis_schema(analysis_card(name)) for name in analysis_names()}
     properties["methods"]["properties"] = {name: _method_schema(method_card(name)) for name in method_names()}
     (one_source,) = properties["sources"]["patternProperties"].values()
     common = one_source["properties"]
@@ -65,6 +77,10 @@ def _method_schema(card: MethodCard) -> dict[str, Any]:
             "hyperparameters": _closed(numbers | blur),
         },
     }
+
+
+def _analysis_schema(card: AnalysisCard) -> dict[str, Any]:
+    return _closed(card.settings)
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
 from red_herring.runtime.files import StudyError, read_rows
 from red_herring.runtime.provenance import made_by
-from red_herring.study.catalogue import BLUR, method_card, source_card
+from red_herring.study.catalogue import BLUR, analysis_card, method_card, source_card
 from red_herring.study.names import ATTRIBUTIONS
 from red_herring.study.places import NEEDED_FOR
 
@@ -246,14 +246,17 @@ def train_settings(config: Config, task: str, method: str) -> dict[str, Any]:
     return _run_settings(config, task, method) | {key: config["training"][key] for key in keys}
 
 
-def attribute_settings(config: Config, task: str) -> dict[str, Any]:
+def analysis_settings(config: Config, analysis: str, task: str) -> dict[str, Any]:
+    """What an analysis reads: its own keys, each with its default, and `saliency` if its card says so."""
+    card = analysis_card(analysis)
+    own = {key: schema["default"] for key, schema in card.settings.items()} | config["analyses"].get(analysis, {})
+    if "saliency" in card.needs:
+        own["saliency"] = config["saliency"] | {"mean_map_images": config["tasks"][task]["mean_map_images"]}
     return {
         "task": task,
         "mask": mask_settings(config, task),
-        **config["saliency"],
-        "mean_map_images": config["tasks"][task]["mean_map_images"],
-        "batch_size": config["training"]["batch_size"],
-        **{key: config["training"][key] for key in ("device", "precision")},
+        "analysis": own,
+        **{key: config["training"][key] for key in ("batch_size", "device", "precision")},
     }
 
 
@@ -268,17 +271,26 @@ def collect_settings(config: Config) -> dict[str, Any]:
     }
     spaces = {f"{task}/{method}": search_space(config, task, method) for task, method in pairs}
     return {
-        **config["study"],
+        **collect_analysis_settings(config),
         "drawn_seeds": drawn_seeds(config),
-        "attributions": config["saliency"]["attributions"],
         "spaces": spaces if config["tuning"]["mode"] == "search" else {},
         "made_by": expected,
     }
 
 
+def collect_analysis_settings(config: Config) -> dict[str, Any]:
+    """Which runs there are."""
+    return {key: config["study"][key] for key in ("tasks", "methods", "seeds")}
+
+
+def incomplete_settings(config: Config) -> dict[str, Any]:
+    """What collecting those runs that are there reads."""
+    return collect_settings(config) | {"analyses": config["study"]["analyses"]}
+
+
 def missing_settings(config: Config) -> dict[str, Any]:
     """What naming the missing runs reads."""
-    return collect_settings(config) | results_settings(config)
+    return incomplete_settings(config) | results_settings(config)
 
 
 def results_settings(config: Config) -> dict[str, Any]:
@@ -303,7 +315,7 @@ def results_settings(config: Config) -> dict[str, Any]:
             "guidance": guidance_settings(config, name)
             | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},
         }
-    return config["study"] | {"tasks": tasks} | config["saliency"]
+    return {key: config["study"][key] for key in ("methods", "seeds")} | {"tasks": tasks} | config["saliency"]
 
 
 def _is_place(key: str, value: Any) -> bool:
@@ -339,7 +351,7 @@ def release_settings(config: Config, tables: Sequence[str], figures: Mapping[str
         source: {key: value for key, value in config["sources"][source].items() if not _is_place(key, value)}
         for source in cards
     }
-    return collect_settings(config) | {
+    return incomplete_settings(config) | {
         "sources": {
             source: {"kind": card.kind, "terms": card.terms, "shareable": card.shareable}
             for source, card in cards.items()

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from red_herring.runtime.files import StudyError
+from red_herring.study.catalogue import analysis_names
 from red_herring.study.schema import check_schema, read_schema
 from red_herring.study.values import Place, Schema, convert
 from red_herring.study.written import Written
@@ -30,8 +31,15 @@ def site(block: Site) -> Site:
         return whole
     rules = schema["properties"]["rules"]
     ((_, rule),) = rules.pop("patternProperties").items()
-    rules["properties"] = {name: rule | {"required": []} for name in whole["rules"]}
+    rules["properties"] = {name: rule | {"required": []} for name in [*whole["rules"], *analysis_names()]}
     return _laid(_typed(_read(file), schema, Written(file, [file])), whole)
+
+
+def of_rules(site: Site) -> dict[str, Site]:
+    """Rule -> minutes, mb, cpus and gpus of its jobs; what is said of `analyses` is said of the rule of each."""
+    rules = dict(site["rules"])
+    each = rules.pop("analyses")
+    return rules | {analysis: each | rules.get(analysis, {}) for analysis in analysis_names()}
 
 
 def _typed(values: Any, schema: Schema, written: Written) -> Site:
@@ -51,5 +59,7 @@ def _read(file: str) -> Any:
 
 def _laid(above: Site, below: Site) -> Site:
     """`below` with the values of `above`, value by value."""
-    values = {name: _laid(value, below[name]) if isinstance(value, dict) else value for name, value in above.items()}
+    values = {
+        name: _laid(value, below.get(name, {})) if isinstance(value, dict) else value for name, value in above.items()
+    }
     return below | values

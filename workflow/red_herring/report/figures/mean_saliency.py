@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from safetensors import safe_open
 
-from red_herring.report.collect import run_folder
+from red_herring.report.collect import maps_file
 from red_herring.report.figures import style
 from red_herring.report.figures._inputs import rows_of, seeds_expected, table_of
 from red_herring.runtime.files import StudyError
@@ -24,7 +25,7 @@ SHOWN_ABOVE = 50.0
 
 
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
-    """files: runs.csv. study: `maps`, the folder with {task}/{method}/seed={seed}/{attribution}.npy; `attribution`,
+    """files: runs.csv. study: `maps`, the folder with {task}/{method}/seed={seed}.safetensors; `attribution`,
     gradient unless given; `mean_map_images` of a task, at most how many images a run's map is the mean of, if known.
 
     A row per task; a map is `mean_map` of the runs of a method and has its own scale, from 0 to its maximum.
@@ -61,13 +62,19 @@ def read_maps(folder: str | Path, runs: pd.DataFrame, attribution: str) -> np.nd
     """
     found = []
     for run in runs[["task", "method", "seed"]].itertuples(index=False, name=None):
-        path = run_folder(Path(folder), run) / f"{attribution}.npy"
-        if not path.is_file():
-            raise StudyError(f"{path}: there is no such file, but runs.csv has its run; attribute that run")
-        found.append(np.load(path).astype(float))
+        found.append(mean_of(maps_file(Path(folder), run), attribution))
     if len({maps.shape for maps in found}) > 1:
         raise StudyError(f"{folder}: the {attribution} maps of a task differ in size; make them again")
     return np.stack(found) if found else np.empty(0)
+
+
+def mean_of(path: Path, attribution: str) -> np.ndarray:
+    """The mean map, mean image and mean mask in the arrays of a run's localisation."""
+    if not path.is_file():
+        raise StudyError(f"{path}: there is no such file, but runs.csv has its run; make its maps")
+    with safe_open(path, "np") as arrays:
+        names = (f"mean/{attribution}", "mean_image", "mean_mask")
+        return np.stack([arrays.get_tensor(name).astype(float) for name in names])
 
 
 def mean_map(maps: np.ndarray) -> tuple[np.ndarray | None, int]:

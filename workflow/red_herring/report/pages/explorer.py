@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 from PIL import Image
+from safetensors.numpy import load_file
 
-from red_herring.report.collect import KEYS, run_folder
+from red_herring.report.collect import KEYS, Run, maps_file
 from red_herring.report.figures import style
 from red_herring.report.reading import read_table
 from red_herring.runtime.files import StudyError
@@ -47,8 +48,9 @@ def page(
     """The page of a study, the same text every time.
 
     settings: title, tasks, methods, seeds, attributions. runs, localisation, missing: one row per run, per run and
-    attribution, and per run that is not there. maps: the folder with {task}/{method}/seed={seed}/, of which a run may
-    have none. StudyError when the examples of a run do not fit its scores or the attributions.
+    attribution, and per run that is not there. maps: the folder of an analysis with
+    {task}/{method}/seed={seed}.safetensors, of which a run may have none. StudyError when the examples of a run do not
+    fit its scores or the attributions.
     """
     data = study_of(settings, runs, localisation, missing, maps)
     # As a script's content may hold neither "</script" nor "<!--", it holds no "<" at all.
@@ -152,7 +154,7 @@ def _runs(
         run = row["task"], row["method"], int(row["seed"])
         record = dict(zip(KEYS, run, strict=True)) | {name: _number(row, name, given) for name in AT_THE_RUN}
         record["means"] = {name: means[*run, name] for name in attributions if (*run, name) in means}
-        found.append(record | {"examples": _examples(run_folder(maps, run), attributions)})
+        found.append(record | {"examples": _examples(maps, run, attributions)})
     return found
 
 
@@ -185,19 +187,22 @@ def _scores(row: Mapping[str, Any], given: set[str]) -> dict[str, Any]:
     }
 
 
-def _examples(folder: Path, attributions: Sequence[str]) -> dict[str, Any] | None:
+def _examples(maps: Path, run: Run, attributions: Sequence[str]) -> dict[str, Any] | None:
     """The example images of a run with their scores, and all layers in one PNG; None when they are not stored."""
-    if not (folder / "examples.csv").is_file() or not (folder / "examples.npy").is_file():
+    file, table = maps_file(maps, run), maps_file(maps, run, "_images.csv")
+    if not file.is_file():
         return None
-    table = read_table(folder / "examples.csv")
-    layers = np.load(folder / "examples.npy")
-    if layers.ndim != 4 or layers.shape[:2] != (len(table), 2 + len(attributions)) or layers.dtype != np.uint8:
-        raise StudyError(
-            f"{folder / 'examples.npy'}: is {layers.dtype} {list(layers.shape)}, expected uint8 [{len(table)}, "
-            f"{2 + len(attributions)}, height, width] by its CSV and the attributions; make the maps again"
-        )
-    scores = {name: _scores_of(folder / f"{name}.csv", table) for name in attributions}
+    arrays = load_file(file)
+    names = ["example_image", "example_mask", *(f"example/{name}" for name in attributions)]
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise StudyError(f"{file}: has no {missing[0]}, expected one for each attribution; make the maps again")
+    if len({arrays[name].shape for name in names}) > 1 or any(arrays[name].dtype != np.uint8 for name in names):
+        raise StudyError(f"{file}: its examples differ in size, expected all of one; make the maps again")
+    layers = np.stack([arrays[name] for name in names], axis=1)
+    scores = _scores_of(table, arrays["example_rows"], attributions)
     shown = reduce(layers)
+    images = scores[attributions[0]][NAMES]
     return {
         "stored": list(layers.shape[2:]),
         "shown": list(shown.shape[2:]),
@@ -205,23 +210,27 @@ def _examples(folder: Path, attributions: Sequence[str]) -> dict[str, Any] | Non
             {
                 "source": source,
                 "image": image,
-                "scores": {name: of_images[number] for name, of_images in scores.items()},
+                "scores": {name: _of_image(rows.iloc[number]) for name, rows in scores.items()},
             }
-            for number, (source, image) in enumerate(zip(table["source"], table["image"], strict=True))
+            for number, (source, image) in enumerate(images.itertuples(index=False, name=None))
         ],
         "png": base64.b64encode(to_png(shown)).decode(),
     }
 
 
-def _scores_of(path: Path, examples: pd.DataFrame) -> list[dict[str, Any]]:
-    """The scores of each example in the table of one attribution."""
+def _scores_of(path: Path, rows: np.ndarray, attributions: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Attribution -> the scores of the examples, whose rows among the images these are."""
     if not path.is_file():
         raise StudyError(f"{path}: there is no such file, expected the scores of the examples; make the maps again")
     table = read_table(path)
-    rows = table.reindex(examples["row"])
-    if not (rows[NAMES].to_numpy() == examples[NAMES].to_numpy()).all():
-        raise StudyError(f"{path}: has other images than examples.csv beside it; make the maps again")
-    given = set(table.columns)
-    return [
-        _scores(row, given) | {"mask_pixels": _number(row, "mask_pixels", given)} for row in rows.to_dict("records")
-    ]
+    found = {name: own.reset_index(drop=True).reindex(rows) for name, own in table.groupby("attribution")}
+    for name in attributions:
+        if name not in found or not found[name][NAMES].equals(found[attributions[0]][NAMES].dropna()):
+            raise StudyError(f"{path}: has other images for {name} than the arrays beside it; make the maps again")
+    return {name: found[name] for name in attributions}
+
+
+def _of_image(row: pd.Series) -> dict[str, Any]:
+    """The scores of one example; those that its attribution does not have are not given."""
+    given = set(row.index)
+    return _scores(row, given) | {"mask_pixels": _number(row, "mask_pixels", given)}

@@ -1,0 +1,88 @@
+"""Localisation: the attribution maps of all positive test images, and how well each agrees with its ROI mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from red_herring.analyses.base import Analysed, Run
+from red_herring.data.dataset import Dataset
+from red_herring.runtime.files import StudyError
+from red_herring.saliency.attribution import Maps, attribute, sigma_of
+from red_herring.saliency.chance import chance_of
+from red_herring.saliency.localisation import localise
+from red_herring.saliency.summary import as_levels, drawn, mean_maps
+
+TITLE = "Localisation"
+CITATION = "Viviano et al. 2021, section 4"
+NEEDS = ["saliency"]
+BY = {"attribution": "the attribution, or a control"}
+COLUMNS = {
+    "images": "positive test images with a mask",
+    "undefined": "those of them whose map is constant",
+    "iou": "intersection over union of mask and the map's largest values, mean over images",
+    "iop": "intersection over predicted",
+    "iot": "intersection over true",
+    "pointing": "how often the largest value lies inside",
+    "mass": "share of the map's sum inside",
+    "auc": "area under the ROC curve of the pixels, inside against outside",
+    "ap": "average precision of the pixels",
+    "steps": "of integrated gradients, mean",
+    "completeness_error": "of integrated gradients, largest",
+}
+
+
+def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
+    """Maps of all attributions of the study. Arrays: mean_image, mean_mask and mean/{attribution}, float32 [height,
+    width], over some images; example_rows, int64 [n], their rows among the images; example_image, example_mask and
+    example/{attribution}, uint8 [n, height, width].
+
+    Raises StudyError when no positive test image has a mask.
+    """
+    test = run.test
+    positive = test.subset(np.flatnonzero((test.labels == 1).numpy() & test.has_mask().numpy()))
+    if len(positive) == 0:
+        raise StudyError(f"{run.task}: no positive test image has a mask, so there is nothing to localise")
+    saliency, masks = settings["saliency"], positive.masks.numpy()
+    averaged = drawn(positive, saliency["mean_map_images"], run.seed)
+    shown = drawn(positive, saliency["example_images"], run.seed)
+    arrays = {
+        "example_rows": shown,
+        "example_image": positive.levels.numpy()[shown],
+        "example_mask": masks[shown].astype(np.uint8),
+    }
+    tables, scores = {}, {}
+    for name in saliency["attributions"]:
+        maps = maps_of(name, run, positive, saliency)
+        chance = chance_of(masks.shape[1:], sigma_of(name, saliency["smoothing_sigma"]))
+        scored = pd.concat([localise(maps.maps, masks, chance), maps.details], axis=1)
+        scores[name] = pd.concat([positive.table[["source", "image"]], scored], axis=1)
+        tables[name] = summarised(scored)
+        arrays[f"mean/{name}"], arrays["mean_image"], arrays["mean_mask"] = mean_maps(maps.maps, positive, averaged)
+        arrays[f"example/{name}"] = as_levels(maps.maps[shown])
+    return Analysed(_stacked(tables), _stacked(scores), arrays)
+
+
+def maps_of(name: str, run: Run, data: Dataset, saliency: dict[str, Any]) -> Maps:
+    """The maps of one attribution by the settings of the study."""
+    return attribute(
+        name, run.model, data, saliency["smoothing_sigma"], run.batch_size, run.hardware,
+        described=str(run.weights), seed=run.seed, steps=saliency["steps"],
+    )  # fmt: skip
+
+
+def summarised(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row: images, undefined, and for each measure the means of it, chance_ and corrected_ over the images that
+    have it; for integrated gradients steps, their mean, and completeness_error, the largest.
+    """
+    measures = [name.removeprefix("chance_") for name in scores if name.startswith("chance_")]
+    row = {"images": len(scores), "undefined": scores["iou"].isna().sum()}
+    row |= scores[[f"{prefix}{measure}" for measure in measures for prefix in ("", "chance_", "corrected_")]].mean()
+    details = scores.reindex(columns=["steps", "completeness_error"])
+    return pd.DataFrame([row | {"steps": details["steps"].mean(), "completeness_error": details.iloc[:, 1].max()}])
+
+
+def _stacked(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, names=["attribution"]).reset_index("attribution").reset_index(drop=True)

@@ -1,0 +1,113 @@
+"""Reliance: what a classifier's answer owes to what is outside the ROI mask, asked by exchanging it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from red_herring.analyses.base import Analysed, Run
+from red_herring.data.dataset import Dataset
+from red_herring.data.splits import SHIFTED_TEST, TESTS
+from red_herring.methods.base import shuffle_outside
+from red_herring.training.evaluate import area_under_roc, predict
+
+TITLE = "Reliance on the outside"
+CITATION = "after the exchanged backgrounds of Xiao et al. 2021, Noise or Signal"
+COLUMNS = {
+    "images": "test images with an ROI mask and images to exchange with",
+    "undefined": "test images without",
+    "auc": "test AUC of these images as they are; chance 0.5",
+    "auc_other": "with the outside of an image of the other nuisance group",
+    "auc_same": "with the outside of another image of the same nuisance group",
+    "auc_blanked": "with the outside set to the mean of the test images",
+    "auc_shuffled": "with the pixels outside shuffled",
+    "change_other": "mean absolute change of the logit difference by an outside of the other group",
+    "change_same": "by one of the same group: what any exchange does",
+    "reliance": "the first less the second: what the nuisance in the outside does; 0 for a classifier that ignores it",
+    "spread": "standard deviation of the logit difference over these images as they are",
+    "relative_reliance": "reliance in units of the spread, to compare classifiers whose logits differ in size",
+}
+VARIANTS = ("other", "same", "blanked", "shuffled")
+
+
+def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
+    """One row. The test set is the shifted one; what is exchanged comes from all test sets, from an image of the same
+    class, so that what it may show of the finding agrees with the label whatever its group.
+
+    A negative without a mask of its own gets that of some positive. per_image: the logit difference as the image is
+    (`logit`) and of each variant, and whose outside it got (`other`, `same`).
+    """
+    pool = run.data(*TESTS)
+    tested = np.flatnonzero(pool.table["split"] == SHIFTED_TEST)
+    random = np.random.default_rng([run.seed, *b"reliance"])
+    masks = _with_masks(pool, tested, random)
+    donors = {arm: _donors(pool.table, tested, arm, random) for arm in ("other", "same")}
+    usable = masks[tested].any(axis=(1, 2)) & (donors["other"] >= 0) & (donors["same"] >= 0)
+    rows = tested[usable]
+    donors = {arm: chosen[usable] for arm, chosen in donors.items()}
+    levels = _variants(pool.levels.numpy(), masks[rows], rows, donors, run.seed)
+    table = pool.table.iloc[rows].reset_index(drop=True)
+    logits = {name: _logits(run, pool, variant, table) for name, variant in levels.items()}
+    per_image = table[["source", "image", "label", "nuisance"]].assign(**logits)
+    for arm, chosen in donors.items():
+        per_image[[f"{arm}_source", f"{arm}_image"]] = pool.table[["source", "image"]].to_numpy()[chosen]
+    return Analysed(_summary(per_image, undefined=len(tested) - len(rows)), per_image)
+
+
+def _with_masks(pool: Dataset, tested: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The masks of all images, bool [n, height, width]; negatives without one have that of some positive test image."""
+    masks, label = pool.masks.numpy().copy(), pool.labels.numpy()
+    given = masks.any(axis=(1, 2))
+    of_positives = tested[given[tested] & (label[tested] == 1)]
+    without = tested[~given[tested] & (label[tested] == 0)]
+    if len(of_positives):
+        masks[without] = masks[random.choice(of_positives, len(without))]
+    return masks
+
+
+def _donors(table: pd.DataFrame, tested: np.ndarray, arm: str, random: np.random.Generator) -> np.ndarray:
+    """For each test image the row of another one of its class in the other or the same nuisance group; -1 for none."""
+    label, nuisance = table["label"].to_numpy(), table["nuisance"].to_numpy()
+    chosen = np.full(len(tested), -1)
+    for place, row in enumerate(tested):
+        group = nuisance[row] if arm == "same" else 1 - nuisance[row]
+        others = np.flatnonzero((label == label[row]) & (nuisance == group))
+        others = others[others != row]
+        if len(others):
+            chosen[place] = random.choice(others)
+    return chosen
+
+
+def _variants(
+    levels: np.ndarray, masks: np.ndarray, rows: np.ndarray, donors: dict[str, np.ndarray], seed: int
+) -> dict[str, np.ndarray]:
+    """`logit`, the images as they are, and each of VARIANTS, uint8 [n, height, width], the same inside the masks."""
+    own = levels[rows]
+    found = {"logit": own} | {arm: np.where(masks, own, levels[chosen]) for arm, chosen in donors.items()}
+    mean = np.uint8(np.rint(own.mean())) if len(own) else np.uint8(0)
+    found["blanked"] = np.where(masks, own, mean)
+    images, inside = torch.from_numpy(own)[:, None].float(), torch.from_numpy(masks)[:, None]
+    shuffled = shuffle_outside(images, inside, torch.Generator().manual_seed(seed))
+    return found | {"shuffled": shuffled[:, 0].to(torch.uint8).numpy()}
+
+
+def _logits(run: Run, pool: Dataset, levels: np.ndarray, table: pd.DataFrame) -> np.ndarray:
+    """The difference of the logits, y1 - y0, float64 [n]."""
+    data = Dataset(levels, np.zeros(levels.shape[1:], bool), table, (pool.low, pool.high))
+    logits = predict(run.model, data, run.batch_size, run.hardware).double()
+    return (logits[:, 1] - logits[:, 0]).numpy()
+
+
+def _summary(images: pd.DataFrame, undefined: int) -> pd.DataFrame:
+    label, logit = images["label"].to_numpy(), images["logit"].to_numpy()
+    row: dict[str, float | None] = {"images": len(images), "undefined": undefined}
+    row["auc"] = area_under_roc(logit, label)
+    row |= {f"auc_{name}": area_under_roc(images[name].to_numpy(), label) for name in VARIANTS}
+    change = {arm: (images[arm] - images["logit"]).abs().mean() for arm in ("other", "same")}
+    reliance, spread = change["other"] - change["same"], images["logit"].std(ddof=0)
+    relative = reliance / spread if spread > 0 else None
+    row |= {"change_other": change["other"], "change_same": change["same"], "reliance": reliance}
+    return pd.DataFrame([row | {"spread": spread, "relative_reliance": relative}])

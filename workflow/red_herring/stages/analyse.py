@@ -1,0 +1,42 @@
+"""Ask one question of one run."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import safetensors.numpy
+
+from red_herring.analyses.base import Run
+from red_herring.runtime import command
+from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.files import replacing, write_text
+from red_herring.runtime.hardware import pick
+
+
+def analyse(
+    analysis: Annotated[str, "the name of a file of red_herring.analyses"],
+    settings: Settings,
+    split: Annotated[Path, Input("CSV of draw_splits")],
+    images: Annotated[list[Path], Input("images.npy of each source, the rest beside it")],
+    model: Annotated[Path, Input("safetensors of train")],
+    seed: int,
+    table: Annotated[Path, Output("CSV, the answer")],
+    per_image: Annotated[Path, Output("CSV, one row per image")],
+    arrays: Annotated[Path, Output("safetensors, such as maps")],
+    threads: int = 1,
+) -> None:
+    hardware = pick(settings["device"], settings["precision"], threads)
+    run = Run(settings["task"], seed, model, split, images, settings["mask"], settings["batch_size"], hardware)
+    found = importlib.import_module(f"red_herring.analyses.{analysis}").analyse(run, settings["analysis"])
+    write_text(table, found.table.to_csv(index=False))
+    write_text(per_image, found.per_image.to_csv(index=False))
+    named = {name: np.ascontiguousarray(array) for name, array in found.arrays.items()}
+    with replacing(arrays) as temporary:
+        safetensors.numpy.save_file(named, temporary)
+
+
+if __name__ == "__main__":
+    command.run(analyse)
