@@ -126,6 +126,19 @@ def test_negatives_without_a_mask_get_that_of_a_positive_and_positives_are_left_
     assert (images["label"] == 0).sum() == 13
 
 
+def test_no_finding_comes_along_with_the_outside():
+    data = pool(SHIFTED)
+    masks = np.broadcast_to(INSIDE, data.levels.shape).copy()
+    masks[5:13] = np.roll(INSIDE, 2, axis=1)
+    data = Dataset(data.levels.numpy(), masks, data.table, (0.0, 1.0))
+    rows = np.arange(4)
+    variants = reliance._variants(data, masks[rows], rows, {"other": np.array([5, 6, 7, 8])}, seed=3)
+    theirs, levels = np.roll(INSIDE, 2, axis=1), data.levels.numpy()
+    assert (variants["other"][:, theirs] == levels[rows][:, theirs]).all()
+    rest = ~(INSIDE | theirs)
+    assert (variants["other"][:, rest] == levels[5:9][:, rest]).all()
+
+
 def test_it_is_the_same_again_and_another_with_another_seed():
     data, model = pool(SHIFTED), Sees(~INSIDE)
     one, again, other = (reliance.analyse(Given(model, data, seed), {}).per_image for seed in (1, 1, 2))
@@ -138,7 +151,7 @@ def test_what_is_inside_stays_in_every_variant():
     rows, masks = np.arange(4), np.broadcast_to(INSIDE, (4, SIZE, SIZE)).copy()
     donors = {"other": np.array([5, 6, 7, 8]), "same": np.array([9, 10, 11, 12])}
     levels = data.levels.numpy()
-    variants = reliance._variants(levels, masks, rows, donors, seed=3)
+    variants = reliance._variants(data, masks, rows, donors, seed=3)
     for name, variant in variants.items():
         assert (variant[masks] == levels[rows][masks]).all(), name
     np.testing.assert_array_equal(variants["other"][~masks], levels[donors["other"]][~masks])

@@ -34,21 +34,21 @@ VARIANTS = ("other", "same", "blanked", "shuffled")
 
 
 def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
-    """One row. The test set is the shifted one; what is exchanged comes from all test sets, from an image of the same
-    class, so that what it may show of the finding agrees with the label whatever its group.
+    """One row. The test set is the shifted one; what is exchanged comes from images of the same class in all test sets.
 
-    A negative without a mask of its own gets that of some positive. per_image: the logit difference as the image is
-    (`logit`) and of each variant, and whose outside it got (`other`, `same`).
+    Exchanged are the pixels outside both masks, so that no finding comes along: where the other image has its mask the
+    image keeps its own pixels. A negative without a mask of its own gets that of some positive. per_image: the logit
+    difference as the image is (`logit`) and of each variant, and whose outside it got.
     """
     pool = run.data(*TESTS)
     tested = np.flatnonzero(pool.table["split"] == SHIFTED_TEST)
     random = np.random.default_rng([run.seed, *b"reliance"])
     masks = _with_masks(pool, tested, random)
-    donors = {arm: _donors(pool.table, tested, arm, random) for arm in ("other", "same")}
+    donors = {arm: _donors(pool, tested, arm, random) for arm in ("other", "same")}
     usable = masks[tested].any(axis=(1, 2)) & (donors["other"] >= 0) & (donors["same"] >= 0)
     rows = tested[usable]
     donors = {arm: chosen[usable] for arm, chosen in donors.items()}
-    levels = _variants(pool.levels.numpy(), masks[rows], rows, donors, run.seed)
+    levels = _variants(pool, masks[rows], rows, donors, run.seed)
     table = pool.table.iloc[rows].reset_index(drop=True)
     logits = {name: _logits(run, pool, variant, table) for name, variant in levels.items()}
     per_image = table[["source", "image", "label", "nuisance"]].assign(**logits)
@@ -68,13 +68,16 @@ def _with_masks(pool: Dataset, tested: np.ndarray, random: np.random.Generator) 
     return masks
 
 
-def _donors(table: pd.DataFrame, tested: np.ndarray, arm: str, random: np.random.Generator) -> np.ndarray:
-    """For each test image the row of another one of its class in the other or the same nuisance group; -1 for none."""
-    label, nuisance = table["label"].to_numpy(), table["nuisance"].to_numpy()
+def _donors(pool: Dataset, tested: np.ndarray, arm: str, random: np.random.Generator) -> np.ndarray:
+    """For each test image the row of another one of its class in the other or the same nuisance group; -1 for none.
+    Positives without a mask are left out, as nobody knows where their finding is.
+    """
+    label, nuisance = pool.labels.numpy(), pool.table["nuisance"].to_numpy()
+    known = (label == 0) | pool.has_mask().numpy()
     chosen = np.full(len(tested), -1)
     for place, row in enumerate(tested):
         group = nuisance[row] if arm == "same" else 1 - nuisance[row]
-        others = np.flatnonzero((label == label[row]) & (nuisance == group))
+        others = np.flatnonzero((label == label[row]) & (nuisance == group) & known)
         others = others[others != row]
         if len(others):
             chosen[place] = random.choice(others)
@@ -82,11 +85,13 @@ def _donors(table: pd.DataFrame, tested: np.ndarray, arm: str, random: np.random
 
 
 def _variants(
-    levels: np.ndarray, masks: np.ndarray, rows: np.ndarray, donors: dict[str, np.ndarray], seed: int
+    pool: Dataset, masks: np.ndarray, rows: np.ndarray, donors: dict[str, np.ndarray], seed: int
 ) -> dict[str, np.ndarray]:
     """`logit`, the images as they are, and each of VARIANTS, uint8 [n, height, width], the same inside the masks."""
-    own = levels[rows]
-    found = {"logit": own} | {arm: np.where(masks, own, levels[chosen]) for arm, chosen in donors.items()}
+    levels, own = pool.levels.numpy(), pool.levels.numpy()[rows]
+    found = {"logit": own}
+    for arm, chosen in donors.items():
+        found[arm] = np.where(masks | pool.masks.numpy()[chosen], own, levels[chosen])
     mean = np.uint8(np.rint(own.mean())) if len(own) else np.uint8(0)
     found["blanked"] = np.where(masks, own, mean)
     images, inside = torch.from_numpy(own)[:, None].float(), torch.from_numpy(masks)[:, None]
