@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,8 @@ Pinned = dict[str, dict[str, str]]
 def main(upgrade: bool, pythons: list[str]) -> None:
     wanted = requirements()
     kept = [] if upgrade else still_wanted(locked(), wanted)
-    resolved = {version(python): resolve(python, wanted, kept) for python in pythons}
+    # pip takes no name for an interpreter, only a path.
+    resolved = {version(python): resolve(shutil.which(python) or python, wanted, kept) for python in pythons}
     blocks = merge(resolved)
     names = ", ".join(resolved)
     LOCK.write_text(HEAD.format(pythons=names, what="") + "".join(blocks.values()))
