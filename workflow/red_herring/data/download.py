@@ -105,12 +105,15 @@ def _is_loopback(host: str) -> bool:
 
 
 def _complete(origin: Mapping[str, str], home: Path) -> Fetched | None:
-    """The data set if its fetch was finished; StudyError if it is not as it was then, or of another origin."""
-    if not (home / "complete.json").exists():
-        return None
+    """The data set if its fetch was finished."""
+    return _opened(origin, home) if (home / "complete.json").exists() else None
+
+
+def _opened(origin: Mapping[str, str], home: Path) -> Fetched:
+    """The data set whose fetch was finished; StudyError if it is not as it was then, or of another origin."""
     marker = read_json(home / "complete.json")
     files, size = _measure(home / "files")
-    checks = [("files", files, marker["files"]), ("bytes", size, marker["bytes"])]
+    checks: list[tuple[str, object, object]] = [("files", files, marker["files"]), ("bytes", size, marker["bytes"])]
     if "archive" in origin:  # two URLs may name one commit; a torrent's key is its identity
         checks.append(("archive", origin["archive"], marker["origin"].get("archive")))
     if origin.get("sha256"):
@@ -151,7 +154,7 @@ def _fetch(
         os.replace(partial / "unpacked", files)
     shutil.rmtree(partial, ignore_errors=True)
     os.replace(marker, home / "complete.json")
-    fetched = _complete(origin, home)
+    fetched = _opened(origin, home)
     log.info("%s: complete, %d files of %.1f MB", files, fetched.files, fetched.bytes / 1e6)
     return fetched
 

@@ -244,7 +244,7 @@ def _is_alive(text: str) -> bool | None:
             return None
         started = _process(holder["pid"])["started"]
         if started is not None:
-            return started == holder["started"]
+            return bool(started == holder["started"])
         os.kill(holder["pid"], 0)  # its entry may be hidden
     except ProcessLookupError:
         return False
