@@ -94,7 +94,7 @@ def _check_address(url: str) -> None:
     """StudyError unless nobody on the way can alter what comes from there."""
     address = urlsplit(url)
     if address.scheme != "https" and not (address.scheme == "http" and _is_loopback(address.hostname or "")):
-        raise StudyError(f"{url}: is not an address that can be trusted, expected https://; mend `archive`")
+        raise StudyError(f"{url}: is not an address that can be trusted, expected https://; fix `archive`")
 
 
 def _is_loopback(host: str) -> bool:
@@ -260,7 +260,7 @@ def _receive(url: str, part: Path) -> None:
     ) as error:  # fmt: skip
         raise _Transient(str(error)) from error
     except requests.RequestException as error:
-        raise StudyError(f"{url}: cannot be downloaded: {error}; mend `archive`") from error
+        raise StudyError(f"{url}: cannot be downloaded: {error}; fix `archive`") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StudyError(f"{part}: {error.strerror} for {url}; make space there and run again") from error
@@ -278,7 +278,7 @@ def _check_answer(url: str, response: requests.Response) -> None:
     if response.status_code >= 500 or response.status_code == requests.codes.too_many_requests:
         raise _Transient(answer)
     if response.status_code != requests.codes.ok:
-        raise StudyError(f"{url}: {answer}, expected an archive; mend `archive` or set `imgpath` to your own copy")
+        raise StudyError(f"{url}: {answer}, expected an archive; fix `archive` or set `imgpath` to your own copy")
 
 
 def _check_space(url: str, folder: Path, size: int) -> None:

@@ -145,7 +145,7 @@ def _files(torrent: lt.torrent_info, info_hash: str, folder: Path) -> dict[Path,
         if flags & lt.file_storage.flag_pad_file:
             continue
         path = folder / layout.file_path(number)
-        # libtorrent puts such paths right by itself; this is in case that it misses one, or that a folder became a link.
+        # libtorrent puts such paths right; this is in case that it misses one, or that a folder became a link.
         if flags & lt.file_storage.flag_symlink or not path.resolve().is_relative_to(folder.resolve()):
             raise StudyError(
                 f"torrent {info_hash}: its file {layout.file_path(number)!r} is a link or outside of {folder}, "

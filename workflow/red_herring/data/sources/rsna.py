@@ -41,7 +41,7 @@ class Source(_torchxrayvision.Source):
         self.suffix = extension
 
     def is_control(self, table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
-        return (table["Target"] == 0).to_numpy()
+        return np.asarray(table["Target"] == 0)
 
     def check(self, images: Collection[str], max_missing: int) -> None:
         super().check(images, max_missing)
