@@ -45,6 +45,7 @@ Pinned = dict[str, dict[str, str]]
 
 
 def main(upgrade: bool, pythons: list[str]) -> None:
+    """Write the three files. upgrade: forget what is locked. pythons: interpreters, by name or path."""
     wanted = requirements()
     kept = [] if upgrade else still_wanted(locked(), wanted)
     # pip takes no name for an interpreter, only a path.
@@ -87,6 +88,7 @@ def still_wanted(pins: list[str], wanted: list[str]) -> list[str]:
 
 
 def pin_version(pin: str) -> str:
+    """The version in a line such as `name==1.0`."""
     (one,) = Requirement(pin).specifier
     return one.version
 

@@ -149,6 +149,7 @@ def count_shared_names(candidates: pd.DataFrame, groups: list[dict[str, Any]]) -
 
 
 def shared_names_sentence(count: int) -> str:
+    """What to do where so many patients have the same name in both sources."""
     return (
         f"{count} names of patients are in both sources and count as different people; in config.yaml, give both "
         "sources the same `people` if these are the same, two different ones if not"

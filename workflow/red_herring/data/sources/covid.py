@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 
 
 class Source(_torchxrayvision.Source):
+    """The lungs are the ROI masks."""
+
     dataset_class = "COVID19_Dataset"
     image_column = "filename"
     has_masks = True

@@ -33,6 +33,8 @@ TERMS = "NIH Clinical Center: free to use and share; name the NIH Clinical Cente
 
 
 class Source(_torchxrayvision.Source):
+    """The boxes of one finding are the ROI masks, if it is named."""
+
     dataset_class = "NIH_Dataset"
     image_column = "Image Index"
 

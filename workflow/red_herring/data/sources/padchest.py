@@ -28,6 +28,8 @@ TERMS = (
 
 
 class Source(_torchxrayvision.Source):
+    """Without ROI masks."""
+
     dataset_class = "PC_Dataset"
     image_column = "ImageID"
 

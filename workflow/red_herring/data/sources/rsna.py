@@ -31,6 +31,8 @@ TERMS = "RSNA Pneumonia Detection Challenge: academic and commercial use with at
 
 
 class Source(_torchxrayvision.Source):
+    """The union of its boxes is the ROI mask of an image."""
+
     dataset_class = "RSNA_Pneumonia_Dataset"
     image_column = "patientId"
     control = CLASSES["RSNA_Pneumonia_Dataset"].control
