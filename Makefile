@@ -27,7 +27,7 @@ help:
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
 	@echo "make bench  one page of what takes how long: images, training, maps, start-up, plans, the demo"
 	@echo "make gpu    what a machine with a GPU should show, one table, in under eight minutes"
-	@echo "make lint   ruff, snakefmt, snakemake --lint"
+	@echo "make lint   ruff, snakefmt, snakemake --lint, mypy"
 	@echo "make env    the private environment; PYTHON=/path/to/python, TORCH=cpu (without NVIDIA's libraries) go with any target"
 	@echo "make lock   add what pyproject.toml asks for and the locks lack; make upgrade resolves all anew"
 
@@ -92,6 +92,7 @@ lint: env
 	ruff format --check workflow tests envs
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+	mypy
 
 format: env
 	ruff check --fix workflow tests envs

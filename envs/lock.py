@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,9 +45,11 @@ Pinned = dict[str, dict[str, str]]
 
 
 def main(upgrade: bool, pythons: list[str]) -> None:
+    """Write the three files. upgrade: forget what is locked. pythons: interpreters, by name or path."""
     wanted = requirements()
     kept = [] if upgrade else still_wanted(locked(), wanted)
-    resolved = {version(python): resolve(python, wanted, kept) for python in pythons}
+    # pip takes no name for an interpreter, only a path.
+    resolved = {version(python): resolve(shutil.which(python) or python, wanted, kept) for python in pythons}
     blocks = merge(resolved)
     names = ", ".join(resolved)
     LOCK.write_text(HEAD.format(pythons=names, what="") + "".join(blocks.values()))
@@ -85,6 +88,7 @@ def still_wanted(pins: list[str], wanted: list[str]) -> list[str]:
 
 
 def pin_version(pin: str) -> str:
+    """The version in a line such as `name==1.0`."""
     (one,) = Requirement(pin).specifier
     return one.version
 

@@ -187,7 +187,7 @@ def test_signed_values_need_a_window_unless_none_is_negative(read):
 
 
 def test_values_beyond_the_bits_stored_are_graphics_or_a_wrong_header(read):
-    with pytest.raises(UnreadableImage, match="says its values end at 1023 and has values to 4095; mend BitsStored"):
+    with pytest.raises(UnreadableImage, match="says its values end at 1023 and has values to 4095; fix BitsStored"):
         read(made(bits=10))
     drawn = VALUES % 1024 + (np.uint16(1) << 12)
     content = made(drawn, 12)

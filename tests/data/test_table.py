@@ -106,7 +106,7 @@ def test_a_workbook_is_no_csv(read):
 
 
 def test_a_folder_or_nothing_is_no_table(tmp_path):
-    with pytest.raises(StudyError, match="there is no such file; mend `csvpath`"):
+    with pytest.raises(StudyError, match="there is no such file; fix `csvpath`"):
         read_table(tmp_path / "none.csv", COLUMNS, "csvpath")
     with pytest.raises(StudyError, match="cannot be read as CSV: Is a directory"):
         read_table(tmp_path, COLUMNS, "csvpath")

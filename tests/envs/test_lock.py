@@ -59,7 +59,10 @@ def project(tmp_path):
     pythons = [interpreter(version) for version in ("3.11", "3.13")]
     if None in pythons:
         pytest.skip("no Python 3.11 and 3.13 on this machine")
+    by_name_or_path = [Path(pythons[0]).name, pythons[1]]
     with index(tmp_path / "index") as served:
+        settings = pip_settings(served.url, tmp_path)
+        settings["PATH"] = f"{Path(pythons[0]).parent}:{settings['PATH']}"
 
         class Project:
             add = served.add
@@ -67,8 +70,8 @@ def project(tmp_path):
             def lock(self, *options: str, more: str = "") -> subprocess.CompletedProcess:
                 (tmp_path / "pyproject.toml").write_text(PROJECT.format(more=more))
                 return subprocess.run(
-                    [sys.executable, ROOT / "envs" / "lock.py", *options, *pythons],
-                    cwd=tmp_path, env=pip_settings(served.url, tmp_path), capture_output=True, text=True, check=False,
+                    [sys.executable, ROOT / "envs" / "lock.py", *options, *by_name_or_path],
+                    cwd=tmp_path, env=settings, capture_output=True, text=True, check=False,
                 )  # fmt: skip
 
             def locked(self) -> str:

@@ -54,6 +54,14 @@ def test_a_change_of_what_runs_counts_however_deep_it_is_imported(copy):
     assert copy.digest(*TRAIN_ACTDIFF) != before
 
 
+def test_types_that_nothing_reads_do_not_count(copy):
+    before = copy.digest(*TRAIN_ACTDIFF)
+    copy.edit("data/masks.py", "masks: np.ndarray, sigma", "masks, sigma")
+    assert copy.digest(*TRAIN_ACTDIFF) == before
+    copy.edit("stages/train.py", "threads: int", "threads: str")
+    assert copy.digest(*TRAIN_ACTDIFF) != before, "those of a stage are its command line"
+
+
 ANALYSE = "red_herring.stages.analyse"
 GRADIENT = "red_herring.saliency.attributions.gradient"
 MAKERS = {
@@ -224,7 +232,7 @@ def test_the_digest_does_not_depend_on_the_version_of_python(version, copy, made
         pytest.skip(f"no Python {version} on this machine")
     stages = [f"red_herring.stages.{path.stem}" for path in sorted((PACKAGE / "stages").glob("[!_]*.py"))]
     assert copy.digest(*stages, python=python) == provenance.code_digest(*stages)
-    assert made(MADE, python) == "d18e5f0a6a2f"
+    assert made(MADE, python) == "a2d2244b5abe"
 
 
 @pytest.mark.parametrize(
@@ -240,6 +248,35 @@ def test_the_digest_does_not_depend_on_the_version_of_python(version, copy, made
 )
 def test_how_the_same_is_written_does_not_count(one, other):
     assert logic(one) == logic(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def f(x: int, *y: int, z: str = 'a', **k: int) -> int: return x", "def f(x, *y, z='a', **k): return x"),
+        ("async def f(x: int) -> int: return x", "async def f(x): return x"),
+        ("x: int = 1", "x = 1"),
+        ("def f():\n    x: int\n    self.y: int = 1", "def f():\n    self.y = 1"),
+        ("class A:\n    def f(self, x: A) -> A: y: A = x", "class A:\n    def f(self, x): y = x"),
+    ],
+)
+def test_types_of_functions_and_variables_do_not_count(one, other):
+    assert logic(one) != logic(other)
+    assert untyped(one) == untyped(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("class A:\n    x: int", "class A:\n    x: str"),
+        ("class A:\n    x: int = 1", "class A:\n    x = 1"),
+        ("def f():\n    class A:\n        x: int", "def f():\n    class A: pass"),
+        ("def f(x: int = 1): return x", "def f(x: int = 2): return x"),
+        ("def f(x: int): return x", "def f(y: int): return y"),
+    ],
+)
+def test_fields_of_a_class_count_and_so_do_names_and_defaults(one, other):
+    assert untyped(one) != untyped(other)
 
 
 @pytest.mark.parametrize(
@@ -279,6 +316,10 @@ def test_what_makes_a_difference_counts(one, other):
 
 def logic(code: str) -> str:
     return provenance._canonical(ast.parse(code))
+
+
+def untyped(code: str) -> str:
+    return provenance._canonical(provenance._Untyped().visit(ast.parse(code)))
 
 
 def test_the_locale_does_not_count(copy, monkeypatch):

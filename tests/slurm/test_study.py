@@ -14,7 +14,7 @@ ON_A_GPU = ("tune", "train", "localisation", "reliance")
 ON_A_CPU = ("index_source", "prepare_images", "draw_splits", "render_data_sheet")
 
 # Added to the end of a method's file. Every training notes its GPU; Masked takes 2,500 MB more than the others for some
-# seconds; ActDiff takes minutes the first time; GradMask fails until it is mended.
+# seconds; ActDiff takes minutes the first time; GradMask fails until it is fixed.
 MISCHIEF = """
 
 def _behave(update):
@@ -36,7 +36,7 @@ def _behave(update):
     def behaving(*arguments):
         if "actdiff" in __name__ and first:
             time.sleep(5)
-        if "gradmask" in __name__ and not Path("mended").exists():
+        if "gradmask" in __name__ and not Path("fixed").exists():
             raise RuntimeError("this seed is cursed")
         return update(*arguments)
 
@@ -61,12 +61,12 @@ def study(cluster, tmp_path_factory) -> ClusterCheckout:
 
 
 @pytest.fixture(scope="module")
-def mended(study, tmp_path_factory) -> ClusterCheckout:
-    """A copy of that study after what failed was mended and the same command given again."""
-    mended = study.copy(tmp_path_factory.mktemp("mended") / "study")
-    (mended.folder / "mended").touch()
-    mended.snakemake()
-    return mended
+def fixed(study, tmp_path_factory) -> ClusterCheckout:
+    """A copy of that study after what failed was fixed and the same command given again."""
+    fixed = study.copy(tmp_path_factory.mktemp("fixed") / "study")
+    (fixed.folder / "fixed").touch()
+    fixed.snakemake()
+    return fixed
 
 
 def attempts(checkout: ClusterCheckout, method: str) -> list[dict[str, str]]:
@@ -142,11 +142,11 @@ def test_slurms_own_logs_of_what_failed_are_with_the_logs(study):
     assert len(list(logs.glob("*.log"))) == 2
 
 
-def test_once_mended_the_same_command_runs_what_is_missing_and_no_more(mended):
-    assert [job["Comment"] for job in mended.jobs()] == [
+def test_once_fixed_the_same_command_runs_what_is_missing_and_no_more(fixed):
+    assert [job["Comment"] for job in fixed.jobs()] == [
         "rule_train_wildcards_synthetic_gradmask_1",
         "rule_localisation_wildcards_synthetic_gradmask_1",
     ]
-    assert "GradMask" in (mended.folder / "results" / "tables" / "synthetic.md").read_text()
-    assert (mended.folder / "results" / "figures" / "figure_8.pdf").exists()
-    assert not (mended.folder / "results" / "incomplete.md").exists()
+    assert "GradMask" in (fixed.folder / "results" / "tables" / "synthetic.md").read_text()
+    assert (fixed.folder / "results" / "figures" / "figure_8.pdf").exists()
+    assert not (fixed.folder / "results" / "incomplete.md").exists()

@@ -63,14 +63,14 @@ def test_all_that_is_named_is_there(config):
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        ({"imgpath": "$RED_HERRING_IMAGES/x"}, "imgpath: {images}/x: there is no such folder; mend RED_HERRING_IMAGES"),
+        ({"imgpath": "$RED_HERRING_IMAGES/x"}, "imgpath: {images}/x: there is no such folder; fix RED_HERRING_IMAGES"),
         (
             {"maskpath": "$RED_HERRING_IMAGES/x"},
-            "maskpath: {images}/x: there is no such folder; mend RED_HERRING_IMAGES",
+            "maskpath: {images}/x: there is no such folder; fix RED_HERRING_IMAGES",
         ),
-        ({"csvpath": "$RED_HERRING_IMAGES/x"}, "csvpath: {images}/x: there is no such file; mend RED_HERRING_IMAGES"),
-        ({"csvpath": "x.csv"}, "csvpath: x.csv (relative to {here}): there is no such file; mend `csvpath`"),
-        ({"csvpath": "/x.csv"}, "csvpath: /x.csv: there is no such file; mend `csvpath`"),
+        ({"csvpath": "$RED_HERRING_IMAGES/x"}, "csvpath: {images}/x: there is no such file; fix RED_HERRING_IMAGES"),
+        ({"csvpath": "x.csv"}, "csvpath: x.csv (relative to {here}): there is no such file; fix `csvpath`"),
+        ({"csvpath": "/x.csv"}, "csvpath: /x.csv: there is no such file; fix `csvpath`"),
     ],
 )
 def test_what_is_not_there_is_named(config, tmp_path, source, sentence):

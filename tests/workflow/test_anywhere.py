@@ -184,7 +184,7 @@ def test_the_folder_of_the_images_may_move_and_go(checkout, users, images, tmp_p
     done = checkout.snakemake("-n", *splits, where=users, check=False, RED_HERRING_IMAGES="")
     assert "config: sources.clinic.imgpath: $RED_HERRING_IMAGES/clinic: RED_HERRING_IMAGES is not set" in done.stdout
     done = checkout.snakemake("-n", *splits, where=users, check=False, RED_HERRING_IMAGES="nowhere")
-    assert f"nowhere/clinic (relative to {users}): there is no such folder; mend RED_HERRING_IMAGES" in done.stdout
+    assert f"nowhere/clinic (relative to {users}): there is no such folder; fix RED_HERRING_IMAGES" in done.stdout
 
     checkout.snakemake("-c2", *splits, where=users, RED_HERRING_IMAGES=str(images))
     moved = shutil.move(images, tmp_path / "moved")

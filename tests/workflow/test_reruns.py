@@ -168,7 +168,7 @@ UNLUCKY = (
 
 
 def test_a_failing_seed_stops_no_other_and_is_named_at_the_end_and_in_the_table(after):
-    """Then, mended, only what is missing is made, and the study is as if nothing had been."""
+    """Then, fixed, only what is missing is made, and the study is as if nothing had been."""
     tables = {name: (after.folder / "results" / name).read_bytes() for name in ("runs.csv", "tables/synthetic.md")}
     shutil.rmtree(after.folder / "results/runs")
     loss = "workflow/red_herring/methods/actdiff.py"

@@ -110,7 +110,7 @@ def test_an_empty_table_is_refused(tmp_path):
 
 
 def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(StudyError, match=r"none\.csv: there is no such file; mend `csvpath`"):
+    with pytest.raises(StudyError, match=r"none\.csv: there is no such file; fix `csvpath`"):
         Source(str(tmp_path), str(tmp_path / "none.csv"), COLUMNS).index()
 
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 Cell = tuple[str, int, int]
 """Split, label, nuisance."""
+
+Counts = NDArray[np.int64]
 
 ATTEMPTS = 10
 UNEVEN = 1.5
@@ -32,10 +35,12 @@ class Assigned:
 
     @property
     def found(self) -> dict[Cell, int]:
+        """How many images there are for each cell."""
         return {cell: len(self.images.get(cell, ())) for cell in self.counts}
 
     @property
     def whole(self) -> bool:
+        """Whether there are as many as are wanted."""
         return all(self.found[cell] >= number for cell, number in self.counts.items())
 
 
@@ -50,7 +55,7 @@ def assign(candidates: pd.DataFrame, counts: dict[Cell, int], seed: int, disjoin
     random = np.random.default_rng(seed)
     if not disjoint:
         return _grouped(candidates, counts, _assign_images(candidates, counts, random), random)
-    best = None
+    tried: list[tuple[tuple[int, float], Assigned]] = []
     for _ in range(ATTEMPTS):
         split_of = _assign_patients(candidates, counts, random)
         order = candidates["patient"].map({patient: rank for rank, patient in enumerate(split_of)})
@@ -60,11 +65,10 @@ def assign(candidates: pd.DataFrame, counts: dict[Cell, int], seed: int, disjoin
             sum(max(number - assigned.found[cell], 0) for cell, number in counts.items()),
             uneven(assigned, candidates),
         )
-        if best is None or score < best[0]:
-            best = score, assigned
+        tried.append((score, assigned))
         if score <= (0, UNEVEN):
             break
-    return best[1]
+    return min(tried, key=lambda one: one[0])[1]
 
 
 def _grouped(
@@ -115,10 +119,7 @@ def _assign_images(candidates: pd.DataFrame, counts: dict[Cell, int], random: np
 def _assign_patients(candidates: pd.DataFrame, counts: dict[Cell, int], random: np.random.Generator) -> dict[str, str]:
     """Give each patient to one split, at random in proportion to how many of its images each split still lacks.
 
-    Patients come in random order, whatever they have, and those with about as many images are spread evenly over the
-    splits, so that each gets the same mix of patients with many and with few. Only splits that leave the fewest scarce
-    images over come into question, and a patient of whose images no split lacks any stays out. What is lacking at the
-    end is mended by exchange.
+    What is lacking at the end is fetched by exchange.
     """
     cell_index = candidates["label"].to_numpy() * 2 + candidates["nuisance"].to_numpy()
     names, patient_index = np.unique(candidates["patient"].to_numpy(dtype=str), return_inverse=True)
@@ -126,14 +127,29 @@ def _assign_patients(candidates: pd.DataFrame, counts: dict[Cell, int], random: 
     np.add.at(images, (patient_index, cell_index), 1)
     splits = _splits(counts)
     needed = np.array([[counts[split, label, nuisance] for label in (0, 1) for nuisance in (0, 1)] for split in splits])
+    order, owners = _give_out(images, needed, random)
+    while moves := _best_exchange(images, needed, owners):
+        for patient, owner in moves:
+            owners[patient] = owner
+    return {names[patient]: splits[owners[patient]] for patient in order if owners[patient] != NOBODY}
+
+
+def _give_out(images: Counts, needed: Counts, random: np.random.Generator) -> tuple[Counts, Counts]:
+    """The order in which patients came, and the split of each, or NOBODY.
+
+    images: of each patient in each cell, int [patients, cells]. needed: int [splits, cells].
+    Patients come in random order, whatever they have, and those with about as many images are spread evenly over the
+    splits, so that each gets the same mix of patients with many and with few. Only splits that leave the fewest scarce
+    images over come into question, and a patient of whose images no split lacks any stays out.
+    """
     # What is needed of a cell for each of its images that may be left over.
     scarcity = needed.sum(axis=0) / (images.sum(axis=0) - needed.sum(axis=0) + 1)
     # An urn: a split's chance is the number of this patient's images that it lacks, weighted by how much it lacks.
-    lacking, owners = needed.copy(), np.full(len(names), NOBODY)
-    order = random.permutation(len(names))
+    lacking, owners = needed.copy(), np.full(len(images), NOBODY)
+    order = random.permutation(len(images))
     by_size = order[np.argsort(images[order] @ scarcity, kind="stable")]
-    chances = np.empty(len(names))
-    chances[by_size] = (random.random() + GOLDEN_RATIO * np.arange(len(names))) % 1
+    chances = np.empty(len(images))
+    chances[by_size] = (random.random() + GOLDEN_RATIO * np.arange(len(images))) % 1
     for patient, chance in zip(order, chances[order], strict=True):
         useful = np.minimum(images[patient], lacking)
         left_over = (images[patient] - useful) @ scarcity
@@ -144,46 +160,51 @@ def _assign_patients(candidates: pd.DataFrame, counts: dict[Cell, int], random: 
         split = int(np.searchsorted(np.cumsum(weights), chance * weights.sum(), side="right"))
         lacking[split] -= useful[split]
         owners[patient] = split
-    _mend(images, needed, owners)
-    return {names[patient]: splits[owners[patient]] for patient in order if owners[patient] != NOBODY}
+    return order, owners
 
 
-def _mend(images: np.ndarray, needed: np.ndarray, owners: np.ndarray) -> None:
-    """Move or exchange patients, as long as that makes fewer images lack, until none do.
+def _best_exchange(images: Counts, needed: Counts, owners: Counts) -> list[tuple[np.int64, np.int64]]:
+    """The patient who should come to a split that lacks images, and the one, if any, who should leave it for where that
+    one was, each with its new owner, so that as few images as possible lack then; empty if nothing makes them fewer.
 
-    images: of each patient in each cell, int [patients, cells]. needed: int [splits, cells]. owners: the split of each
-    patient, or NOBODY; changed in place. Patients of one split with equally many images in every cell are alike, so
-    only one of each kind is tried.
+    Patients of one split with equally many images in every cell are alike, so only one of each kind is tried.
     """
-    held = np.stack([images[owners == split].sum(axis=0) for split in range(len(needed))])
-    while (lack := np.maximum(needed - held, 0)).any():
-        kinds, example = np.unique(np.column_stack([owners, images]), axis=0, return_index=True)
-        found = None
-        for split in np.flatnonzero(lack.any(axis=1)):
-            gives, takes = kinds[kinds[:, 0] != split], kinds[kinds[:, 0] == split]
-            takes = np.vstack([np.full_like(kinds[:1], NOBODY), takes])
-            takes[0, 1:] = 0  # for a patient that comes without another going
-            change = gives[:, None, 1:] - takes[None, :, 1:]
-            after = np.maximum(needed[split] - held[split] - change, 0).sum(axis=2)
-            before = np.full(after.shape, lack[split].sum())
-            for other in range(len(needed)):
-                from_other = gives[:, 0] == other
-                after[from_other] += np.maximum(needed[other] - held[other] + change[from_other], 0).sum(axis=2)
-                before[from_other] += lack[other].sum()
-            gained = before - after
-            best = np.unravel_index(gained.argmax(), gained.shape)
-            if gained[best] > 0 and (found is None or gained[best] > found[0]):
-                found = gained[best], split, gives[best[0]], takes[best[1]] if best[1] else None
-        if found is None:
-            return
-        _, split, comes, goes = found
-        for kind, to in ((comes, split), (goes, comes[0])):
-            if kind is not None:
-                patient = example[(kinds == kind).all(axis=1)][0]
-                for owner, sign in ((owners[patient], -1), (to, 1)):
-                    if owner != NOBODY:
-                        held[owner] += sign * images[patient]
-                owners[patient] = to
+    short = needed - np.stack([images[owners == split].sum(axis=0) for split in range(len(needed))])
+    splits_that_lack = np.flatnonzero((short > 0).any(axis=1))
+    if not len(splits_that_lack):
+        return []
+    kinds, patients = np.unique(np.column_stack([owners, images]), axis=0, return_index=True)
+    most = np.int64(0)
+    moves: list[tuple[np.int64, np.int64]] = []
+    for split in splits_that_lack:
+        comes, goes = np.flatnonzero(kinds[:, 0] != split), np.flatnonzero(kinds[:, 0] == split)
+        gained = _gained(kinds[comes], kinds[goes], short, split)
+        come, go = divmod(int(gained.argmax()), gained.shape[1])
+        if gained[come, go] > most:
+            most, moves = gained[come, go], [(patients[comes[come]], split)]
+            if go:
+                moves.append((patients[goes[go - 1]], kinds[comes[come], 0]))
+    return moves
+
+
+def _gained(comes: Counts, goes: Counts, short: Counts, split: np.int64) -> Counts:
+    """By how many fewer images lack, int [comes, 1 + goes], when one of these kinds comes to the split: without another
+    going, or in exchange for each of the others. The first number of a kind is its owner, the others its images.
+
+    short: what each split lacks in each cell, negative where it has more than it needs, int [splits, cells].
+    """
+    nothing_and_goes = np.pad(goes[:, 1:], ((1, 0), (0, 0)))
+    change = comes[:, None, 1:] - nothing_and_goes
+    gained = _filled(short[split], change)
+    for other in range(len(short)):
+        from_other = comes[:, 0] == other
+        gained[from_other] += _filled(short[other], -change[from_other])
+    return gained
+
+
+def _filled(short: Counts, change: Counts) -> Counts:
+    """By how many fewer images of [cells] lack after a change, [..., cells]."""
+    return np.asarray((np.maximum(short, 0) - np.maximum(short - change, 0)).sum(axis=-1))
 
 
 def _splits(counts: dict[Cell, int]) -> list[str]:

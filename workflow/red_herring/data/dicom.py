@@ -6,13 +6,20 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset, dcmread, uid
-from pydicom.pixels import pixel_array
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_windowing
+from pydicom.pixels.utils import pixel_array
 
 from red_herring.data.picture import Picture, UnreadableImage
+
+Stored = NDArray[np.integer]
+"""Pixels as a file has them."""
+
+Values = NDArray[np.integer | np.floating]
+"""Pixels in the units of a window or of a lookup table."""
 
 DECODERS = {
     uid.JPEGBaseline8Bit: ("pillow", "pillow"),
@@ -109,7 +116,7 @@ def _decoder(content: Dataset) -> str:
     return decoder
 
 
-def _read_grey(content: Dataset, pixels: np.ndarray) -> Picture:
+def _read_grey(content: Dataset, pixels: Stored) -> Picture:
     padding = _padding(content, pixels)
     stored = pixels[~padding] if padding is not None and not padding.all() else pixels
     lowest, highest = int(stored.min()), int(stored.max())
@@ -136,7 +143,7 @@ def _read_grey(content: Dataset, pixels: np.ndarray) -> Picture:
     return Picture(levels, f"DICOM, {bits}-bit", white, highest, inverted, padding)
 
 
-def _padding(content: Dataset, pixels: np.ndarray) -> np.ndarray | None:
+def _padding(content: Dataset, pixels: Stored) -> NDArray[np.bool] | None:
     """Which pixels fill up the rectangle only, bool of the image's shape; None for none."""
     value = content.get("PixelPaddingValue")
     if value is None:
@@ -161,7 +168,7 @@ def _window(content: Dataset) -> str:
     return "window" if None not in (content.get("WindowCenter"), content.get("WindowWidth")) else ""
 
 
-def _rescaled(content: Dataset, pixels: np.ndarray) -> np.ndarray:
+def _rescaled(content: Dataset, pixels: Stored) -> Values:
     """The values in the units of the window."""
     if _items(content, "ModalityLUTSequence"):
         table, _ = _lookup_table(content.ModalityLUTSequence[0], content)
@@ -170,23 +177,23 @@ def _rescaled(content: Dataset, pixels: np.ndarray) -> np.ndarray:
     return pixels if None in (slope, intercept) else pixels * float(slope) + float(intercept)
 
 
-def _windowed(content: Dataset, values: np.ndarray, window: str) -> np.ndarray:
+def _windowed(content: Dataset, values: Values, window: str) -> NDArray[np.float32]:
     """Levels of 0 to 255, float32."""
     if window != "window":
         return _looked_up(content.VOILUTSequence[0], np.rint(values), content)
     with np.errstate(over="ignore"):  # of a sigmoid's far ends
         black, white = apply_windowing(np.array([-np.inf, np.inf]), content)
         shown = apply_windowing(values, content)
-    return ((shown - black) * (255 / (white - black))).astype(np.float32)
+    return np.asarray((shown - black) * (255 / (white - black)), np.float32)
 
 
-def _looked_up(item: Dataset, values: np.ndarray, content: Dataset) -> np.ndarray:
+def _looked_up(item: Dataset, values: Values, content: Dataset) -> NDArray[np.float32]:
     """Levels of 0 to 255, float32, of values in a lookup table; white is the highest that their bits can hold."""
     table, white = _lookup_table(item, content)
     return (table * np.float32(255 / white))[_places(item, values, content)]
 
 
-def _lookup_table(item: Dataset, content: Dataset) -> tuple[np.ndarray, int]:
+def _lookup_table(item: Dataset, content: Dataset) -> tuple[NDArray[np.int64], int]:
     """The entries, and the value that is white. The bits that the descriptor names are not what many tables use."""
     data = item.LUTData
     if isinstance(data, bytes):
@@ -196,20 +203,20 @@ def _lookup_table(item: Dataset, content: Dataset) -> tuple[np.ndarray, int]:
     return table, 2 ** max(8, int(table.max()).bit_length()) - 1
 
 
-def _places(item: Dataset, values: np.ndarray, content: Dataset) -> np.ndarray:
+def _places(item: Dataset, values: Values, content: Dataset) -> NDArray[np.int64]:
     """Where in a lookup table values are; those beyond its ends are at its ends."""
     entries, first = item.LUTDescriptor[0] or 2**16, item.LUTDescriptor[1]
     if first >= 2**15 and values.min() < 0:  # a signed number in the type of unsigned ones
         first -= 2**16
-    return np.clip(values.astype(np.int64) - first, 0, entries - 1)
+    return np.asarray(np.clip(values.astype(np.int64) - first, 0, entries - 1))
 
 
-def _without_overlays(content: Dataset, pixels: np.ndarray, white: int) -> np.ndarray:
+def _without_overlays(content: Dataset, pixels: Stored, white: int) -> Stored:
     """The pixels without the graphics that old files keep in the bits above; UnreadableImage for other values there."""
     positions = (content.get((group, 0x0102)) for group in range(0x6000, 0x6020, 2))
     graphics = any(position is not None and position.value > 0 for position in positions)
     if not graphics:
         raise UnreadableImage(
-            f"is DICOM that says its values end at {white} and has values to {int(pixels.max())}; mend BitsStored"
+            f"is DICOM that says its values end at {white} and has values to {int(pixels.max())}; fix BitsStored"
         )
     return pixels & white

@@ -94,7 +94,7 @@ def _check_address(url: str) -> None:
     """StudyError unless nobody on the way can alter what comes from there."""
     address = urlsplit(url)
     if address.scheme != "https" and not (address.scheme == "http" and _is_loopback(address.hostname or "")):
-        raise StudyError(f"{url}: is not an address that can be trusted, expected https://; mend `archive`")
+        raise StudyError(f"{url}: is not an address that can be trusted, expected https://; fix `archive`")
 
 
 def _is_loopback(host: str) -> bool:
@@ -105,12 +105,15 @@ def _is_loopback(host: str) -> bool:
 
 
 def _complete(origin: Mapping[str, str], home: Path) -> Fetched | None:
-    """The data set if its fetch was finished; StudyError if it is not as it was then, or of another origin."""
-    if not (home / "complete.json").exists():
-        return None
+    """The data set if its fetch was finished."""
+    return _opened(origin, home) if (home / "complete.json").exists() else None
+
+
+def _opened(origin: Mapping[str, str], home: Path) -> Fetched:
+    """The data set whose fetch was finished; StudyError if it is not as it was then, or of another origin."""
     marker = read_json(home / "complete.json")
     files, size = _measure(home / "files")
-    checks = [("files", files, marker["files"]), ("bytes", size, marker["bytes"])]
+    checks: list[tuple[str, object, object]] = [("files", files, marker["files"]), ("bytes", size, marker["bytes"])]
     if "archive" in origin:  # two URLs may name one commit; a torrent's key is its identity
         checks.append(("archive", origin["archive"], marker["origin"].get("archive")))
     if origin.get("sha256"):
@@ -151,7 +154,7 @@ def _fetch(
         os.replace(partial / "unpacked", files)
     shutil.rmtree(partial, ignore_errors=True)
     os.replace(marker, home / "complete.json")
-    fetched = _complete(origin, home)
+    fetched = _opened(origin, home)
     log.info("%s: complete, %d files of %.1f MB", files, fetched.files, fetched.bytes / 1e6)
     return fetched
 
@@ -257,7 +260,7 @@ def _receive(url: str, part: Path) -> None:
     ) as error:  # fmt: skip
         raise _Transient(str(error)) from error
     except requests.RequestException as error:
-        raise StudyError(f"{url}: cannot be downloaded: {error}; mend `archive`") from error
+        raise StudyError(f"{url}: cannot be downloaded: {error}; fix `archive`") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StudyError(f"{part}: {error.strerror} for {url}; make space there and run again") from error
@@ -275,7 +278,7 @@ def _check_answer(url: str, response: requests.Response) -> None:
     if response.status_code >= 500 or response.status_code == requests.codes.too_many_requests:
         raise _Transient(answer)
     if response.status_code != requests.codes.ok:
-        raise StudyError(f"{url}: {answer}, expected an archive; mend `archive` or set `imgpath` to your own copy")
+        raise StudyError(f"{url}: {answer}, expected an archive; fix `archive` or set `imgpath` to your own copy")
 
 
 def _check_space(url: str, folder: Path, size: int) -> None:

@@ -14,27 +14,33 @@ from red_herring.study.places import named
 
 def check_folder(imgpath: str | None, images: Collection[str], max_missing: int = 0) -> None:
     """StudyError if the folder is not given or not there, or if more than `max_missing` of the images are not in it."""
-    if imgpath is None:
-        raise StudyError(
-            "imgpath: is null, expected the folder that holds the images; set it, or torrent or archive, in config.yaml"
-        )
-    if not Path(imgpath).is_dir():
-        raise StudyError(f"{named(imgpath)}: there is no such folder; mend `imgpath` in config.yaml")
+    folder = given(imgpath)
+    if not folder.is_dir():
+        raise StudyError(f"{named(folder)}: there is no such folder; fix `imgpath` in config.yaml")
     there: dict[str, None] = {}
     for parent in dict.fromkeys(str(Path(image).parent) for image in images):
-        folder = find_file(imgpath, parent)
-        if folder.is_dir():
-            with os.scandir(folder) as entries:
+        place = find_file(folder, parent)
+        if place.is_dir():
+            with os.scandir(place) as entries:
                 there |= dict.fromkeys(_composed(str(Path(parent, entry.name))) for entry in entries)
     wanted = {_composed(str(Path(image))): image for image in images}
     missing = [image for path, image in wanted.items() if path not in there]
     if len(missing) > max_missing:
         others = [name for name in there if name not in wanted]
         raise StudyError(
-            f"{named(imgpath)}: holds {len(images) - len(missing)} of the {len(images)} images the metadata name; it "
+            f"{named(folder)}: holds {len(images) - len(missing)} of the {len(images)} images the metadata name; it "
             f"lacks {', '.join(missing[:3])} and holds {', '.join(others[:3]) or 'nothing else'}; "
-            f"mend `imgpath`, or `max_unreadable` to go without them, in config.yaml"
+            f"fix `imgpath`, or `max_unreadable` to go without them, in config.yaml"
         )
+
+
+def given(imgpath: str | None) -> Path:
+    """The folder of the images; StudyError if none is given."""
+    if imgpath is None:
+        raise StudyError(
+            "imgpath: is null, expected the folder that holds the images; set it, or torrent or archive, in config.yaml"
+        )
+    return Path(imgpath)
 
 
 def find_file(folder: str | Path, name: str) -> Path:

@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from red_herring.data.picture import Picture, UnreadableImage, bits_used, one_line
 
@@ -68,7 +70,7 @@ def reasons(missing: str, broken: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_image(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
+def open_image(file: str | Path | BinaryIO) -> Iterator[ImageFile]:
     """The one image of a file, opened with Pillow; UnreadableImage if there are more."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and palettes: the pixels are what counts
@@ -79,10 +81,10 @@ def open_image(file: str | Path | BinaryIO) -> Iterator[Image.Image]:
             yield image
 
 
-def _frames(image: Image.Image) -> int:
+def _frames(image: ImageFile) -> int:
     """Images in a file; smaller copies of the first, which TIFF marks and MPO has by its nature, are none."""
-    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    if image.format != "TIFF" or frames == 1:
+    frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    if not isinstance(image, TiffImageFile) or frames == 1:
         return frames
     whole = 0
     for frame in range(frames):
@@ -92,11 +94,11 @@ def _frames(image: Image.Image) -> int:
     return whole
 
 
-def _read_image(image: Image.Image) -> Picture:
-    name = "JPEG" if image.format == "MPO" else image.format
-    inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO
-    high_bytes = is_deep_colour(image)  # known only until the image is loaded
-    image = ImageOps.exif_transpose(image)
+def _read_image(opened: ImageFile) -> Picture:
+    name = "JPEG" if opened.format == "MPO" else opened.format
+    inverted = isinstance(opened, TiffImageFile) and opened.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO
+    high_bytes = is_deep_colour(opened)  # known only until the image is loaded
+    image = ImageOps.exif_transpose(opened)
     if image.mode in SIXTEEN_BIT:
         values = np.asarray(image)
         lowest, highest = int(values.min()), int(values.max())
@@ -117,7 +119,7 @@ def _read_image(image: Image.Image) -> Picture:
     return Picture(levels, f"{name}, {bits}", highest=highest)
 
 
-def is_deep_colour(image: Image.Image) -> bool:
+def is_deep_colour(image: ImageFile) -> bool:
     """Whether an image that is not loaded has several channels of 16 bits, of which Pillow keeps the high bytes."""
     raw = image.tile[0].args if image.tile else ""
     return image.mode not in SIXTEEN_BIT and ";16" in str(raw)
@@ -126,6 +128,6 @@ def is_deep_colour(image: Image.Image) -> bool:
 def _check_alpha(image: Image.Image) -> None:
     if "A" not in image.getbands():
         return
-    *colours, alpha = (image.getchannel(band).getextrema() for band in image.getbands())
-    if alpha[0] < alpha[1] and all(low == high for low, high in colours):
+    *colours, alpha = (np.ptp(np.asarray(image.getchannel(band))) for band in image.getbands())
+    if alpha and not any(colours):
         raise UnreadableImage("its picture is in the alpha channel, all else is of one colour; save it as grey")

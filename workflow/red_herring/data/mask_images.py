@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
+from PIL.ImageFile import ImageFile
 
 from red_herring.data.images import SIXTEEN_BIT, is_deep_colour, open_image, reasons
 from red_herring.data.picture import UnreadableImage, bits_used
@@ -73,11 +75,11 @@ def read_mask(file: str | Path | BinaryIO, shape: tuple[int, int], level: int | 
     return np.asarray(resized)
 
 
-def _inside(image: Image.Image) -> np.ndarray:
-    if is_deep_colour(image):
+def _inside(opened: ImageFile) -> np.ndarray:
+    if is_deep_colour(opened):
         raise UnreadableImage("is 16-bit colour, of which not all can be read; save it as 8-bit grey")
-    exact = image.format not in LOSSY
-    image = ImageOps.exif_transpose(image)
+    exact = opened.format not in LOSSY
+    image = ImageOps.exif_transpose(opened)
     if image.mode in ("1", "L", "F", *SIXTEEN_BIT):
         values = np.asarray(image.convert("L") if image.mode == "1" else image)
         return _by_level(_of_byte(values), exact)
@@ -91,20 +93,25 @@ def _inside(image: Image.Image) -> np.ndarray:
     return _by_colour(np.where(opaque[..., None], colours, 0), exact)
 
 
-def _of_byte(values: np.ndarray) -> np.ndarray:
+def _of_byte(values: np.ndarray) -> NDArray[np.uint8]:
     """Levels of any type as uint8: 0 and 1 become 0 and 255, the bits used of more than eight become eight."""
     lowest, highest = values.min(), values.max()
     if not (lowest >= 0 and highest <= 65535):  # nor where one is not a number
         raise UnreadableImage(f"has levels from {lowest:g} to {highest:g}, {ADVICE}")
     white = 1 if highest <= 1 else 2 ** bits_used(int(highest)) - 1
-    return np.rint(values * (255 / white)).clip(0, 255).astype(np.uint8)
+    return _scaled(values, white).clip(0, 255).astype(np.uint8)
 
 
-def _stretched(levels: np.ndarray) -> np.ndarray:
-    return np.rint(levels * (255 / levels.max())).astype(np.uint8)
+def _stretched(levels: np.ndarray) -> NDArray[np.uint8]:
+    return _scaled(levels, levels.max()).astype(np.uint8)
 
 
-def _by_level(levels: np.ndarray, exact: bool) -> np.ndarray:
+def _scaled(values: np.ndarray, white: float) -> NDArray[np.floating]:
+    """Whole numbers, 255 for the value that is white."""
+    return np.asarray(np.rint(values * (255 / white)))
+
+
+def _by_level(levels: NDArray[np.uint8], exact: bool) -> NDArray[np.bool]:
     """What is brighter than half, of uint8 [height, width], if it is a mask of two levels."""
     found = np.flatnonzero(np.bincount(levels.ravel(), minlength=256))
     lowest, highest = found[0], found[-1]
@@ -132,11 +139,13 @@ def _areas_between(levels: np.ndarray, found: np.ndarray, exact: bool) -> np.nda
     middle = (levels > MIDDLE[0]) & (levels < MIDDLE[1])
     half = max(1, middle.sum() / 2)
     counts = np.bincount(levels[middle & (spread <= NOISE)], minlength=256)
-    peaks, held = [], 0
+    peaks: list[int] = []
+    held = 0
     for _ in range(PEAKS):
         near = np.convolve(counts, np.ones(2 * NOISE + 1, int), "same")
         peak = int(near.argmax())
-        peaks, held = [*peaks, peak], held + near[peak]
+        peaks.append(peak)
+        held += near[peak]
         counts[max(0, peak - NOISE) : peak + NOISE + 1] = 0
         if held >= half:
             return np.array(sorted(peaks))
@@ -144,11 +153,11 @@ def _areas_between(levels: np.ndarray, found: np.ndarray, exact: bool) -> np.nda
     return np.flatnonzero(flat) if flat.sum() >= half else found[:0]
 
 
-def _spread(levels: np.ndarray) -> np.ndarray:
+def _spread(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Highest less lowest level in the 3 x 3 pixels around each, uint8."""
     image = Image.fromarray(levels)
     highest, lowest = image.filter(ImageFilter.MaxFilter(3)), image.filter(ImageFilter.MinFilter(3))
-    return np.asarray(highest) - np.asarray(lowest)
+    return np.asarray(highest) - np.asarray(lowest, np.uint8)
 
 
 def _by_colour(colours: np.ndarray, exact: bool) -> np.ndarray:

@@ -54,7 +54,7 @@ def guide(masks: np.ndarray, labels: np.ndarray, guidance: dict[str, Any], seed:
     Every choice is drawn with `seed` by itself, so that changing one leaves the others. Raises StudyError when there is
     no mask to match, or no other one.
     """
-    guided = masks.any(axis=(1, 2))
+    guided = np.asarray(masks.any(axis=(1, 2)))
     negatives = (labels == 0) & ~guided
     if guidance["negatives"] == "matched" and negatives.any():
         masks = _match(masks, negatives, np.flatnonzero((labels == 1) & guided), _random(seed, "negatives"))

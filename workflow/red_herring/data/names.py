@@ -30,6 +30,7 @@ def tidy_path(path: str) -> str:
 
 
 def names_nobody(patient: str) -> bool:
+    """Whether it stands for no patient, such as `unknown`."""
     return re.sub(r"[\W_]+", " ", patient.casefold()).strip() in NOBODY
 
 

@@ -57,7 +57,8 @@ class Prepared:
         """Format of file -> images, the highest stored value, and white, the value that is level 255."""
         usable = self.table[self.table["reason"] == ""]
         columns = {"images": ("image", "size"), "highest": ("highest", "max"), "white": ("white", "max")}
-        return usable.groupby("format").agg(**columns).astype(int).to_dict("index")
+        found: dict[str, dict[str, int]] = usable.groupby("format").agg(**columns).astype(int).to_dict("index")
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ class _Job:
     images_file: Path
     masks_file: Path
     whites: dict[str, int]
+
+
+_job: _Job
+_stored: np.ndarray
+_masks: np.ndarray | None
+"""What is open in a process that decodes, see `_start`."""
 
 
 def prepare(

@@ -149,6 +149,7 @@ def count_shared_names(candidates: pd.DataFrame, groups: list[dict[str, Any]]) -
 
 
 def shared_names_sentence(count: int) -> str:
+    """What to do where so many patients have the same name in both sources."""
     return (
         f"{count} names of patients are in both sources and count as different people; in config.yaml, give both "
         "sources the same `people` if these are the same, two different ones if not"
@@ -181,7 +182,7 @@ def _refuse_shared_pictures(task: str, indexes: dict[str, pd.DataFrame]) -> None
 def _require(name: str, present: set[str], sentence: str) -> None:
     if name not in present:
         there = ", ".join(sorted(present - {""}))
-        raise StudyError(f"{sentence} {name!r}, only {there}; mend the task in config.yaml")
+        raise StudyError(f"{sentence} {name!r}, only {there}; fix the task in config.yaml")
 
 
 def read_split(path: Path) -> pd.DataFrame:
@@ -257,8 +258,8 @@ def draw(
     if not assigned.whole:
         full = sum(counts["train", 1, nuisance] for nuisance in (0, 1))
         smaller = [cell_counts(Sizes(2 * n, n, n), ratio, selection) for n in range(SMALLEST, full, 2)]
-        assigned = largest_whole(smaller, lambda counts: assign(candidates, counts, seed, disjoint))
-        if assigned is None:
+        largest = largest_whole(smaller, lambda counts: assign(candidates, counts, seed, disjoint))
+        if largest is None:
             raise StudyError(
                 f"{task}: too few patients to fill three splits at ratio {ratio}, as none may be in two of them: "
                 f"{_patients(candidates)}; give more, see that the column `patient` tells them apart, or draw images "
@@ -267,9 +268,10 @@ def draw(
         log.warning(
             "%s, seed %d: %d instead of %d images train, as patients could not be packed: %s; give `sizes` to have the "
             "same at every ratio and seed",
-            task, seed, *(2 * sum(of["train", 1, group] for group in (0, 1)) for of in (assigned.counts, counts)),
+            task, seed, *(2 * sum(of["train", 1, group] for group in (0, 1)) for of in (largest.counts, counts)),
             _patients(candidates),
         )  # fmt: skip
+        assigned = largest
     drawn = [assigned.images[cell].iloc[:number] for cell, number in assigned.counts.items() if number]
     table = pd.concat(drawn)
     table = pd.concat([table, *_extra_tests(candidates, table, ratio, disjoint, assigned.random)])
@@ -303,7 +305,7 @@ def _wanted(candidates: pd.DataFrame, ratio: float, sizes: Sizes | None, selecti
     per_cell = min(have.values())
     sizes = sizes or largest_sizes(per_cell, selection)
     if sizes.valid < SMALLEST:
-        smallest = _name(min(have, key=have.get))
+        smallest = _name(min(have, key=lambda cell: have[cell]))
         raise StudyError(f"{task}: its smallest cell, {smallest}, has {per_cell} images; {_TOO_SMALL}")
     counts = cell_counts(sizes, ratio, selection)
     for cell, available in have.items():

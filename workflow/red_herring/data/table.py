@@ -108,7 +108,7 @@ def _text(path: str | Path, key: str) -> str:
         for magic, unpack in UNPACK.items():
             content = unpack(content) if content.startswith(magic) else content
     except FileNotFoundError as error:
-        raise StudyError(f"{named(path)}: there is no such file; mend `{key}` in config.yaml") from error
+        raise StudyError(f"{named(path)}: there is no such file; fix `{key}` in config.yaml") from error
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise StudyError(f"{path}: cannot be read as CSV: {getattr(error, 'strerror', None) or error}") from error
     if content.startswith(WORKBOOKS):

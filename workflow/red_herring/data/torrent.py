@@ -31,7 +31,7 @@ ANNOUNCE_SKIPPED = 180
 REPORT_EVERY = 30.0
 """Seconds between two lines of progress."""
 
-SETTINGS = {
+SETTINGS: lt.settings_pack = {
     "user_agent": f"red-herring libtorrent/{lt.version}",
     "alert_mask": int(lt.alert_category.error | lt.alert_category.tracker),
     # Any free port on every interface.
@@ -65,24 +65,28 @@ def fetch_torrent(info_hash: str, folder: Path, trackers: list[str], stall_timeo
     folder.mkdir(parents=True, exist_ok=True)
     session = _session()
     try:
-        watch = _Watch(session, info_hash, folder, stall_timeout)
-        torrent = _kept(info_hash, folder) or _from_peers(watch, trackers)
-        files = _files(torrent, info_hash, folder)
-        _payload(watch, torrent, trackers)
+        files = _download(_Watch(session, info_hash, folder, stall_timeout), trackers)
     finally:
         session.pause()
-        # The last reference: libtorrent says goodbye to the trackers and closes its files.
-        watch = session = None
+        del session  # the last reference: libtorrent says goodbye to the trackers and closes its files
     for path, size in files.items():
         if not path.is_file() or path.stat().st_size != size:
             raise StudyError(f"{path}: is not there with its {size} bytes, though all pieces were; run again")
     return list(files)
 
 
+def _download(watch: _Watch, trackers: list[str]) -> dict[Path, int]:
+    """The torrent's files, all there, and their sizes in bytes."""
+    torrent = _kept(watch.info_hash, watch.folder) or _from_peers(watch, trackers)
+    files = _files(torrent, watch.info_hash, watch.folder)
+    _payload(watch, torrent, trackers)
+    return files
+
+
 def valid_info_hash(text: str) -> str:
     """The info hash in lower case; StudyError if it is not 40 hexadecimal digits."""
     if not re.fullmatch("[0-9a-fA-F]{40}", text):
-        raise StudyError(f"torrent {text!r}: is not an info hash, expected 40 hexadecimal digits; mend `torrent`")
+        raise StudyError(f"torrent {text!r}: is not an info hash, expected 40 hexadecimal digits; fix `torrent`")
     return text.lower()
 
 
@@ -102,7 +106,8 @@ def _kept(info_hash: str, folder: Path) -> lt.torrent_info | None:
     if not path.exists():
         return None
     try:
-        torrent = lt.load_torrent_file(str(path), METADATA_LIMITS).ti
+        # Its types leave the limits out.
+        torrent: lt.torrent_info | None = lt.load_torrent_file(str(path), METADATA_LIMITS).ti  # type: ignore[call-overload]
     except RuntimeError:
         torrent = None
     if torrent is None or str(torrent.info_hashes().v1) != info_hash:
@@ -123,9 +128,13 @@ def _from_peers(watch: _Watch, trackers: list[str]) -> lt.torrent_info:
         if status.has_metadata:
             break
     torrent = handle.torrent_file()
-    write_bytes(watch.folder / f"{watch.info_hash}.torrent", b"d4:info" + torrent.info_section() + b"e")
+    if torrent is not None:
+        write_bytes(watch.folder / f"{watch.info_hash}.torrent", b"d4:info" + torrent.info_section() + b"e")
     watch.session.remove_torrent(handle)
-    return _kept(watch.info_hash, watch.folder)
+    kept = _kept(watch.info_hash, watch.folder)
+    if kept is None:
+        raise StudyError(f"torrent {watch.info_hash}: the peers gave no metadata that can be read; run again")
+    return kept
 
 
 def _files(torrent: lt.torrent_info, info_hash: str, folder: Path) -> dict[Path, int]:
@@ -136,7 +145,7 @@ def _files(torrent: lt.torrent_info, info_hash: str, folder: Path) -> dict[Path,
         if flags & lt.file_storage.flag_pad_file:
             continue
         path = folder / layout.file_path(number)
-        # libtorrent mends such paths by itself; this is in case that it misses one, or that a folder became a link.
+        # libtorrent puts such paths right; this is in case that it misses one, or that a folder became a link.
         if flags & lt.file_storage.flag_symlink or not path.resolve().is_relative_to(folder.resolve()):
             raise StudyError(
                 f"torrent {info_hash}: its file {layout.file_path(number)!r} is a link or outside of {folder}, "

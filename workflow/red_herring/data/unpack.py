@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from red_herring.runtime.files import StudyError
 
@@ -36,7 +36,7 @@ MAX_HEADER = 2**20
 CHUNK = 2**20
 
 ZIP_MAGIC = b"PK\x03\x04"
-COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ": lzma.LZMAFile}
 DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError, ValueError,
     NotImplementedError, struct.error,
@@ -165,7 +165,7 @@ def _refused(archive: Path, name: str, what: str) -> BadArchive:
     )
 
 
-def _copy(content: BinaryIO, path: Path, most: int) -> int:
+def _copy(content: IO[bytes], path: Path, most: int) -> int:
     """Write `content` to a new file and count; stops soon after `most` bytes."""
     written = 0
     with open(path, "xb") as file:
@@ -174,7 +174,7 @@ def _copy(content: BinaryIO, path: Path, most: int) -> int:
     return written
 
 
-def _zip_members(archive: Path, folder: Path) -> Iterator[tuple[str, int, BinaryIO | None]]:
+def _zip_members(archive: Path, folder: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
     """(name, size, content) of each member; the content of a folder is None."""
     with zipfile.ZipFile(archive) as opened:
         members = opened.infolist()
@@ -201,7 +201,7 @@ class _Header(tarfile.TarInfo):
     def fromtarfile(cls, tar: tarfile.TarFile) -> _Header:
         try:
             return super().fromtarfile(tar)
-        except tarfile.EOFHeaderError:
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # is in no stub
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
@@ -210,15 +210,19 @@ class _Header(tarfile.TarInfo):
         # tarfile's hook for subclasses: before the rest of a long header is read into memory.
         if not self.isreg() and self.size > MAX_HEADER:
             raise tarfile.ReadError(f"a header has {self.size} bytes")
-        return super()._proc_member(tar)
+        whole: _Header = super()._proc_member(tar)  # type: ignore[misc]  # in no stub either
+        return whole
 
 
-def _tar_members(archive: Path, magic: bytes) -> Iterator[tuple[str, int, BinaryIO | None]]:
+def _tar_members(archive: Path, magic: bytes) -> Iterator[tuple[str, int, IO[bytes] | None]]:
     """(name, size, content) of each member; the content of a folder is None."""
-    decompress = next((opener for start, opener in COMPRESSED.items() if magic.startswith(start)), open)
-    with decompress(archive, "rb") as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as opened:
+    packer = next((packer for start, packer in COMPRESSED.items() if magic.startswith(start)), None)
+    with (
+        packer(archive) if packer else open(archive, "rb") as stream,
+        tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as opened,
+    ):
         while member := opened.next():
-            opened.members = []  # tarfile would keep them all
+            opened.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
             if member.isdir():
                 yield member.name, 0, None
             elif member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse():

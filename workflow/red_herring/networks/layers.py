@@ -62,7 +62,8 @@ class Conv2d(nn.Conv2d):
         if mixed:
             dtype = torch.get_autocast_dtype(device)
             x, weight = x.to(dtype), weight.to(dtype)
-        return _Convolution.apply(x, weight, self.stride[0], self.padding[0])
+        y: Tensor = _Convolution.apply(x, weight, self.stride[0], self.padding[0])
+        return y
 
 
 class _Convolution(torch.autograd.Function):
@@ -95,7 +96,7 @@ class _InputGradient(torch.autograd.Function):
     def forward(ctx: Any, gradient: Tensor, weight: Tensor, x: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(gradient, weight)
         ctx.geometry = (stride, padding)
-        return _gradients(gradient, x, weight, ctx.geometry, True, False)[0]
+        return _only(_gradients(gradient, x, weight, ctx.geometry, True, False))
 
     @staticmethod
     def backward(ctx: Any, tangent: Tensor) -> tuple[Tensor | None, ...]:
@@ -116,7 +117,7 @@ class _WeightGradient(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, gradient: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, gradient)
         ctx.geometry = (stride, padding)
-        return _gradients(gradient, x, weight, ctx.geometry, False, True)[1]
+        return _only(_gradients(gradient, x, weight, ctx.geometry, False, True))
 
     @staticmethod
     def backward(ctx: Any, tangent: Tensor) -> tuple[Tensor | None, ...]:
@@ -147,6 +148,12 @@ def _gradients(
             gradient, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1, wanted
         )
     return found[0], _weight_gradient_as_product(gradient, x, weight, geometry) if as_product else found[1]
+
+
+def _only(gradients: tuple[Tensor | None, ...]) -> Tensor:
+    """The one that was computed."""
+    (gradient,) = (gradient for gradient in gradients if gradient is not None)
+    return gradient
 
 
 def _weight_gradient_as_product(gradient: Tensor, x: Tensor, weight: Tensor, geometry: tuple[int, int]) -> Tensor:
@@ -190,6 +197,10 @@ class SpectralLinear(nn.Linear):
 
     FIRST_ITERATIONS = 15
 
+    left: Tensor
+    right: Tensor
+    """Estimates of the singular vectors of s, of length 1."""
+
     def __init__(self, features_in: int, features: int):
         super().__init__(features_in, features)
         for name, size in (("left", features), ("right", features_in)):
@@ -213,6 +224,11 @@ class SpectralLinear(nn.Linear):
 class BatchNorm2d(nn.BatchNorm2d):
     """With a weight, a bias and running statistics."""
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
@@ -228,7 +244,8 @@ class BatchNorm2d(nn.BatchNorm2d):
             raise ValueError(f"a batch of one value per channel, {tuple(x.shape)}, cannot be normalised in training")
         self.num_batches_tracked.add_(1)
         normalise = _Normalisation.apply if _twice else _normalise
-        return normalise(x, self.weight, self.bias, self.running_mean, self.running_var, self.momentum, self.eps)
+        y: Tensor = normalise(x, self.weight, self.bias, self.running_mean, self.running_var, self.momentum, self.eps)
+        return y
 
 
 def _normalise(
@@ -308,9 +325,10 @@ class _NormalisationGradient(torch.autograd.Function):
 def _normalisation_gradients(
     gradient: Tensor, x: Tensor, weight: Tensor, mean: Tensor, scale: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.ops.aten.native_batch_norm_backward(
+    of_x, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
         gradient, x, weight, None, None, mean, scale, True, eps, [True, True, True]
     )
+    return of_x, of_weight, of_bias
 
 
 def _per_channel(values: Tensor, like: Tensor) -> Tensor:

@@ -46,8 +46,9 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         identity = x if self.downsample is None else self.downsample(x)
-        out = self.relu1(self.bn1(self.conv1(x)))
-        return self.relu2(self.bn2(self.conv2(out)) + identity)
+        out = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
+        added: torch.Tensor = self.relu2(out + identity)
+        return added
 
 
 class ResNet18(nn.Module):
@@ -56,6 +57,11 @@ class ResNet18(nn.Module):
     Written out because importing torchvision doubles the start-up time of every job; the parameters have its names
     and a test compares the two. `width` is the number of channels of the first stage, 64 in the paper.
     """
+
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
 
     def __init__(self, width: int = 64):
         super().__init__()
@@ -93,7 +99,8 @@ class ResNet18(nn.Module):
         x = self.layer3(self.layer2(self.layer1(self.relu(self.bn1(x)))))
         if not x.is_cuda:
             x = x.contiguous()  # oneDNN was faster so at width 64, on maps of 4 x 4
-        return self.layer4(x).mean(dim=(2, 3), dtype=self.fc.weight.dtype)
+        maps: torch.Tensor = self.layer4(x)
+        return maps.mean(dim=(2, 3), dtype=self.fc.weight.dtype)
 
     def compile_features(self) -> None:
         """From now on passes in training that are differentiated once at most are compiled, when first made.
@@ -126,13 +133,14 @@ class ResNet18(nn.Module):
             for number in (1, 2):
                 if hasattr(module, f"bn{number}"):
                     _fold(module, f"conv{number}", f"bn{number}")
-            if getattr(module, "downsample", None) is not None:
+            if isinstance(module, Block) and module.downsample is not None:
                 _fold(module.downsample, "0", "1")
         return copied
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits, float32 [n, 2], of images [n, 1, height, width]."""
-        return self.fc(self.features(x))
+        logits: torch.Tensor = self.fc(self.features(x))
+        return logits
 
 
 def _fold(module: nn.Module, convolution: str, normalisation: str) -> None:

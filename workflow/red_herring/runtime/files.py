@@ -89,15 +89,18 @@ def check_encoding(paths: Mapping[str, Any]) -> None:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file whole."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: str | Path, text: str) -> None:
+    """Write a text whole, in UTF-8."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON whole; ValueError for a number that is not finite."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 

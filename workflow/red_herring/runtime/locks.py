@@ -109,6 +109,14 @@ class _Lock:
             left.unlink(missing_ok=True)
         return True
 
+    def take_if(self, fits: Callable[[Path], bool]) -> bool:
+        """One try, given back if what is taken does not fit."""
+        taken = self.take()
+        if taken and not fits(self.path):
+            self.release()
+            return False
+        return taken
+
     def _dead(self) -> str | None:
         """What the marker says, if its holder is dead."""
         held, now = _look(self.marker), time.monotonic()
@@ -126,18 +134,14 @@ class _Lock:
 
 def _first(locks: list[_Lock], waiting: str, fits: Callable[[Path], bool]) -> _Lock:
     told = False
-    while True:
-        for lock in locks:
-            if lock.take():
-                if fits(lock.path):
-                    if told:
-                        log.warning("%s: the wait is over", lock.path)
-                    return lock
-                lock.release()
+    while (taken := next((lock for lock in locks if lock.take_if(fits)), None)) is None:
         if not told:
             log.warning("%s", waiting)
             told = True
         time.sleep(POLL * random.uniform(0.5, 1.5))  # or two that do not fit beside each other would meet for ever
+    if told:
+        log.warning("%s: the wait is over", taken.path)
+    return taken
 
 
 def _create(marker: Path, text: str) -> bool:
@@ -244,7 +248,7 @@ def _is_alive(text: str) -> bool | None:
             return None
         started = _process(holder["pid"])["started"]
         if started is not None:
-            return started == holder["started"]
+            return bool(started == holder["started"])
         os.kill(holder["pid"], 0)  # its entry may be hidden
     except ProcessLookupError:
         return False

@@ -30,9 +30,9 @@ CARDS = tuple(f"{PACKAGE.name}.{room}." for room in ("methods", "saliency.attrib
 def code_digest(*modules: str) -> str:
     """12 hexadecimal digits over the modules and all that they import inside the package.
 
-    Comments, docstrings, layout, the WORDS of cards and the version of Python do not count, so only a change of what
-    runs changes the digest. Imports must be written out: what a module loads by a name known only at run time has to be
-    passed in `modules` as well.
+    Comments, docstrings, layout, types that nothing reads, the WORDS of cards and the version of Python do not count,
+    so only a change of what runs changes the digest. Imports must be written out: what a module loads by a name known
+    only at run time has to be passed in `modules` as well.
     """
     closure: set[str] = set()
     waiting = list(modules)
@@ -83,12 +83,40 @@ def _tree(module: str) -> ast.Module:
     file = _file(module)
     if file is None:
         raise ModuleNotFoundError(f"{module} is not a module of {PACKAGE.name}")
-    return ast.parse(file.read_bytes(), filename=str(file))
+    tree = ast.parse(file.read_bytes(), filename=str(file))
+    if not module.startswith(f"{PACKAGE.name}.stages."):  # whose types are their command lines
+        _Untyped().visit(tree)
+    return tree
+
+
+class _Untyped(ast.NodeTransformer):
+    """Changes a tree into one without types of parameters, results and variables. Those in the body of a class stay, as
+    they may make it a dataclass's field.
+    """
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        node.body = [one if isinstance(one, ast.AnnAssign) else self.visit(one) for one in node.body]
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign | None:
+        return ast.Assign([node.target], node.value) if node.value else None
 
 
 @cache
 def _imports(module: str) -> tuple[str, ...]:
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
@@ -139,18 +167,19 @@ def _joined(string: ast.JoinedStr) -> list[str | ast.expr]:
     """The parts of an f-string, its text in one piece where versions cut it differently."""
     parts: list[str | ast.expr] = []
     for part in string.values:
-        if not isinstance(part, ast.Constant):
+        text = str(part.value) if isinstance(part, ast.Constant) else None
+        if text is None:
             parts.append(part)
         elif parts and isinstance(parts[-1], str):
-            parts[-1] += part.value
-        elif part.value:
-            parts.append(part.value)
+            parts[-1] += text
+        elif text:
+            parts.append(text)
     return parts
 
 
 def versions() -> dict[str, str | None]:
     """Of the libraries that results may depend on."""
-    found = {}
+    found: dict[str, str | None] = {}
     for library in LIBRARIES:
         try:
             found[library] = importlib.metadata.version(library)

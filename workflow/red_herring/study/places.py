@@ -57,6 +57,6 @@ def check_images(config: dict[str, Any]) -> None:
             if not there and (below or key == "csvpath"):
                 what = "file" if key == "csvpath" else "folder"
                 raise StudyError(
-                    f"config: sources.{name}.{key}: {named(located(path))}: there is no such {what}; mend "
+                    f"config: sources.{name}.{key}: {named(located(path))}: there is no such {what}; fix "
                     + (IMAGES if below else f"`{key}`")
                 )

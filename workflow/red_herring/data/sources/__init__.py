@@ -17,4 +17,5 @@ from red_herring.study.places import located
 def open_source(kind: str, settings: dict[str, Any]) -> Source:
     """The source of a kind (a file of this folder) with its settings from config.yaml."""
     settings = {key: located(value) if isinstance(value, str) else value for key, value in settings.items()}
-    return importlib.import_module(f"{__name__}.{kind}").Source(**settings)
+    source: Source = importlib.import_module(f"{__name__}.{kind}").Source(**settings)
+    return source

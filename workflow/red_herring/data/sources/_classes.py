@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from red_herring.data.sources.base import CONTROL
 
@@ -31,8 +32,8 @@ def _is(column: str, value: object) -> Healthy:
     return lambda table, labels: table[column] == value
 
 
-def _none_of_its_findings(table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
-    return (labels == 0).all(axis=1)
+def _none_of_its_findings(table: pd.DataFrame, labels: NDArray[np.float64]) -> NDArray[np.bool]:
+    return np.asarray((labels == 0).all(axis=1))
 
 
 def _no_finding_is_1(table: pd.DataFrame, labels: np.ndarray) -> np.ndarray | pd.Series:

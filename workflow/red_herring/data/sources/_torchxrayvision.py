@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from red_herring.data.folders import check_folder
+from red_herring.data.folders import check_folder, given
 from red_herring.data.images import read_picture
 from red_herring.data.names import tidy
 from red_herring.data.picture import Picture
@@ -34,7 +34,7 @@ class Source(base.Source):
     """Column of its table that names the image; with `suffix` added, the file below imgpath."""
 
     suffix = ""
-    patient_column = "patientid"
+    patient_column: str | None = "patientid"
     control = base.CONTROL
     """What its controls are called: another name where its labels tell less than that nothing was found."""
 
@@ -68,7 +68,7 @@ class Source(base.Source):
             there = sorted(set(self._dataset(views=["*"]).csv["view"].astype(str)))
             raise StudyError(
                 f"{self.dataset_class}: no image has the view {min(absent)!r}, only {', '.join(there)}; "
-                f"mend `views` in config.yaml"
+                f"fix `views` in config.yaml"
             )
 
     def _index(self, dataset: Any) -> pd.DataFrame:
@@ -107,14 +107,14 @@ class Source(base.Source):
         check_folder(self.imgpath, images, max_missing)
 
     def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
-        return read_picture(Path(self.imgpath) / image), None
+        return read_picture(given(self.imgpath) / image), None
 
     def _table_path(self) -> str | None:
         if self.csvpath is not None and not Path(self.csvpath).is_file():
-            raise StudyError(f"{named(self.csvpath)}: there is no such file; mend `csvpath` in config.yaml")
+            raise StudyError(f"{named(self.csvpath)}: there is no such file; fix `csvpath` in config.yaml")
         return self.csvpath
 
-    def _dataset(self, **arguments: Any):
+    def _dataset(self, **arguments: Any) -> Any:
         """The class, opened. arguments: besides imgpath, csvpath and views, of which it gets those that it takes."""
         import torchxrayvision  # 8 s and 800 MB: only where its data sets are asked for
 

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,17 +49,19 @@ log = logging.getLogger(__name__)
 
 
 class Source(_torchxrayvision.Source):
+    """The lungs are the ROI masks."""
+
     dataset_class = "COVID19_Dataset"
     image_column = "filename"
     has_masks = True
 
-    def _dataset(self, **arguments):
+    def _dataset(self, **arguments: Any) -> Any:
         if self.csvpath is None:
             raise StudyError("csvpath: is null, expected the collection's metadata.csv; set it in config.yaml")
         return super()._dataset(**arguments)
 
     def is_control(self, table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
-        return (table["finding"] == base.CONTROL).to_numpy()
+        return np.asarray(table["finding"] == base.CONTROL)
 
     def check(self, images: Collection[str], max_missing: int) -> None:
         super().check(images, max_missing)
@@ -80,7 +83,9 @@ class Source(_torchxrayvision.Source):
     @cached_property
     def _lungs(self) -> tuple[Path, dict[str, str]]:
         """The archive of lung masks, and image -> its member."""
-        package = Path(importlib.util.find_spec("torchxrayvision").origin).parent  # without importing it
-        archive = package / "data" / "semantic_masks_v7labs_lungs.zip"
+        package = importlib.util.find_spec("torchxrayvision")  # without importing it
+        if package is None or package.origin is None:
+            raise ModuleNotFoundError("torchxrayvision")
+        archive = Path(package.origin).parent / "data" / "semantic_masks_v7labs_lungs.zip"
         with zipfile.ZipFile(archive) as lungs:
             return archive, {PurePosixPath(member).name: member for member in lungs.namelist() if member[-1] != "/"}

@@ -45,6 +45,8 @@ Places = tuple[int, ...]
 
 
 class Source(base.Source):
+    """Each picture is drawn from its name when it is read."""
+
     has_masks = True
     pixel_range = PIXEL_RANGE
 

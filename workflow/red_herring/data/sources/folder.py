@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from red_herring.data.folders import check_folder, find_file
+from red_herring.data.folders import check_folder, find_file, given
 from red_herring.data.images import read_picture
 from red_herring.data.mask_images import read_mask
 from red_herring.data.names import tidy
@@ -84,9 +84,9 @@ class Source(base.Source):
         _ = self._masks
 
     def read(self, image: str) -> tuple[Picture, np.ndarray | None]:
-        picture = read_picture(find_file(self.imgpath, image))
+        picture = read_picture(find_file(given(self.imgpath), image))
         mask = self._masks.get(image)
-        return picture, read_mask(find_file(self.maskpath, mask), picture.shape) if mask else None
+        return picture, read_mask(find_file(given(self.maskpath), mask), picture.shape) if mask else None
 
     @cached_property
     def _masks(self) -> dict[str, str]:

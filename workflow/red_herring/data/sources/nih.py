@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,8 @@ TERMS = "NIH Clinical Center: free to use and share; name the NIH Clinical Cente
 
 
 class Source(_torchxrayvision.Source):
+    """The boxes of one finding are the ROI masks, if it is named."""
+
     dataset_class = "NIH_Dataset"
     image_column = "Image Index"
 
@@ -40,11 +43,11 @@ class Source(_torchxrayvision.Source):
         self.boxes = boxes
         self.has_masks = boxes is not None
 
-    def _dataset(self, **arguments):
+    def _dataset(self, **arguments: Any) -> Any:
         return super()._dataset(unique_patients=False, **arguments)
 
     def is_control(self, table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
-        return (table["Finding Labels"] == "No Finding").to_numpy()
+        return np.asarray(table["Finding Labels"] == "No Finding")
 
     def check(self, images: Collection[str], max_missing: int) -> None:
         super().check(images, max_missing)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -26,11 +28,13 @@ TERMS = (
 
 
 class Source(_torchxrayvision.Source):
+    """Without ROI masks."""
+
     dataset_class = "PC_Dataset"
     image_column = "ImageID"
 
-    def _dataset(self, **arguments):
+    def _dataset(self, **arguments: Any) -> Any:
         return super()._dataset(unique_patients=False, **arguments)
 
     def is_control(self, table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
-        return (table["Labels"].str.strip() == "['normal']").to_numpy()
+        return np.asarray(table["Labels"].str.strip() == "['normal']")

@@ -31,6 +31,8 @@ TERMS = "RSNA Pneumonia Detection Challenge: academic and commercial use with at
 
 
 class Source(_torchxrayvision.Source):
+    """The union of its boxes is the ROI mask of an image."""
+
     dataset_class = "RSNA_Pneumonia_Dataset"
     image_column = "patientId"
     control = CLASSES["RSNA_Pneumonia_Dataset"].control
@@ -41,7 +43,7 @@ class Source(_torchxrayvision.Source):
         self.suffix = extension
 
     def is_control(self, table: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
-        return (table["Target"] == 0).to_numpy()
+        return np.asarray(table["Target"] == 0)
 
     def check(self, images: Collection[str], max_missing: int) -> None:
         super().check(images, max_missing)

@@ -127,7 +127,7 @@ class Source(_torchxrayvision.Source):
         self.has_masks = masks is not None
         self.arguments = arguments or {}
 
-    def _dataset(self, **arguments: Any):
+    def _dataset(self, **arguments: Any) -> Any:
         import torchxrayvision
 
         if self.imgpath is None and self.dataset_class in LISTED_FROM_IMAGES:
@@ -184,7 +184,9 @@ class Source(_torchxrayvision.Source):
 
     def _masks(self, dataset: Any, image: str, sample: dict[str, Any]) -> list[np.ndarray]:
         """Those of the class, each [1, height, width]. Of SIIM's, which come one to a row, it gives only the last."""
-        if self.dataset_class != SIIM or not self.masks:
+        if not self.masks:
+            return []
+        if self.dataset_class != SIIM:
             return list(sample.get(self.masks, {}).values())
         masks = []
         for row in np.flatnonzero(dataset.csv["ImageId"] == image):
