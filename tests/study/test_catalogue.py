@@ -21,8 +21,8 @@ def test_the_papers_methods_with_the_papers_search_ranges():
 @pytest.mark.parametrize("name", catalogue.method_names())
 def test_what_is_read_is_what_the_module_holds(name):
     module, card = importlib.import_module(f"red_herring.methods.{name}"), catalogue.method_card(name)
-    assert (card.title, card.approach, card.needs_mask) == (module.TITLE, module.APPROACH, module.NEEDS_MASK)
-    assert card.options == getattr(module, "OPTIONS", {})
+    assert (card.title, card.approach, list(card.uses)) == (module.TITLE, module.APPROACH, module.USES)
+    assert card.options == catalogue.SAMPLING | getattr(module, "OPTIONS", {})
 
 
 @pytest.mark.parametrize("kind", catalogue.source_kinds())
@@ -43,7 +43,7 @@ def keys_of(source) -> set[str]:
 
 def test_an_incomplete_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "METHODS", tmp_path)
-    (tmp_path / "mine.py").write_text('TITLE = "Mine"\nAPPROACH = "Baseline"\nCITATION = ""\nNEEDS_MASK = False\n')
+    (tmp_path / "mine.py").write_text('TITLE = "Mine"\nAPPROACH = "Baseline"\nCITATION = ""\nUSES = []\n')
     with pytest.raises(StudyError, match=r"mine\.py: declare HYPERPARAMETERS"):
         catalogue.method_card.__wrapped__("mine")
     with pytest.raises(StudyError, match="no such file; expected one of"):

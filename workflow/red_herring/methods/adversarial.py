@@ -15,7 +15,7 @@ from red_herring.networks.resnet import Batch
 TITLE = "Adversarial"
 APPROACH = "Domain invariance"
 CITATION = "Viviano et al. 2021, equations 2 and 3; Tzeng et al. 2017"
-NEEDS_MASK = True
+USES = ["masks"]
 HYPERPARAMETERS = {
     "lambda": ["log-uniform", 1e-4, 10.0],
     "discriminator_steps": ["integer", 2, 10],

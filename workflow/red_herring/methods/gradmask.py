@@ -11,7 +11,7 @@ from red_herring.networks.resnet import Batch
 TITLE = "GradMask"
 APPROACH = "Saliency based"
 CITATION = "Simpson et al. 2019, as in Viviano et al. 2021, equation 5"
-NEEDS_MASK = True
+USES = ["masks"]
 HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-4, 10.0]}
 # l2: equation 5, mean over the batch; l1: the released code, which sums absolute values over pixels and batch.
 OPTIONS = {"norm": ["l2", "l1"]}

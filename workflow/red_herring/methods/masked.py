@@ -11,7 +11,7 @@ from red_herring.networks.resnet import Batch
 TITLE = "Masked"
 APPROACH = "Input masking"
 CITATION = "Viviano et al. 2021, section 3, Classify Masked"
-NEEDS_MASK = True
+USES = ["masks"]
 HYPERPARAMETERS = {}
 # shuffle: the paper; zero: x * m, as in the authors' released runs.
 OPTIONS = {"background": ["shuffle", "zero"]}
