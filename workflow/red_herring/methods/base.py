@@ -46,11 +46,15 @@ class Method(ABC):
         """One step on one batch; returns the terms of the loss, detached. `generator` feeds the shuffling."""
         return self.step(self.losses(batch, generator))
 
+    def objective(self, terms: dict[str, Tensor]) -> Tensor:
+        """What a step minimises: classification + lambda * penalty."""
+        if "penalty" not in terms:
+            return terms["classification"]
+        return terms["classification"] + self.weight * terms["penalty"]
+
     def step(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Minimise classification + lambda * penalty by one step of the optimiser; returns the terms, detached."""
-        total = terms["classification"]
-        if "penalty" in terms:
-            total = total + self.weight * terms["penalty"]
+        """Minimise the objective by one step of the optimiser; returns the terms, detached."""
+        total = self.objective(terms)
         self.optimizer.zero_grad()
         total.backward()
         self.optimizer.step()
