@@ -4,7 +4,8 @@ import pytest
 import torch
 from red_herring.runtime.hardware import Hardware
 from red_herring.study.catalogue import BLUR
-from red_herring.training import fit
+from red_herring.training import classifier
+from red_herring.training.fit import recipe_of
 from red_herring.training.run import Run
 
 GUIDANCE = {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.0}
@@ -36,8 +37,8 @@ def test_a_trial_is_scored_at_the_epoch_that_a_run_would_select(
 ):
     """Under a shift a slow learner has its highest AUC before it has learnt anything, within the burn-in."""
     losses, aucs = iter([0.1, 0.2, 0.9, 0.7, 0.8]), iter([0.95, 0.9, 0.2, 0.3, 0.25])
-    monkeypatch.setattr(fit, "cross_entropy", lambda *_: next(losses))
-    monkeypatch.setattr(fit, "auc", lambda *_: next(aucs))
+    monkeypatch.setattr(classifier, "cross_entropy", lambda *_: next(losses))
+    monkeypatch.setattr(classifier, "auc", lambda *_: next(aucs))
     run.split, run.folders, run.valid, run.threads = tmp_path / "split.csv", [], tiny_data(8), 1
     run.split.touch()
     run.hardware = Hardware(torch.device("cpu"), "float32")
@@ -45,5 +46,6 @@ def test_a_trial_is_scored_at_the_epoch_that_a_run_would_select(
         "task": "t", "method": "classification", "options": {}, "guidance": None, "objective": objective,
         "width": 1, "epochs": 5, "batch_size": 8, "burn_in": 2, "patience": None, "compile": False,
     }  # fmt: skip
+    run.recipe = recipe_of(run.settings)
     trial = run.trial({"lr": 1e-3}, tmp_path)
     assert trial == {"status": "ok", "valid_auc": score, "best_epoch": epoch, "epochs": 5}

@@ -32,6 +32,11 @@ def auc(logits: torch.Tensor, labels: torch.Tensor) -> float:
     return area_under_roc((logits[:, 1] - logits[:, 0]).numpy(), labels.numpy())
 
 
+def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """The share of images whose label has the larger logit."""
+    return (logits.argmax(dim=1) == labels).double().mean().item()
+
+
 def area_under_roc(scores: np.ndarray, labels: np.ndarray) -> float | None:
     """The share of pairs of a positive and a negative that are ranked rightly, ties counting half; None without a pair.
 
