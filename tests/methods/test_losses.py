@@ -212,7 +212,7 @@ def test_a_full_mask_has_no_penalty_and_no_nan():
         assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"])
+@pytest.mark.parametrize("name", method_names())
 def test_methods_train_the_real_model(name):
     torch.manual_seed(0)
     model, batch = ResNet18(2), small_batch(4, 12, torch.float32)
@@ -294,3 +294,25 @@ def test_no_mask_term_touches_an_image_that_is_all_inside(name):
     first = terms_of(Batch(batch.images[:3], batch.labels[:3], batch.masks[:3], batch.groups[:3]))["penalty"]
     # A mean over the batch halves, RRR's sum does not: everywhere an image weighs the same, whatever the others' masks.
     torch.testing.assert_close(half, first * (1.0 if name == "rrr" else 0.5))
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_a_method_depends_on_what_it_says_it_uses_and_on_nothing_else(name):
+    """Masks and groups of a batch are changed one after the other."""
+    batch = small_batch(8, dtype=torch.float32)
+    others = {"masks": ~batch.masks, "groups": torch.arange(8) // 4}
+
+    def terms_of(batch):
+        torch.manual_seed(0)  # the network's weights, and the discriminator's
+        return {term: value.item() for term, value in losses(name, Smooth(), batch).items()}
+
+    found = {use for use, other in others.items() if terms_of(replace(batch, **{use: other})) != terms_of(batch)}
+    assert found == set(method_card(name).uses)
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_the_order_of_an_epoch_is_no_business_of_a_method(name):
+    for sampling in ("shuffled", "groups"):
+        assert not hasattr(make_method(name, Smooth(), HYPERPARAMETERS, {"sampling": sampling}), "sampling")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        make_method(name, Smooth(), HYPERPARAMETERS, {"colour": "red"})
