@@ -23,7 +23,7 @@ def _cells_equally(cells: Tensor, generator: torch.Generator) -> Tensor:
     A cell with more images than places shows some of them, drawn anew; one with fewer repeats them, each as often as
     another, to within one. Which cells get the places that are left over is drawn too.
     """
-    present = cells.unique()
+    present = cells.bincount().nonzero().flatten()
     present = present[torch.randperm(len(present), generator=generator)]
     places, left_over = divmod(len(cells), len(present))
     drawn = [

@@ -10,14 +10,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from torch import nn
-
 from red_herring.methods.base import Method
+from red_herring.networks.resnet import ResNet18
 from red_herring.study.catalogue import SAMPLING, method_card
 
 
 def make_method(
-    name: str, model: nn.Module, hyperparameters: dict[str, float], options: dict[str, Any] | None = None
+    name: str, model: ResNet18, hyperparameters: dict[str, float], options: dict[str, Any] | None = None
 ) -> Method:
     """The method of a name (a file of this folder), ready to update `model`.
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from red_herring.networks.resnet import Batch
+from red_herring.networks.resnet import Batch, ResNet18
 
 
 class Adam(torch.optim.Adam):
@@ -33,7 +33,7 @@ class Method(ABC):
     hyperparameters: `lr` and those that the method's file declares.
     """
 
-    def __init__(self, model: nn.Module, hyperparameters: dict[str, float]):
+    def __init__(self, model: ResNet18, hyperparameters: dict[str, float]):
         self.model = model
         self.weight = hyperparameters.get("lambda", 0.0)
         self.optimizer = Adam(model.parameters(), hyperparameters["lr"])
@@ -56,7 +56,7 @@ class Method(ABC):
         """Minimise the objective by one step of the optimiser; returns the terms, detached."""
         total = self.objective(terms)
         self.optimizer.zero_grad()
-        total.backward()
+        torch.autograd.backward(total)
         self.optimizer.step()
         return {name: term.detach() for name, term in terms.items()}
 

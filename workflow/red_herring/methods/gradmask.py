@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from red_herring.methods import base
-from red_herring.networks.resnet import Batch
+from red_herring.networks.resnet import Batch, ResNet18
 
 TITLE = "GradMask"
 APPROACH = "Saliency based"
@@ -20,7 +20,7 @@ OPTIONS = {"norm": ["l2", "l1"]}
 class Method(base.Method):
     """penalty = || d |y0 - y1| / dx * (1 - m) || (eq. 5)."""
 
-    def __init__(self, model: nn.Module, hyperparameters: dict[str, float], norm: str):
+    def __init__(self, model: ResNet18, hyperparameters: dict[str, float], norm: str):
         super().__init__(model, hyperparameters)
         self.norm = norm
 

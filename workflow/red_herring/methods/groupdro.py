@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from red_herring.methods import base
-from red_herring.networks.resnet import CELLS, Batch
+from red_herring.networks.resnet import CELLS, Batch, ResNet18
 
 TITLE = "Group DRO"
 APPROACH = "Group robustness"
@@ -29,7 +29,7 @@ class Method(base.Method):
     and its q_g shrinks only as others grow. One that is empty in all of training leaves the others' ratios alone.
     """
 
-    def __init__(self, model: nn.Module, hyperparameters: dict[str, float]):
+    def __init__(self, model: ResNet18, hyperparameters: dict[str, float]):
         super().__init__(model, hyperparameters)
         self.step_size = hyperparameters["group_step_size"]
         device = next(model.parameters()).device

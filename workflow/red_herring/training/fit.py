@@ -99,7 +99,7 @@ def fit(
         torch.compiler.reset()  # it compiles a function for so many networks and no more, and a search has many
     else:
         torch.set_deterministic_debug_mode("error")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # an aid that costs time
     torch.manual_seed(seed)
     model = ResNet18(recipe.width).to(hardware.device)
     if recipe.compile:
