@@ -38,6 +38,8 @@ def test_rows_come_from_their_source_in_the_order_of_the_split(two_sources):
     np.testing.assert_array_equal(train.levels, np.stack([levels[1, 3], levels[0, 0], levels[1, 2]]))
     np.testing.assert_array_equal(test.levels, levels[0, 2:3])
     assert train.labels.tolist() == [0, 1, 1]
+    assert train.groups.tolist() == [1, 0, 1]
+    assert train.cells.tolist() == [2, 1, 3]
     assert train.masks.flatten(1).sum(1).tolist() == [0, 0, 1]
 
 
@@ -49,6 +51,9 @@ def test_levels_become_the_pixel_range_and_batches_follow_the_order(two_sources)
     expected = (2 * levels[1, 2] / 255 - 1) * 1024  # torchxrayvision's normalize
     np.testing.assert_allclose(first.images[0, 0], expected, rtol=1e-5)
     assert first.labels.tolist() == [1, 0]
+    assert (first.groups.tolist(), first.cells.tolist()) == ([1, 1], [3, 2])
+    assert first.groups.dtype == torch.int64
+    assert (len(first), len(second)) == (2, 1)
     assert first.masks.dtype == torch.bool
     assert first.masks[0, 0].tolist() == [[False, True, False], [True, True, True], [False, True, False]]
 
@@ -70,6 +75,25 @@ def test_guidance_leaves_the_original_alone(two_sources):
     assert guided.masks.flatten(1).sum(1).tolist() == [0, 9, 9]
     assert train.masks.flatten(1).sum(1).tolist() == [0, 0, 1]
     assert guided.levels.data_ptr() == train.levels.data_ptr(), "the images are not copied"
+
+
+def test_permuted_labels_are_all_that_is_permuted(tiny_data):
+    data = tiny_data(40)
+    permuted = data.permuted(7)
+    assert permuted.labels.tolist() != data.labels.tolist()
+    assert sorted(permuted.labels.tolist()) == sorted(data.labels.tolist())
+    assert permuted.table["label"].tolist() == permuted.labels.tolist()
+    pd.testing.assert_frame_equal(permuted.table.drop(columns="label"), data.table.drop(columns="label"))
+    for name in ("levels", "masks", "groups"):
+        assert torch.equal(getattr(permuted, name), getattr(data, name))
+    assert permuted.levels.data_ptr() == data.levels.data_ptr(), "the images are not copied"
+    assert set(permuted.cells.tolist()) == {0, 1, 2, 3}, "label and group are no longer related"
+
+
+def test_a_permutation_is_the_seeds_and_not_that_of_anything_else(tiny_data):
+    data = tiny_data(40)
+    assert torch.equal(data.permuted(7).labels, data.permuted(7).labels)
+    assert not torch.equal(data.permuted(7).labels, data.permuted(8).labels)
 
 
 def test_a_source_without_masks_needs_another_kind(tmp_path):

@@ -183,7 +183,7 @@ def gradients_of_a_step(
     if hasattr(trainer, "discriminator"):
         trainer.discriminator.to(dtype)
     batch = crosses(BATCH, 28).batch(slice(None), hardware.device)
-    batch = Batch(batch.images.to(dtype), batch.labels, batch.masks)
+    batch = Batch(batch.images.to(dtype), batch.labels, batch.masks, batch.groups)
     with the_same_numbers(), hardware.mixed():
         trainer.update(batch, torch.Generator(hardware.device))
     return torch.cat([parameter.grad.double().cpu().flatten() for parameter in model.parameters()])

@@ -15,7 +15,7 @@ def batch(n=8, seed=0):
     images = torch.rand(n, 1, 12, 12, generator=generator)
     masks = torch.zeros_like(images, dtype=torch.bool)
     masks[:, :, 3:8, 3:8] = True
-    return Batch(images, torch.arange(n) % 2, masks)
+    return Batch(images, torch.arange(n) % 2, masks, torch.zeros(n, dtype=torch.int64))
 
 
 def method(model, schedule="batch", steps=3, weight=0.5):

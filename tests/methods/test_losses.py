@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,9 @@ from red_herring.networks.resnet import Batch, ResNet18
 from red_herring.study.catalogue import method_card, method_names
 from torch import nn
 
-HYPERPARAMETERS = {"lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2}
+HYPERPARAMETERS = {
+    "lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2, "group_step_size": 0.1,
+}  # fmt: skip
 
 
 class Classifier(nn.Module):
@@ -52,7 +55,7 @@ def small_batch(n=6, size=3, dtype=torch.float64, seed=0):
     generator = torch.Generator().manual_seed(seed)
     images = torch.randn(n, 1, size, size, generator=generator, dtype=dtype)
     masks = torch.rand(n, 1, size, size, generator=generator) < 0.5
-    return Batch(images, torch.arange(n) % 2, masks)
+    return Batch(images, torch.arange(n) % 2, masks, torch.arange(n) // 2 % 2)
 
 
 def losses(name, model, batch, options=None, seed=0):
@@ -62,7 +65,7 @@ def losses(name, model, batch, options=None, seed=0):
 
 # By hand: x = (1, 2), logits (W x) with W = [[1, 0], [0, 3]] are (1, 6).
 
-BY_HAND = Batch(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([1]), torch.tensor([[[[True, False]]]]))
+BY_HAND = Batch(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([1]), torch.tensor([[[[True, False]]]]), torch.tensor([0]))
 
 
 def test_classification_by_hand():
@@ -80,7 +83,8 @@ def test_gradmask_by_hand():
 
 def test_gradmask_norms_differ_over_pixels_and_batch():
     # Two images, nothing inside: gradients (-1, 3) and (-1, 3). L2: mean of sqrt(10); L1 as released: sum of 4 + 4.
-    batch = Batch(BY_HAND.images.repeat(2, 1, 1, 1), torch.tensor([0, 1]), torch.zeros(2, 1, 1, 2, dtype=torch.bool))
+    nowhere = torch.zeros(2, 1, 1, 2, dtype=torch.bool)
+    batch = Batch(BY_HAND.images.repeat(2, 1, 1, 1), torch.tensor([0, 1]), nowhere, torch.tensor([0, 1]))
     model = Linear([[1.0, 0.0], [0.0, 3.0]])
     assert losses("gradmask", model, batch)["penalty"].item() == pytest.approx(math.sqrt(10))
     assert losses("gradmask", model, batch, {"norm": "l1"})["penalty"].item() == pytest.approx(8)
@@ -95,7 +99,8 @@ def test_rrr_by_hand():
 
 def test_actdiff_by_hand():
     # Three pixels, two of them outside: either they swap, and the features differ by sqrt(2) * 3, or they stay.
-    batch = Batch(torch.tensor([[[[1.0, 2.0, 5.0]]]]), torch.tensor([1]), torch.tensor([[[[True, False, False]]]]))
+    first = torch.tensor([[[[True, False, False]]]])
+    batch = Batch(torch.tensor([[[[1.0, 2.0, 5.0]]]]), torch.tensor([1]), first, torch.tensor([0]))
     model = Linear([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     found = {round(losses("actdiff", model, batch, seed=seed)["penalty"].item(), 4) for seed in range(20)}
     assert found == {0.0, round(3 * math.sqrt(2), 4)}
@@ -199,7 +204,7 @@ def test_update_steps_along_classification_plus_lambda_penalty(name):
 
 def test_a_full_mask_has_no_penalty_and_no_nan():
     batch = small_batch(dtype=torch.float32)
-    batch = Batch(batch.images, batch.labels, torch.ones_like(batch.masks))
+    batch = replace(batch, masks=torch.ones_like(batch.masks))
     for name in ("gradmask", "rrr", "actdiff"):
         model = Smooth()
         method = make_method(name, model, HYPERPARAMETERS)
@@ -207,7 +212,7 @@ def test_a_full_mask_has_no_penalty_and_no_nan():
         assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"])
+@pytest.mark.parametrize("name", method_names())
 def test_methods_train_the_real_model(name):
     torch.manual_seed(0)
     model, batch = ResNet18(2), small_batch(4, 12, torch.float32)
@@ -264,18 +269,18 @@ def test_without_a_weight_every_method_is_classification_to_the_bit(name):
     assert all(torch.equal(results[0][key], results[1][key]) for key in results[0])
 
 
-@pytest.mark.parametrize("name", [name for name in method_names() if method_card(name).needs_mask])
+@pytest.mark.parametrize("name", [name for name in method_names() if "masks" in method_card(name).uses])
 def test_no_mask_term_touches_an_image_that_is_all_inside(name):
     """Whole batch: the penalty and its gradient are zero, and nothing is NaN. Half of it: only the others count."""
     batch = small_batch(dtype=torch.float32)
-    all_inside = Batch(batch.images, batch.labels, torch.ones_like(batch.masks))
+    all_inside = replace(batch, masks=torch.ones_like(batch.masks))
     model = Smooth()
 
-    def terms_of(*parts):
+    def terms_of(batch):
         torch.manual_seed(0)  # the discriminator's weights
-        return losses(name, model, Batch(*parts))
+        return losses(name, model, batch)
 
-    terms = terms_of(batch.images, batch.labels, torch.ones_like(batch.masks))
+    terms = terms_of(all_inside)
     torch.testing.assert_close(terms["classification"], losses("classification", model, all_inside)["classification"])
     if "penalty" not in terms:
         return
@@ -285,7 +290,29 @@ def test_no_mask_term_touches_an_image_that_is_all_inside(name):
 
     masks = batch.masks.clone()
     masks[3:] = True
-    half = terms_of(batch.images, batch.labels, masks)["penalty"]
-    first = terms_of(batch.images[:3], batch.labels[:3], batch.masks[:3])["penalty"]
+    half = terms_of(replace(batch, masks=masks))["penalty"]
+    first = terms_of(Batch(batch.images[:3], batch.labels[:3], batch.masks[:3], batch.groups[:3]))["penalty"]
     # A mean over the batch halves, RRR's sum does not: everywhere an image weighs the same, whatever the others' masks.
     torch.testing.assert_close(half, first * (1.0 if name == "rrr" else 0.5))
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_a_method_depends_on_what_it_says_it_uses_and_on_nothing_else(name):
+    """Masks and groups of a batch are changed one after the other."""
+    batch = small_batch(8, dtype=torch.float32)
+    others = {"masks": ~batch.masks, "groups": torch.arange(8) // 4}
+
+    def terms_of(batch):
+        torch.manual_seed(0)  # the network's weights, and the discriminator's
+        return {term: value.item() for term, value in losses(name, Smooth(), batch).items()}
+
+    found = {use for use, other in others.items() if terms_of(replace(batch, **{use: other})) != terms_of(batch)}
+    assert found == set(method_card(name).uses)
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_the_order_of_an_epoch_is_no_business_of_a_method(name):
+    for sampling in ("shuffled", "groups"):
+        assert not hasattr(make_method(name, Smooth(), HYPERPARAMETERS, {"sampling": sampling}), "sampling")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        make_method(name, Smooth(), HYPERPARAMETERS, {"colour": "red"})

@@ -21,8 +21,34 @@ def test_the_papers_methods_with_the_papers_search_ranges():
 @pytest.mark.parametrize("name", catalogue.method_names())
 def test_what_is_read_is_what_the_module_holds(name):
     module, card = importlib.import_module(f"red_herring.methods.{name}"), catalogue.method_card(name)
-    assert (card.title, card.approach, card.needs_mask) == (module.TITLE, module.APPROACH, module.NEEDS_MASK)
-    assert card.options == getattr(module, "OPTIONS", {})
+    assert (card.title, card.approach, list(card.uses)) == (module.TITLE, module.APPROACH, module.USES)
+    assert card.options == catalogue.SAMPLING | getattr(module, "OPTIONS", {})
+
+
+def test_every_method_has_the_option_sampling_and_its_own_default():
+    for name in catalogue.method_names():
+        assert set(catalogue.method_card(name).options["sampling"]) == {"shuffled", "groups"}
+    assert catalogue.method_card("rrr").chosen({}) == {"sampling": "shuffled"}
+    assert catalogue.method_card("groupdro").chosen({}) == {"sampling": "groups"}
+    assert catalogue.method_card("gradmask").chosen({"sampling": "groups"}) == {"sampling": "groups", "norm": "l2"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ('USES = ["mask"]', r"USES is \['mask'\], expected a list with some of \('masks', 'groups'\), or none"),
+        ('USES = "masks"', r"USES is 'masks', expected a list"),
+        ("USES = True", r"USES is True, expected a list"),
+        ('USES = []\nOPTIONS = {"sampling": ["often"]}', r"OPTIONS has sampling \['often'\], which every method has"),
+        ('USES = []\nOPTIONS = {"sampling": []}', r"OPTIONS has sampling \[\], which every method has"),
+    ],
+)
+def test_what_a_method_may_not_declare_is_named(tmp_path, monkeypatch, declared, words):
+    monkeypatch.setattr(catalogue, "METHODS", tmp_path)
+    text = 'TITLE = "Mine"\nAPPROACH = "Baseline"\nCITATION = ""\nHYPERPARAMETERS = {}\n'
+    (tmp_path / "mine.py").write_text(text + declared)
+    with pytest.raises(StudyError, match=rf"^methods/mine\.py: {words}"):
+        catalogue.method_card.__wrapped__("mine")
 
 
 @pytest.mark.parametrize("kind", catalogue.source_kinds())
@@ -43,7 +69,7 @@ def keys_of(source) -> set[str]:
 
 def test_an_incomplete_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "METHODS", tmp_path)
-    (tmp_path / "mine.py").write_text('TITLE = "Mine"\nAPPROACH = "Baseline"\nCITATION = ""\nNEEDS_MASK = False\n')
+    (tmp_path / "mine.py").write_text('TITLE = "Mine"\nAPPROACH = "Baseline"\nCITATION = ""\nUSES = []\n')
     with pytest.raises(StudyError, match=r"mine\.py: declare HYPERPARAMETERS"):
         catalogue.method_card.__wrapped__("mine")
     with pytest.raises(StudyError, match="no such file; expected one of"):

@@ -1,10 +1,16 @@
-"""What a run keeps between trials."""
+"""What a run keeps between trials, and what it records."""
 
+import json
+
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+from red_herring.runtime.files import write_json
 from red_herring.runtime.hardware import Hardware
 from red_herring.study.catalogue import BLUR
-from red_herring.training import fit
+from red_herring.training import classifier
+from red_herring.training.fit import recipe_of
 from red_herring.training.run import Run
 
 GUIDANCE = {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.0}
@@ -36,8 +42,8 @@ def test_a_trial_is_scored_at_the_epoch_that_a_run_would_select(
 ):
     """Under a shift a slow learner has its highest AUC before it has learnt anything, within the burn-in."""
     losses, aucs = iter([0.1, 0.2, 0.9, 0.7, 0.8]), iter([0.95, 0.9, 0.2, 0.3, 0.25])
-    monkeypatch.setattr(fit, "cross_entropy", lambda *_: next(losses))
-    monkeypatch.setattr(fit, "auc", lambda *_: next(aucs))
+    monkeypatch.setattr(classifier, "cross_entropy", lambda *_: next(losses))
+    monkeypatch.setattr(classifier, "auc", lambda *_: next(aucs))
     run.split, run.folders, run.valid, run.threads = tmp_path / "split.csv", [], tiny_data(8), 1
     run.split.touch()
     run.hardware = Hardware(torch.device("cpu"), "float32")
@@ -45,5 +51,74 @@ def test_a_trial_is_scored_at_the_epoch_that_a_run_would_select(
         "task": "t", "method": "classification", "options": {}, "guidance": None, "objective": objective,
         "width": 1, "epochs": 5, "batch_size": 8, "burn_in": 2, "patience": None, "compile": False,
     }  # fmt: skip
+    run.recipe = recipe_of(run.settings)
     trial = run.trial({"lr": 1e-3}, tmp_path)
     assert trial == {"status": "ok", "valid_auc": score, "best_epoch": epoch, "epochs": 5}
+
+
+def test_permuting_labels_changes_no_mask(run):
+    run.settings = {"guidance": GUIDANCE}
+    as_they_are = run._guided({"lr": 1e-3})
+    run.settings, run._shown = run.settings | {"labels": "permuted"}, None
+    permuted = run._guided({"lr": 1e-3})
+    assert torch.equal(permuted.masks, as_they_are.masks)
+    assert torch.equal(permuted.labels, as_they_are.permuted(run.seed).labels)
+    assert not torch.equal(permuted.labels, as_they_are.labels)
+    assert run._guided({"lr": 1e-2}) is permuted, "prepared once for all trials"
+
+
+SETTINGS = {
+    "task": "t", "method": "groupdro", "options": {}, "guidance": None, "mask": {"kind": "ellipse", "semi_axis": 0.3},
+    "width": 1, "epochs": 3, "batch_size": 8, "burn_in": 1, "patience": 1, "compile": False,
+    "device": "cpu", "precision": "float32",
+}  # fmt: skip
+
+
+@pytest.fixture
+def final(tmp_path):
+    """A function that trains a run of 32 images in two of the four cells and gives its record, history and predictions."""
+    random, (labels, cut) = np.random.default_rng(0), (np.arange(64) % 2, [32, 48])
+    (tmp_path / "mine").mkdir()
+    np.save(tmp_path / "mine/images.npy", random.integers(0, 200, (64, 12, 12), dtype=np.uint8))
+    np.save(tmp_path / "mine/masks.npy", np.zeros((0, 12, 12), np.uint8))
+    write_json(tmp_path / "mine/source.json", {"size": 12, "pixel_range": [0.0, 1.0]})
+    pd.DataFrame(
+        {
+            "source": "mine", "image": [f"i{n}" for n in range(64)], "row": np.arange(64), "patient": "p", "label": labels,
+            "nuisance": labels, "split": np.repeat(["train", "valid", "test"], np.diff([0, *cut, 64])),
+        }
+    ).to_csv(tmp_path / "split.csv", index=False)  # fmt: skip
+    write_json(tmp_path / "best.json", {"hyperparameters": {"lr": 1e-3, "group_step_size": 0.01}})
+
+    def train(**more):
+        run = Run(SETTINGS | more, tmp_path / "split.csv", [tmp_path / "mine/images.npy"], 1, 1)
+        names = ("model.safetensors", "history.csv", "predictions.csv", "run.json")
+        outputs = [tmp_path / "run" / name for name in names]
+        run.final(tmp_path / "best.json", tmp_path / "resume", *outputs)
+        return json.loads(outputs[3].read_text()), pd.read_csv(outputs[1]), pd.read_csv(outputs[2])
+
+    return train
+
+
+def test_the_record_says_how_training_stopped(final):
+    record, history, _ = final(stop={"steps": 10})
+    assert record["stopped"] == {"by": "steps", "epochs": 3, "steps": 10}
+    assert "train_accuracy" not in history
+
+
+def test_with_permuted_labels_the_last_epoch_is_kept_and_evaluation_has_the_labels_as_they_are(final):
+    record, history, predictions = final(labels="permuted", stop={"train_accuracy": 1.0, "steps": 6})
+    assert (record["best_epoch"], len(history)) == (2, 2)
+    accuracy = history["train_accuracy"].iloc[-1]
+    assert record["stopped"] == {"by": "steps", "epochs": 2, "steps": 6, "train_accuracy": accuracy}
+    assert predictions["label"].tolist() == (np.arange(32) % 2).tolist()
+    assert record["images"]["train"] == 32
+    assert record["settings"]["labels"] == "permuted"
+
+
+def test_permuted_labels_are_learnt_by_heart_and_say_nothing_of_the_true_ones(final):
+    record, history, _ = final(
+        method="classification", labels="permuted", width=4, epochs=60, stop={"train_accuracy": 0.95}
+    )
+    assert record["stopped"]["by"] == "train_accuracy"
+    assert record["stopped"]["train_accuracy"] >= 0.95 > history["train_accuracy"].iloc[:-1].max()

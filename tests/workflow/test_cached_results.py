@@ -66,9 +66,9 @@ def test_changes_in_the_other_clone_are_noticed(clones):
     git(second.folder, "checkout", "--quiet", ".")
 
     second.edit(
-        "workflow/red_herring/training/fit.py",
-        "self.images[name] = self.images.get(name, 0) + len",
-        "self.images[name] = len",
+        "workflow/red_herring/training/loop.py",
+        "self.counts[name] = self.counts.get(name, 0) + len",
+        "self.counts[name] = len",
     )
     counts = second.counted("all", *TINY)
     assert (counts["tune"], counts["train"], counts["localisation"]) == (2, 4, 4)

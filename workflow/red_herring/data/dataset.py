@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from red_herring.data import masks as roi
-from red_herring.networks.resnet import Batch
+from red_herring.networks.resnet import Batch, cells_of
 from red_herring.runtime.files import StudyError, read_json
 
 
@@ -26,6 +26,7 @@ class Dataset:
         self.levels = torch.from_numpy(levels)
         self.masks = torch.from_numpy(masks).expand(self.levels.shape)
         self.labels = torch.from_numpy(table["label"].to_numpy(np.int64, copy=True))
+        self.groups = torch.from_numpy(table["nuisance"].to_numpy(np.int64, copy=True))
         self.table = table.reset_index(drop=True)
         self.low, self.high = pixel_range
 
@@ -36,6 +37,17 @@ class Dataset:
         """The same images with the masks that training is shown, see `red_herring.data.masks.guide`."""
         masks = roi.guide(self.masks.numpy(), self.labels.numpy(), guidance, seed)
         return Dataset(self.levels.numpy(), masks, self.table, (self.low, self.high))
+
+    def permuted(self, seed: int) -> Dataset:
+        """The same images, masks and groups with the labels of all in another order, drawn with `seed`."""
+        order = np.random.default_rng([seed, *b"labels"]).permutation(len(self))
+        table = self.table.assign(label=self.table["label"].to_numpy()[order])
+        return Dataset(self.levels.numpy(), self.masks.numpy(), table, (self.low, self.high))
+
+    @property
+    def cells(self) -> torch.Tensor:
+        """The nuisance-by-label cell of each image, int64 [n]."""
+        return cells_of(self.groups, self.labels)
 
     def has_mask(self) -> torch.Tensor:
         """Which images have any pixel inside, bool [n]."""
@@ -49,7 +61,8 @@ class Dataset:
     def batch(self, rows: torch.Tensor | slice, device: torch.device | str = "cpu") -> Batch:
         levels = self.levels[rows].to(device)
         images = levels.unsqueeze(1).to(torch.float32).mul_((self.high - self.low) / 255).add_(self.low)
-        return Batch(images, self.labels[rows].to(device), self.masks[rows].unsqueeze(1).to(device))
+        of_images = (self.labels[rows], self.masks[rows].unsqueeze(1), self.groups[rows])
+        return Batch(images, *(values.to(device) for values in of_images))
 
     def batches(
         self, size: int, device: torch.device | str = "cpu", order: torch.Tensor | None = None

@@ -11,7 +11,7 @@ from red_herring.networks.resnet import Batch
 TITLE = "ActDiff"
 APPROACH = "Domain invariance"
 CITATION = "Viviano et al. 2021, equation 1"
-NEEDS_MASK = True
+USES = ["masks"]
 HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-4, 10.0]}
 
 

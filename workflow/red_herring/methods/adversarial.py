@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from red_herring.methods import base
 from red_herring.networks.layers import Linear, SpectralLinear
-from red_herring.networks.resnet import Batch
+from red_herring.networks.resnet import Batch, ResNet18
 
 TITLE = "Adversarial"
 APPROACH = "Domain invariance"
 CITATION = "Viviano et al. 2021, equations 2 and 3; Tzeng et al. 2017"
-NEEDS_MASK = True
+USES = ["masks"]
 HYPERPARAMETERS = {
     "lambda": ["log-uniform", 1e-4, 10.0],
     "discriminator_steps": ["integer", 2, 10],
@@ -46,7 +46,7 @@ class Method(base.Method):
     goals, but by losses without a lower bound.
     """
 
-    def __init__(self, model: nn.Module, hyperparameters: dict[str, float], schedule: str):
+    def __init__(self, model: ResNet18, hyperparameters: dict[str, float], schedule: str):
         super().__init__(model, hyperparameters)
         self.schedule = schedule
         self.steps = int(hyperparameters["discriminator_steps"])
@@ -82,7 +82,7 @@ class Method(base.Method):
     def _step_discriminator(self, masked: Tensor, features: Tensor, guided: Tensor) -> Tensor:
         loss = self._tell_apart(ones=masked, zeros=features, guided=guided)
         self.discriminator_optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         self.discriminator_optimizer.step()
         return loss.detach()
 
@@ -90,7 +90,7 @@ class Method(base.Method):
         """-E log D(ones) - E log(1 - D(zeros)) of two batches of features, D in one pass for both. The means are over
         the batch, to which only the guided contribute, as in the penalties of the other methods.
         """
-        logits = self.discriminator(torch.cat([ones, zeros]))
+        logits: Tensor = self.discriminator(torch.cat([ones, zeros]))
         both = F.logsigmoid(logits[: len(ones)]) + F.logsigmoid(-logits[len(ones) :])
         return -(both * guided).mean()
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from red_herring.networks.resnet import Batch
+from red_herring.networks.resnet import Batch, ResNet18
 
 
 class Adam(torch.optim.Adam):
@@ -33,7 +33,7 @@ class Method(ABC):
     hyperparameters: `lr` and those that the method's file declares.
     """
 
-    def __init__(self, model: nn.Module, hyperparameters: dict[str, float]):
+    def __init__(self, model: ResNet18, hyperparameters: dict[str, float]):
         self.model = model
         self.weight = hyperparameters.get("lambda", 0.0)
         self.optimizer = Adam(model.parameters(), hyperparameters["lr"])
@@ -46,13 +46,17 @@ class Method(ABC):
         """One step on one batch; returns the terms of the loss, detached. `generator` feeds the shuffling."""
         return self.step(self.losses(batch, generator))
 
+    def objective(self, terms: dict[str, Tensor]) -> Tensor:
+        """What a step minimises: classification + lambda * penalty."""
+        if "penalty" not in terms:
+            return terms["classification"]
+        return terms["classification"] + self.weight * terms["penalty"]
+
     def step(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Minimise classification + lambda * penalty by one step of the optimiser; returns the terms, detached."""
-        total = terms["classification"]
-        if "penalty" in terms:
-            total = total + self.weight * terms["penalty"]
+        """Minimise the objective by one step of the optimiser; returns the terms, detached."""
+        total = self.objective(terms)
         self.optimizer.zero_grad()
-        total.backward()
+        torch.autograd.backward(total)
         self.optimizer.step()
         return {name: term.detach() for name, term in terms.items()}
 

@@ -11,7 +11,7 @@ from red_herring.networks.resnet import Batch
 TITLE = "Classification"
 APPROACH = "Baseline"
 CITATION = "Viviano et al. 2021, section 3"
-NEEDS_MASK = False
+USES = []
 HYPERPARAMETERS = {}
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from red_herring.methods import base
-from red_herring.networks.resnet import Batch
+from red_herring.networks.resnet import Batch, ResNet18
 
 TITLE = "GradMask"
 APPROACH = "Saliency based"
 CITATION = "Simpson et al. 2019, as in Viviano et al. 2021, equation 5"
-NEEDS_MASK = True
+USES = ["masks"]
 HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-4, 10.0]}
 # l2: equation 5, mean over the batch; l1: the released code, which sums absolute values over pixels and batch.
 OPTIONS = {"norm": ["l2", "l1"]}
@@ -20,7 +20,7 @@ OPTIONS = {"norm": ["l2", "l1"]}
 class Method(base.Method):
     """penalty = || d |y0 - y1| / dx * (1 - m) || (eq. 5)."""
 
-    def __init__(self, model: nn.Module, hyperparameters: dict[str, float], norm: str):
+    def __init__(self, model: ResNet18, hyperparameters: dict[str, float], norm: str):
         super().__init__(model, hyperparameters)
         self.norm = norm
 

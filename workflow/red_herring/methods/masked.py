@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from red_herring.methods import base
-from red_herring.networks.resnet import Batch
+from red_herring.networks.resnet import Batch, ResNet18
 
 TITLE = "Masked"
 APPROACH = "Input masking"
 CITATION = "Viviano et al. 2021, section 3, Classify Masked"
-NEEDS_MASK = True
+USES = ["masks"]
 HYPERPARAMETERS = {}
 # shuffle: the paper; zero: x * m, as in the authors' released runs.
 OPTIONS = {"background": ["shuffle", "zero"]}
 
 
 class Method(base.Method):
-    def __init__(self, model: nn.Module, hyperparameters: dict[str, float], background: str):
+    def __init__(self, model: ResNet18, hyperparameters: dict[str, float], background: str):
         super().__init__(model, hyperparameters)
         self.background = background
 

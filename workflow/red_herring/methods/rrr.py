@@ -11,7 +11,7 @@ from red_herring.networks.resnet import Batch
 TITLE = "RRR"
 APPROACH = "Saliency based"
 CITATION = "Ross et al. 2017, as in Viviano et al. 2021, equation 4"
-NEEDS_MASK = True
+USES = ["masks"]
 HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-4, 10.0]}
 
 

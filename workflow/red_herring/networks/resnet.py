@@ -15,17 +15,34 @@ from red_herring.networks import layers
 BLOCKS_PER_STAGE = 2
 STRIDES = (1, 2, 2, 2)
 CLASSES = 2
+GROUPS = 2
+CELLS = CLASSES * GROUPS
+"""The nuisance-by-label cells, see `cells_of`."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """images: float32 [n, 1, size, size] in the source's pixel range. labels: int64 [n]. masks: bool like images, True
-    inside the region of interest.
+    inside the region of interest. groups: int64 [n], the nuisance group of each image, 0 or 1.
     """
 
     images: torch.Tensor
     labels: torch.Tensor
     masks: torch.Tensor
+    groups: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def cells(self) -> torch.Tensor:
+        """The nuisance-by-label cell of each image, int64 [n]."""
+        return cells_of(self.groups, self.labels)
+
+
+def cells_of(groups: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The nuisance-by-label cell of each image, int64 [n]: 0 and 1 of group 0, labels 0 and 1; 2 and 3 of group 1."""
+    return groups * CLASSES + labels
 
 
 class Block(nn.Module):

@@ -83,4 +83,4 @@ def searches_of(hyperparameters: pd.DataFrame) -> pd.DataFrame:
 
 def _space(method: str) -> dict[str, list[Any]]:
     card = method_card(method)
-    return card.hyperparameters | ({BLUR: BLUR_RANGE} if card.needs_mask else {})
+    return card.hyperparameters | ({BLUR: BLUR_RANGE} if "masks" in card.uses else {})

@@ -21,11 +21,17 @@ METHODS = PACKAGE / "methods"
 SOURCES = PACKAGE / "data" / "sources"
 ATTRIBUTIONS = PACKAGE / "saliency" / "attributions"
 ANALYSES = PACKAGE / "analyses"
-APPROACHES = ("Baseline", "Input masking", "Domain invariance", "Saliency based")
+APPROACHES = ("Baseline", "Input masking", "Domain invariance", "Group robustness", "Saliency based")
+USES = ("masks", "groups")
+"""What a method may be told of the images besides their labels: what to look at, and their nuisance group."""
+
 NEEDS = ("saliency",)
 """What an analysis may ask for besides the run: which attributions the study has, and how their maps are made."""
 
 LEARNING_RATE = {"lr": ["log-uniform", 1e-5, 1e-2]}
+SAMPLING = {"sampling": ["shuffled", "groups"]}
+"""The option that every method has: the order of an epoch, see red_herring.data.sampling."""
+
 BLUR = "mask_blur_sigma"
 """The hyperparameter by which masks are dilated; it belongs to a task, not to a method."""
 
@@ -35,16 +41,20 @@ class MethodCard:
     """What a method declares.
 
     hyperparameters: name -> [law, low, high], law one of `log-uniform`, `uniform`, `integer`; `lr` comes first for all.
-    options: name -> the values it may take, the first is the default.
+    options: name -> the values it may take, the first is the default; `sampling` comes first for all. uses: of USES.
     """
 
     name: str
     title: str
     approach: str
     citation: str
-    needs_mask: bool
+    uses: tuple[str, ...]
     hyperparameters: dict[str, list[Any]]
     options: dict[str, list[Any]]
+
+    def chosen(self, options: dict[str, Any]) -> dict[str, Any]:
+        """All options with their values: those given, and the defaults of the others."""
+        return {option: values[0] for option, values in self.options.items()} | options
 
 
 @dataclass(frozen=True)
@@ -159,17 +169,27 @@ def analysis_card(name: str) -> AnalysisCard:
 @cache
 def method_card(name: str) -> MethodCard:
     """The card of methods/{name}.py; StudyError if there is no such file or it declares too little."""
-    declared = _declarations(METHODS / f"{name}.py", "TITLE", "APPROACH", "CITATION", "NEEDS_MASK", "HYPERPARAMETERS")
+    declared = _declarations(METHODS / f"{name}.py", "TITLE", "APPROACH", "CITATION", "USES", "HYPERPARAMETERS")
     if declared["APPROACH"] not in APPROACHES:
         raise StudyError(f"methods/{name}.py: APPROACH is {declared['APPROACH']!r}, expected one of {APPROACHES}")
+    if not isinstance(declared["USES"], list) or any(use not in USES for use in declared["USES"]):
+        raise StudyError(
+            f"methods/{name}.py: USES is {declared['USES']!r}, expected a list with some of {USES}, or none"
+        )
+    options = SAMPLING | declared.get("OPTIONS", {})
+    if sorted(options["sampling"]) != sorted(SAMPLING["sampling"]):
+        raise StudyError(
+            f"methods/{name}.py: OPTIONS has sampling {options['sampling']!r}, which every method has; expected "
+            f"{SAMPLING['sampling']} with the default first, or nothing"
+        )
     return MethodCard(
         name=name,
         title=declared["TITLE"],
         approach=declared["APPROACH"],
         citation=declared["CITATION"],
-        needs_mask=declared["NEEDS_MASK"],
+        uses=tuple(declared["USES"]),
         hyperparameters=LEARNING_RATE | declared["HYPERPARAMETERS"],
-        options=declared.get("OPTIONS", {}),
+        options=options,
     )
 
 

@@ -67,7 +67,7 @@ def _method_schema(card: MethodCard) -> dict[str, Any]:
     laws = {name: law for name, (law, *_) in card.hyperparameters.items()}
     numbers = {name: {"type": "integer" if law == "integer" else "number", "minimum": 0} for name, law in laws.items()}
     bounds = {name: {"type": "array", "minItems": 2, "maxItems": 2, "items": one} for name, one in numbers.items()}
-    blur = {BLUR: {"type": "number", "minimum": 0}} if card.needs_mask else {}
+    blur = {BLUR: {"type": "number", "minimum": 0}} if "masks" in card.uses else {}
     return {
         "type": "object",
         "additionalProperties": False,

@@ -33,7 +33,7 @@ def search_space(config: Config, task: str, method: str) -> dict[str, list[Any]]
     changed = config["methods"].get(method, {}).get("search", {})
     space = {name: [law, *changed.get(name, bounds)] for name, (law, *bounds) in card.hyperparameters.items()}
     blur = config["tasks"][task]["mask"].get("blur_sigma")
-    if card.needs_mask and isinstance(blur, list):
+    if "masks" in card.uses and isinstance(blur, list):
         space[BLUR] = ["uniform", *blur]
     return space
 
@@ -216,7 +216,7 @@ def _run_settings(config: Config, task: str, method: str) -> dict[str, Any]:
         "batch_size": config["training"]["batch_size"],
         **{key: config["training"][key] for key in ("device", "precision", "compile")},
     }
-    if method_card(method).needs_mask:  # others do not train again when only the guidance changes
+    if "masks" in method_card(method).uses:  # others do not train again when only the guidance changes
         blur = config["tasks"][task]["mask"].get("blur_sigma", 0.0)
         blur = {"blur_sigma": 0.0 if isinstance(blur, list) else blur}
         settings["guidance"] = guidance_settings(config, task) | blur

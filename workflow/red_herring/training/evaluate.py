@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 import torch
@@ -28,8 +30,16 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def auc(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Area under the ROC curve of the logit difference, which ranks as the probability does, without its ties at 1."""
-    return area_under_roc((logits[:, 1] - logits[:, 0]).numpy(), labels.numpy())
+    """Area under the ROC curve of the logit difference, which ranks as the probability does, without its ties at 1.
+
+    Both labels have to be among them.
+    """
+    return cast(float, area_under_roc((logits[:, 1] - logits[:, 0]).numpy(), labels.numpy()))
+
+
+def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """The share of images whose label has the larger logit."""
+    return (logits.argmax(dim=1) == labels).double().mean().item()
 
 
 def area_under_roc(scores: np.ndarray, labels: np.ndarray) -> float | None:

@@ -1,38 +1,34 @@
-"""The training loop."""
+"""Fitting a classifier: what a study asks for, put together as a learner and a stop rule, and trained."""
 
 from __future__ import annotations
 
-import logging
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from tqdm import tqdm
 
 from red_herring.data.dataset import Dataset
 from red_herring.methods import make_method
 from red_herring.networks.resnet import ResNet18
-from red_herring.runtime import interrupt
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
-from red_herring.training import checkpoint
-from red_herring.training.evaluate import auc, cross_entropy, predict
+from red_herring.study.catalogue import method_card
+from red_herring.training import loop
+from red_herring.training.classifier import Classifier
+from red_herring.training.loop import Diverged, Stop
 
-log = logging.getLogger(__name__)
-
-
-class Diverged(StudyError):
-    """The loss is no longer a finite number."""
+PERMUTED = "permuted"
+"""The value of a task's `labels` with which those of the training images are permuted."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and with what. burn_in: epochs at the start that cannot be the best one. patience: epochs without a
-    better validation loss after which training stops; None: never. compile: whether to compile the network first.
+    """How long and with what.
+
+    epochs, burn_in, patience, train_accuracy, steps, keep_last: see `red_herring.training.loop.Stop`; with `steps`
+    there are as many epochs as these take. compile: whether to compile the network first.
     """
 
     width: int
@@ -41,17 +37,44 @@ class Recipe:
     burn_in: int
     patience: int | None
     compile: bool
+    train_accuracy: float | None = None
+    steps: int | None = None
+    keep_last: bool = False
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """history: one dict per epoch (epoch from 1, train_* losses, valid_loss, valid_auc). best_epoch: the one with the
-    lowest validation loss after burn-in, whose weights `model` has.
+    """history: one dict per epoch (epoch from 1, train_* losses, valid_loss, valid_auc, train_accuracy if it ends the
+    training). best_epoch: the one whose weights `model` has. stopped_by, steps: see `red_herring.training.loop`.
     """
 
     model: ResNet18
-    history: list[dict[str, float]]
+    history: loop.History
     best_epoch: int
+    stopped_by: str
+    steps: int
+
+
+def recipe_of(settings: dict[str, Any]) -> Recipe:
+    """What `train` and `tune` read, and the task's `labels` and `stop`, which may be missing.
+
+    A `stop` takes the place of the patience of training, and its `steps` that of the epochs. Where labels are permuted,
+    validation says nothing: it stops no training and selects no epoch, nor where training accuracy is to be reached.
+    """
+    stop, permuted = settings.get("stop") or {}, settings.get("labels") == PERMUTED
+    if permuted and "patience" in stop:
+        raise StudyError(
+            f"task {settings['task']}: stop.patience goes by the validation loss, which says nothing where labels are "
+            "permuted; give train_accuracy or steps"
+        )
+    keys = ("width", "epochs", "batch_size", "burn_in", "compile")
+    return Recipe(
+        **{key: settings[key] for key in keys},
+        patience=stop.get("patience") if stop or permuted else settings["patience"],
+        train_accuracy=stop.get("train_accuracy"),
+        steps=stop.get("steps"),
+        keep_last=permuted or "train_accuracy" in stop,
+    )
 
 
 def fit(
@@ -68,37 +91,34 @@ def fit(
 ) -> Fitted:
     """Train a classifier by a method; the same arguments give the same weights to the bit on the same machine.
 
-    resume: a folder for the state, saved after every epoch and, when the process is told to stop, after the batch at
-    hand. If it holds one with this `fingerprint`, training goes on from there and ends as if it had never stopped.
-    Raises Diverged when a loss is not finite, Interrupted when the process was told to stop.
+    options: those of the method and `sampling`. resume, fingerprint, errors: see `red_herring.training.loop.train`.
     """
+    stop = _stop(recipe, len(train))
     if recipe.compile:
         torch.use_deterministic_algorithms(True)  # tells the compiler too, and imports it for that
         torch.compiler.reset()  # it compiles a function for so many networks and no more, and a search has many
     else:
         torch.set_deterministic_debug_mode("error")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # an aid that costs time
     torch.manual_seed(seed)
-    training = _Training(method, hyperparameters, options, recipe, seed, hardware)
-    if resume:
-        training.resume(resume, fingerprint)
-    progress = tqdm(total=recipe.epochs, initial=training.epochs_done, unit="epoch", disable=not sys.stderr.isatty())
+    model = ResNet18(recipe.width).to(hardware.device)
+    if recipe.compile:
+        model.compile_features()
+    learner = Classifier(
+        model,
+        make_method(method, model, hyperparameters, options),
+        method_card(method).chosen(options)["sampling"],
+        train,
+        valid,
+        recipe.batch_size,
+        seed,
+        hardware,
+        with_accuracy=recipe.train_accuracy is not None,
+    )
     try:
-        while not training.is_over():
-            training.finish_batches(train)
-            logits = predict(training.model, valid, recipe.batch_size, hardware)
-            with interrupt.whole():
-                training.end_epoch(cross_entropy(logits, valid.labels), auc(logits, valid.labels))
-                if resume:
-                    training.save(resume, fingerprint)
-            progress.set_postfix(valid_auc=f"{training.history[-1]['valid_auc']:.3f}")
-            progress.update()
-    except interrupt.Interrupted:
-        if resume:
-            if training.position != training.saved:
-                training.save(resume, fingerprint)
-            log.info("stopped after %d epochs and %d batches, which are saved", *training.position)
-        raise
+        trained = loop.train(learner, stop, resume, fingerprint)
+    except Diverged as error:
+        raise Diverged(f"{method}: {error} with {hyperparameters}; try a smaller lr or lambda") from None
     except Exception as error:
         if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
             why = str(error).strip().partition("\n")[0]
@@ -107,121 +127,19 @@ def fit(
                 "or set it to false"
             ) from error
         raise
-    finally:
-        progress.close()
-    training.model.load_state_dict(training.best_weights)
-    return Fitted(training.model, training.history, training.best_epoch)
+    model.load_state_dict(trained.weights)
+    return Fitted(model, trained.history, trained.best_epoch, trained.stopped_by, trained.steps)
 
 
-class _Training:
-    """The state of a training, which can be saved after any batch."""
-
-    def __init__(
-        self,
-        method: str,
-        hyperparameters: dict[str, float],
-        options: dict[str, Any],
-        recipe: Recipe,
-        seed: int,
-        hardware: Hardware,
-    ):
-        self.method, self.hyperparameters, self.recipe, self.seed = method, hyperparameters, recipe, seed
-        self.hardware = hardware
-        self.model = ResNet18(recipe.width).to(hardware.device)
-        if recipe.compile:
-            self.model.compile_features()
-        self.trainer = make_method(method, self.model, hyperparameters, options)
-        self.history: list[dict[str, float]] = []
-        self.best_epoch, self.best_weights = 0, self.model.state_dict()
-        self.saved: checkpoint.Position | None = None
-        self._start_epoch()
-
-    def _start_epoch(self) -> None:
-        self.batches_done = 0
-        self.sums: dict[str, torch.Tensor] = {}  # of each term of the loss, over the images of this epoch
-        self.images: dict[str, int] = {}
-        self.shuffling = _generator(self.seed, self.epochs_done + 1, "shuffling", self.hardware.device)
-
-    @property
-    def epochs_done(self) -> int:
-        return len(self.history)
-
-    @property
-    def position(self) -> checkpoint.Position:
-        return self.epochs_done, self.batches_done
-
-    def is_over(self) -> bool:
-        """After all epochs, or when patience has run out; never within an epoch."""
-        if self.epochs_done >= self.recipe.epochs:
-            return True
-        patience = self.recipe.patience
-        return patience is not None and self.best_epoch > 0 and self.epochs_done - self.best_epoch >= patience
-
-    def finish_batches(self, data: Dataset) -> None:
-        """The rest of one pass over the data in this epoch's order."""
-        self.model.train()
-        size = self.recipe.batch_size
-        order = torch.randperm(len(data), generator=_generator(self.seed, self.epochs_done + 1, "order"))
-        for batch in data.batches(size, self.hardware.device, order[self.batches_done * size :]):
-            with interrupt.whole(), self.hardware.mixed():
-                for name, value in self.trainer.update(batch, self.shuffling).items():
-                    self.sums[name] = self.sums.get(name, 0) + value.double() * len(batch.labels)
-                    self.images[name] = self.images.get(name, 0) + len(batch.labels)
-                self.batches_done += 1
-
-    def end_epoch(self, valid_loss: float, valid_auc: float) -> None:
-        """Record the epoch, and its weights if they are the best so far; Diverged if a loss is not finite."""
-        epoch = self.epochs_done + 1
-        losses = {f"train_{name}": self.sums[name].item() / self.images[name] for name in self.sums}
-        losses["valid_loss"] = valid_loss
-        for name, value in losses.items():
-            if not math.isfinite(value):
-                raise Diverged(
-                    f"{self.method}: {name} is {value} in epoch {epoch} with {self.hyperparameters}; try a smaller lr "
-                    "or lambda"
-                )
-        self.history.append({"epoch": epoch, **losses, "valid_auc": valid_auc})
-        better = self.best_epoch == 0 or valid_loss < self.history[self.best_epoch - 1]["valid_loss"]
-        if epoch > self.recipe.burn_in and better:
-            self.best_epoch = epoch
-            self.best_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in self.history[-1].items() if name != "epoch")
-        log.info("epoch %d/%d  %s", epoch, self.recipe.epochs, shown)
-        self._start_epoch()
-
-    def save(self, folder: Path, fingerprint: str) -> None:
-        state = {
-            "model": self.model.state_dict(),
-            "method": self.trainer.state_dict(),
-            "history": self.history,
-            "best_epoch": self.best_epoch,
-            "best_weights": self.best_weights,
-            "sums": self.sums,
-            "images": self.images,
-            "shuffling": self.shuffling.get_state(),
-        }
-        checkpoint.save(folder, self.position, state, fingerprint)
-        self.saved = self.position
-
-    def resume(self, folder: Path, fingerprint: str) -> None:
-        """Go on from the newest state in the folder, if there is one."""
-        found = checkpoint.load_latest(folder, fingerprint)
-        if found is None:
-            return
-        (epochs, batches), state = found
-        self.model.load_state_dict(state["model"])
-        self.trainer.load_state_dict(state["method"])
-        self.history, self.best_epoch = state["history"], state["best_epoch"]
-        self.best_weights = state["best_weights"]
-        self._start_epoch()
-        self.batches_done, self.images = batches, state["images"]
-        self.sums = {name: total.to(self.hardware.device) for name, total in state["sums"].items()}
-        self.shuffling.set_state(state["shuffling"])
-        self.saved = self.position
-        log.info("continuing after epoch %d of %d and %d batches", epochs, self.recipe.epochs, batches)
-
-
-def _generator(seed: int, epoch: int, stream: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """Random numbers that depend only on seed, epoch and purpose, so that an epoch can be run again by itself."""
-    entropy = np.random.SeedSequence([seed, epoch, *stream.encode()]).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(entropy >> np.uint64(1)))
+def _stop(recipe: Recipe, images: int) -> Stop:
+    """The stop rule of a recipe for so many training images; StudyError when no epoch could be the best one."""
+    epochs = recipe.epochs
+    if recipe.steps is not None:
+        in_an_epoch = math.ceil(images / recipe.batch_size)
+        epochs = math.ceil(recipe.steps / in_an_epoch)
+        if epochs <= recipe.burn_in and not recipe.keep_last:
+            raise StudyError(
+                f"stop.steps: is {recipe.steps}, which end in epoch {epochs} of {in_an_epoch} steps each, within the "
+                f"burn-in of {recipe.burn_in}; give more steps or a smaller burn_in"
+            )
+    return Stop(epochs, recipe.burn_in, recipe.patience, recipe.train_accuracy, recipe.steps, recipe.keep_last)

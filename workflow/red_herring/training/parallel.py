@@ -14,7 +14,7 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from red_herring.runtime import interrupt
 from red_herring.runtime.files import StudyError
@@ -65,12 +65,14 @@ def _evaluate(workers: Workers, jobs: list[Job]) -> list[dict[str, Any]]:
             connection.send(job)
     results: dict[Connection, dict[str, Any]] = {}
     while len(results) < len(busy):
-        for connection in wait([one for one in busy if one not in results]):
+        ready = wait([one for one in busy if one not in results])
+        for connection in cast("list[Connection]", ready):
             results[connection] = _receive(connection, workers[connection])
     return [results[connection] for connection in busy]
 
 
 def _receive(connection: Connection, process: BaseProcess) -> dict[str, Any]:
+    answer: dict[str, Any] | Exception
     try:
         answer = connection.recv()
     except (EOFError, OSError):

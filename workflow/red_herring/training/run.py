@@ -20,7 +20,8 @@ from red_herring.runtime.provenance import environment, made_by, method_code_dig
 from red_herring.study.catalogue import BLUR
 from red_herring.training import checkpoint
 from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
-from red_herring.training.fit import Diverged, Fitted, Recipe, fit
+from red_herring.training.fit import PERMUTED, Fitted, fit, recipe_of
+from red_herring.training.loop import Diverged
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,8 @@ log = logging.getLogger(__name__)
 class Run:
     """The data of one split in memory, on which a method is trained once (`final`) or many times (`trial`).
 
-    settings: what `red_herring.study.settings` gives train and tune; `guidance` is None for a method without masks.
+    settings: what `red_herring.study.settings` gives train and tune; `guidance` is None for a method without masks, and
+    `labels` and `stop` may be missing.
     images: images.npy of each source.
     """
 
@@ -36,8 +38,9 @@ class Run:
         self.hardware = pick(settings["device"], settings["precision"], threads)
         self.settings, self.seed, self.threads = settings, seed, threads
         self.split, self.folders = split, [path.parent for path in images]
+        self.recipe = recipe_of(settings)
         self.train, self.valid = self._load("train", "valid")
-        self._shown: tuple[dict[str, Any], Dataset] | None = None
+        self._shown: tuple[dict[str, Any] | None, Dataset] | None = None
         if settings["guidance"]:
             check_masks(self.train)
 
@@ -110,6 +113,7 @@ class Run:
                 "method": self.settings["method"],
                 "seed": self.seed,
                 "best_epoch": fitted.best_epoch,
+                "stopped": _end_of(fitted),
                 "valid_auc": auc(logits["valid"], self.valid.labels),
                 **score_tests({name: tables[name] for name in TESTS}),
                 "hyperparameters": hyperparameters,
@@ -126,28 +130,36 @@ class Run:
         checkpoint.keep_finished(resume, fingerprint, outputs)
 
     def _guided(self, hyperparameters: dict[str, float]) -> Dataset:
-        """The training images with the masks that the method is shown."""
+        """The training images with the masks and the labels that the method is shown.
+
+        Masks go by the labels as they are, so that permuting labels changes nothing else.
+        """
         guidance = self.settings["guidance"]
-        if guidance is None:
-            return self.train
-        guidance = guidance | {"blur_sigma": hyperparameters.get(BLUR, guidance["blur_sigma"])}
+        if guidance is not None:
+            guidance = guidance | {"blur_sigma": hyperparameters.get(BLUR, guidance["blur_sigma"])}
         # In a search it differs by the blur only, if that is searched.
         if self._shown is None or self._shown[0] != guidance:
-            self._shown = guidance, self.train.guided(guidance, self.seed)
+            data = self.train if guidance is None else self.train.guided(guidance, self.seed)
+            self._shown = guidance, data.permuted(self.seed) if self.settings.get("labels") == PERMUTED else data
         return self._shown[1]
 
     def _fit(self, hyperparameters: dict[str, float], resume: Path, fingerprint: str) -> Fitted:
-        settings = self.settings
-        keys = ("width", "epochs", "batch_size", "burn_in", "patience", "compile")
         return fit(
-            settings["method"],
+            self.settings["method"],
             hyperparameters,
-            settings["options"],
+            self.settings["options"],
             self._guided(hyperparameters),
             self.valid,
-            Recipe(**{key: settings[key] for key in keys}),
+            self.recipe,
             self.seed,
             self.hardware,
             resume,
             fingerprint,
         )
+
+
+def _end_of(fitted: Fitted) -> dict[str, Any]:
+    """How training ended: by what, after how many epochs and steps, at which training accuracy if that was a rule."""
+    last = fitted.history[-1]
+    accuracy = {name: last[name] for name in ("train_accuracy",) if name in last}
+    return {"by": fitted.stopped_by, "epochs": len(fitted.history), "steps": fitted.steps, **accuracy}

@@ -140,7 +140,8 @@ def _ask(optimizer: Optimizer, count: int, random: bool) -> list[list[Any]]:
     """
     if random or count == 1:
         return [optimizer.ask() for _ in range(count)]
-    return optimizer.ask(n_points=count, strategy="cl_min")
+    points: list[list[Any]] = optimizer.ask(n_points=count, strategy="cl_min")
+    return points
 
 
 def _add_missing(

@@ -65,7 +65,13 @@ COLOURS = {
     "gradmask": "#D55E00",
     "rrr": "#CC79A7",
 }
-MARKERS = {"Baseline": "o", "Input masking": "s", "Domain invariance": "^", "Saliency based": "D"}
+MARKERS = {
+    "Baseline": "o",
+    "Input masking": "s",
+    "Domain invariance": "^",
+    "Group robustness": "P",
+    "Saliency based": "D",
+}
 SPARE_COLOURS = ("#009E73", "#7F3C8D", "#999999", "#80561B", "#F0E442")
 
 # Tol's bright palette, so that no group looks like a method; grey is for what is left over.

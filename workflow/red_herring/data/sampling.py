@@ -1,0 +1,39 @@
+"""The order of an epoch: which training images are seen, and when."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def draw_order(sampling: str, cells: Tensor, generator: torch.Generator) -> Tensor:
+    """Rows of the training images, int64 [n], as many as there are images.
+
+    sampling: `shuffled`, every image once; `groups`, every nuisance-by-label cell equally often. cells: int64 [n], the
+    cell of each image. generator: on the CPU; the same one gives the same order.
+    """
+    if sampling == "groups":
+        return _cells_equally(cells, generator)
+    return torch.randperm(len(cells), generator=generator)
+
+
+def _cells_equally(cells: Tensor, generator: torch.Generator) -> Tensor:
+    """Each cell that has images fills the same number of places, to within one; a cell without images fills none.
+
+    A cell with more images than places shows some of them, drawn anew; one with fewer repeats them, each as often as
+    another, to within one. Which cells get the places that are left over is drawn too.
+    """
+    present = cells.bincount().nonzero().flatten()
+    present = present[torch.randperm(len(present), generator=generator)]
+    places, left_over = divmod(len(cells), len(present))
+    drawn = [
+        _in_rounds((cells == cell).nonzero().flatten(), places + (number < left_over), generator)
+        for number, cell in enumerate(present)
+    ]
+    return torch.cat(drawn)[torch.randperm(len(cells), generator=generator)]
+
+
+def _in_rounds(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """The first `count` of these rows in one random order after another."""
+    rounds = [rows[torch.randperm(len(rows), generator=generator)] for _ in range(-(-count // len(rows)))]
+    return torch.cat(rounds)[:count] if rounds else rows[:0]
