@@ -27,9 +27,14 @@ def examples(checkout):
     return checkout
 
 
-def test_the_page_shows_a_method_a_source_and_a_task():
+def test_every_kind_of_thing_has_an_example():
     assert set(EXAMPLES) == {
-        "workflow/red_herring/methods/gradnorm.py", "my_method.yaml", "workflow/red_herring/data/sources/array.py", "my_task.yaml",
+        "workflow/red_herring/methods/gradnorm.py", "my_method.yaml",
+        "workflow/red_herring/methods/vrex.py", "my_groups.yaml",
+        "workflow/red_herring/saliency/attributions/decision.py", "my_attribution.yaml",
+        "my_measure.patch", "my_measure.yaml",
+        "workflow/red_herring/analyses/confidence.py", "my_analysis.yaml",
+        "workflow/red_herring/data/sources/array.py", "my_task.yaml", "my_ratios.yaml",
     }  # fmt: skip
 
 
