@@ -35,7 +35,7 @@ env:
 	@PYTHON="$(PYTHON)" sh envs/create.sh $(TORCH)
 
 demo: env
-	$(SNAKEMAKE) all --configfile workflow/studies/demo.yaml --report $(DEMO)/report.html --report-after-run
+	$(SNAKEMAKE) all --configfile=workflow/studies/demo.yaml --report $(DEMO)/report.html --report-after-run
 	@echo
 	@cat $(DEMO)/tables/synthetic.md
 	@echo "Tables, figures and the page of all runs: $(DEMO)/tables $(DEMO)/figures $(DEMO)/explorer.html"
@@ -48,11 +48,11 @@ published: env
 
 # Small studies of real X-rays. IMAGES: the folder that holds nih_chestxray14, kermany and covid_chestxray.
 xray_small masks_small: env
-	$(SNAKEMAKE) all --configfile workflow/studies/$@.yaml
+	$(SNAKEMAKE) all --configfile=workflow/studies/$@.yaml
 
 # A finished study in one file, with its report if that is of the same results. STUDY: its file; without it config.yaml.
 release: env
-	$(SNAKEMAKE) release $(if $(STUDY),--configfile "$(STUDY)")
+	$(SNAKEMAKE) release $(if $(STUDY),--configfile="$(STUDY)")
 
 # What differs between two folders of results beyond noise.
 compare: env

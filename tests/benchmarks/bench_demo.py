@@ -34,7 +34,7 @@ def test_demo(benchmark, tmp_path):
     checkout = Checkout(tmp_path)
     benchmark.group = f"Where the time of the demo goes, {CORES} cores"
     start = time.perf_counter()
-    command = (f"-c{CORES}", "all", "--configfile", DEMO, "--benchmark-extended")  # which tells rules and threads
+    command = (f"-c{CORES}", "all", f"--configfile={DEMO}", "--benchmark-extended")  # which tells rules and threads
     benchmark.pedantic(checkout.snakemake, command, rounds=1)
     wall = time.perf_counter() - start
     jobs = read_jobs(tmp_path / "results/demo/benchmarks")

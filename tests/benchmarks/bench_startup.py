@@ -25,7 +25,7 @@ def first_batch(tmp_path_factory):
     """A function that runs the stage train on the demo's data until its first batch is done."""
     checkout = Checkout(tmp_path_factory.mktemp("startup"))
     split = f"results/demo/splits/synthetic/seed={SEED}.csv"
-    checkout.snakemake("-c2", split, "--configfile", DEMO)
+    checkout.snakemake("-c2", split, f"--configfile={DEMO}")
     hyperparameters = checkout.folder / "best.json"
     hyperparameters.write_text(json.dumps({"hyperparameters": {"lr": 1e-3}}))
     config = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -216,14 +216,14 @@ class Chaos:
 
 
 SNAKEMAKE = [str(Path(sys.executable).parent / "snakemake")]
-START = [*SNAKEMAKE, "-c2", "all", "--rerun-incomplete", "--configfile", "chaos.yaml"]
+START = [*SNAKEMAKE, "-c2", "all", "--rerun-incomplete", "--configfile=chaos.yaml"]
 
 
 def unlock(checkout: Path) -> None:
     """What the README says to do after Snakemake was killed."""
     locks = checkout / ".snakemake" / "locks"
     if locks.is_dir() and any(locks.iterdir()):
-        subprocess.run([*SNAKEMAKE, "--unlock", "--configfile", "chaos.yaml"], cwd=checkout, check=True, **SILENT)
+        subprocess.run([*SNAKEMAKE, "--unlock", "--configfile=chaos.yaml"], cwd=checkout, check=True, **SILENT)
 
 
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -20,7 +20,7 @@ def checkout(tmp_path, monkeypatch) -> Checkout:
 
 def asked(checkout: Checkout, *arguments: str) -> dict[str, dict[str, str]]:
     """Rule -> the resources of its jobs."""
-    done = checkout.snakemake("--profile", "slurm", "-n", "all", "--configfile", "one.yaml", *arguments)
+    done = checkout.snakemake("--profile", "slurm", "-n", "all", "--configfile=one.yaml", *arguments)
     found = re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: (.*)$", done.stdout + done.stderr, re.MULTILINE)
     return {rule: dict(pair.split("=", 1) for pair in line.split(", ") if "=" in pair) for rule, line in found}
 

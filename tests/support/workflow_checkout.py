@@ -13,9 +13,9 @@ from pathlib import Path
 import yaml
 from conftest import ROOT
 
-KEPT = ("Snakefile", "all", "config.yaml", "config", "workflow", "envs", "profiles", "slurm", "README.md")
+KEPT = ("Snakefile", "config.yaml", "config", "workflow", "envs", "profiles", "slurm", "README.md")
 
-TINY = ("--configfile", "tiny.yaml")
+TINY = ("--configfile=tiny.yaml",)
 """Lays the study of the fixture `finished` over config.yaml."""
 
 TARGETS = {"all", "data", "planned_splits", "tuning", "training", "saliency", "published", "incomplete"}

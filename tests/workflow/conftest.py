@@ -29,7 +29,7 @@ def finished(tmp_path_factory) -> Checkout:
     """A tiny study that has run to its end. Tests work on copies (`after`)."""
     checkout = Checkout(tmp_path_factory.mktemp("finished"))
     checkout.study("tiny", TINY)
-    checkout.snakemake("-c2", "--configfile", "tiny.yaml", "all")
+    checkout.snakemake("-c2", "--configfile=tiny.yaml", "all")
     return checkout
 
 
@@ -40,7 +40,7 @@ def real_study(real_images, tmp_path_factory):
     def run(name: str):
         folder = tmp_path_factory.mktemp("studies")
         study = f"workflow/studies/{name}.yaml"
-        Checkout(folder).snakemake("-c2", "--configfile", study, "all", RED_HERRING_IMAGES=str(real_images))
+        Checkout(folder).snakemake("-c2", f"--configfile={study}", "all", RED_HERRING_IMAGES=str(real_images))
         return folder / "results" / name
 
     return run

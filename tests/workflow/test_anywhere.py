@@ -198,7 +198,7 @@ def test_the_folder_of_the_images_may_move_and_go(checkout, users, images, tmp_p
 @pytest.mark.parametrize("study", ["xray_small", "masks_small"])
 def test_studies_of_real_images_ask_for_their_folder(checkout, study):
     done = checkout.snakemake(
-        "-n", "--configfile", f"workflow/studies/{study}.yaml", check=False, RED_HERRING_IMAGES=""
+        "-n", f"--configfile=workflow/studies/{study}.yaml", check=False, RED_HERRING_IMAGES=""
     )
     assert done.returncode == 1
     assert "RED_HERRING_IMAGES is not set; set it to the folder that holds" in done.stdout

@@ -27,7 +27,7 @@ def study(source, **fetch):
     }
 
 
-SMALL = ("--configfile", "small.yaml")
+SMALL = ("--configfile=small.yaml",)
 
 
 def test_a_torrent_from_fetch_to_split_and_never_again(checkout, real_images, tmp_path_factory):
@@ -104,7 +104,7 @@ def test_a_table_that_comes_with_the_images(checkout, real_images):
 
 
 def test_the_collection_that_anyone_may_fetch_has_a_study(checkout):
-    counts = checkout.counted("all", "--configfile", "workflow/studies/covid.yaml")
+    counts = checkout.counted("all", "--configfile=workflow/studies/covid.yaml")
     assert (counts["fetch_source"], counts["index_source"], counts["train"]) == (1, 1, 6)
 
 
@@ -117,7 +117,7 @@ def test_the_collection_that_anyone_may_fetch_has_a_study(checkout):
 )
 def test_a_wrong_origin_stops_before_anything_runs(checkout, change, words):
     checkout.study("wrong", {"sources": {"nih": change}})
-    done = checkout.snakemake("-n", "all", "--configfile", "wrong.yaml", check=False)
+    done = checkout.snakemake("-n", "all", "--configfile=wrong.yaml", check=False)
     assert done.returncode == 1
     for word in words:
         assert word in done.stdout

@@ -55,7 +55,7 @@ def noting(tmp_path_factory):
         names = ",".join(f"GPU-{os.getpid()}-{number}" for number in range(cards))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CUDA_VISIBLE_DEVICES", names)
-            checkout.snakemake("-c8", "training", *arguments, "--configfile", "tiny.yaml")
+            checkout.snakemake("-c8", "training", *arguments, "--configfile=tiny.yaml")
         notes = [json.loads(file.read_text()) for file in runs.rglob("note.json")]
         assert len(notes) == 4
         return notes
@@ -100,7 +100,7 @@ def test_several_jobs_a_card_if_told_so(noting):
 )
 def test_jobs_that_compute_on_a_gpu_ask_for_one(checkout, change, expected):
     checkout.study("tiny", STUDY | change)
-    said = checkout.snakemake("-n", "all", "--configfile", "tiny.yaml").stdout
+    said = checkout.snakemake("-n", "all", "--configfile=tiny.yaml").stdout
     asked = {}
     for job in said.split("\nrule ")[1:]:
         resources = job.partition("    resources:")[2].partition("\n")[0]

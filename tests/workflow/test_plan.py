@@ -39,14 +39,14 @@ def test_the_released_runs_need_nothing_but_themselves(checkout):
     assert counts == {
         "collect_published": 1, "render_table": 19, "render_figure": 13, "render_explorer": 1, "render_overview": 1,
     }  # fmt: skip
-    small = ("--configfile", "workflow/studies/demo.yaml")
+    small = ("--configfile=workflow/studies/demo.yaml",)
     assert checkout.counted("published", *small) == counts, "whatever the study at hand"
 
 
 def test_nothing_is_fetched_for_a_folder_that_is_given(checkout):
     here = {"sources": {name: {"imgpath": "here"} for name in ("nih", "padchest", "rsna")}}
     checkout.study("here", here)
-    assert "fetch_source" not in checkout.counted("all", "--configfile", "here.yaml")
+    assert "fetch_source" not in checkout.counted("all", "--configfile=here.yaml")
 
 
 def test_the_splits_are_counted_without_any_image(checkout):

@@ -1,4 +1,4 @@
-"""The README's worked examples, run as they stand there: a method, a source, a task of one's own."""
+"""The worked examples of docs/extend.md, run as they stand there: a method, a source, a task of one's own."""
 
 import re
 
@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-README = (ROOT / "README.md").read_text()
-EXAMPLES = dict(re.findall(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", README, re.MULTILINE | re.DOTALL))
+TEXT = (ROOT / "docs/extend.md").read_text()
+EXAMPLES = dict(re.findall(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
 
 # The examples' own settings, shortened to seconds.
 SHORT = {
@@ -27,9 +27,14 @@ def examples(checkout):
     return checkout
 
 
-def test_the_readme_shows_a_method_a_source_and_a_task():
+def test_every_kind_of_thing_has_an_example():
     assert set(EXAMPLES) == {
-        "workflow/red_herring/methods/gradnorm.py", "my_method.yaml", "workflow/red_herring/data/sources/array.py", "my_task.yaml",
+        "workflow/red_herring/methods/gradnorm.py", "my_method.yaml",
+        "workflow/red_herring/methods/vrex.py", "my_groups.yaml",
+        "workflow/red_herring/saliency/attributions/decision.py", "my_attribution.yaml",
+        "my_measure.patch", "my_measure.yaml",
+        "workflow/red_herring/analyses/confidence.py", "my_analysis.yaml",
+        "workflow/red_herring/data/sources/array.py", "my_task.yaml", "my_ratios.yaml",
     }  # fmt: skip
 
 

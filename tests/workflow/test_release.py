@@ -30,7 +30,7 @@ def test_a_finished_study_is_packed_and_an_unfinished_one_is_not(after):
     }  # fmt: skip
     # The configuration in it is one that Snakemake takes, and plans the same study.
     (after.folder / "again.json").write_bytes(content["config.json"])
-    assert after.planned("all", "--configfile", "again.json") == []
+    assert after.planned("all", "--configfile=again.json") == []
 
     assert after.planned("release", *TINY) == []
     after.snakemake("-c1", "release", *TINY, "--forcerun", "release")

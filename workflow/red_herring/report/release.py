@@ -158,7 +158,7 @@ Tasks {", ".join(study["tasks"])}; methods {", ".join(study["methods"])}; seeds 
 versions.json has the versions of the libraries.
 
 config.json is the configuration without paths: where its sources are given their `imgpath`,
-`snakemake all --configfile config.json` makes the study again. `sha256sum -c {CHECKSUMS}` checks every file,
+`snakemake all --configfile=config.json` makes the study again. `sha256sum -c {CHECKSUMS}` checks every file,
 {crate.METADATA} describes them (RO-Crate {crate.VERSION}), {LICENCES} has the terms of the sources. What each file and
 column is, the project's results/README.md says.
 
