@@ -418,6 +418,7 @@ def wait_for(word: str, log: Path, process: subprocess.Popen, times: int = 1) ->
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_told_to_stop_a_run_saves_within_ten_seconds_and_goes_on_from_there(stage, prepared):
     run = prepared / "run/seed=1"
     long = {"epochs": 40, "width": 4}
@@ -442,6 +443,7 @@ def test_told_to_stop_a_run_saves_within_ten_seconds_and_goes_on_from_there(stag
     assert {name: (run / name).read_bytes() for name in interrupted} == interrupted
 
 
+@pytest.mark.slow
 def test_told_to_stop_a_search_saves_the_batch_of_its_trial(stage, prepared):
     tuning = SEARCH | {"epochs": 20}
 
@@ -468,6 +470,7 @@ def stopped(process: subprocess.Popen, number: int, everyone: bool) -> str:
     return err
 
 
+@pytest.mark.slow
 def test_a_search_in_batches_stopped_in_any_way_ends_as_if_it_had_not_been(stage, prepared):
     def begun(word, *threads):
         (prepared / "cut.log").unlink(missing_ok=True)
@@ -493,6 +496,7 @@ def test_a_search_in_batches_stopped_in_any_way_ends_as_if_it_had_not_been(stage
     assert files(prepared / "cut") == {"trials.csv", "best.json", "resume/trials.jsonl"}
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_one_of_several_processes_gets_its_sentence(stage, prepared, small_disk):
     small_disk(prepared / "small", "64k")
     done = stage("tune", *search_arguments(BATCHES | {"width": 4}, "small"))
@@ -505,6 +509,7 @@ def test_what_goes_wrong_in_one_of_several_processes_gets_its_sentence(stage, pr
     assert err.startswith("error: a process that evaluates trials ended without a result")
 
 
+@pytest.mark.slow
 def test_of_two_processes_at_one_run_the_second_waits_and_trains_nothing_again(stage, prepared):
     run, long = prepared / "run/seed=1", {"epochs": 60, "width": 4}  # longer than the second takes to start
     first = started(prepared, "train", train_arguments(**long))
@@ -579,6 +584,7 @@ def preparing(stage, tmp_path):
     process.communicate()
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_stage_that_was_killed(preparing):
     """Those that decode images would wait for work for ever."""
     process, workers = preparing
@@ -588,6 +594,7 @@ def test_no_process_outlives_a_stage_that_was_killed(preparing):
     assert alive == []
 
 
+@pytest.mark.slow
 def test_told_to_stop_preparing_leaves_nothing_behind(preparing, tmp_path):
     process, workers = preparing
     for one in (process, *workers):  # as Slurm does it, to all processes of a step

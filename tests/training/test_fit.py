@@ -261,6 +261,7 @@ def test_in_bfloat16_all_that_is_kept_is_float32_and_it_resumes_to_the_bit(tiny_
     assert same(whole, again)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++)")
 def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tiny_data, tmp_path):
     data = tiny_data(12), tiny_data(8, seed=1)  # batches of 8 and of 4
@@ -275,6 +276,7 @@ def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tin
     assert same(compiled, again)
 
 
+@pytest.mark.slow
 def test_without_a_compiler_compiling_says_what_to_do(tiny_data, monkeypatch):
     monkeypatch.setenv("CXX", "/nonexistent")
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/nonexistent",))
@@ -283,6 +285,7 @@ def test_without_a_compiler_compiling_says_what_to_do(tiny_data, monkeypatch):
         fit("classification", {"lr": 1e-3}, {}, tiny_data(8), tiny_data(8), recipe(epochs=1, compile=True), 7)
 
 
+@pytest.mark.slow
 def test_a_process_that_trains_does_not_import_the_compiler(tmp_path):
     """It takes a second, and sympy with it."""
     code = f"""
@@ -303,6 +306,7 @@ assert not {{"torch._dynamo", "sympy"}} & set(sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": paths})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("size", [28, 64])
 def test_no_kernel_for_few_channels_writes_where_it_should_not(size, precision):

@@ -80,6 +80,7 @@ def here(folder):
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_by_its_path_in_an_empty_folder(checkout, users):
     """Either Snakefile; all that is made is in the user's folder, and nothing in the checkout."""
     before = here(checkout.folder)
@@ -103,6 +104,7 @@ def test_by_its_path_in_an_empty_folder(checkout, users):
     assert {rule for rule, _ in checkout.planned("-s", snakefile, where=users)} >= {"render_table"}
 
 
+@pytest.mark.slow
 def test_as_a_module(checkout, users):
     deployed(checkout, users, SMALL | {"training": {"epochs": 2, "burn_in": 0, "device": "cpu"}})
     # A run that fails is told of by the module's own handler.

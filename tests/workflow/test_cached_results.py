@@ -8,6 +8,8 @@ import pytest
 from conftest import ROOT
 from support.workflow_checkout import TINY, Checkout, methods_of
 
+pytestmark = pytest.mark.slow
+
 
 def git(folder, *arguments):
     identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
