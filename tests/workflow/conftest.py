@@ -38,7 +38,7 @@ def finished(tmp_path_factory, worker_id) -> Checkout:
         folder.mkdir()
         checkout = Checkout(folder)
         checkout.study("tiny", TINY)
-        checkout.snakemake("-c2", "--configfile", "tiny.yaml", "all")
+        checkout.snakemake("-c2", "--configfile=tiny.yaml", "all")
         whole.touch()
     return checkout
 
