@@ -14,15 +14,17 @@ SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 BENCHED := results/bench
 
-.PHONY: help env demo published xray_small masks_small release compare counts test acceptance chaos bench gpu lint format lock upgrade clean
+.PHONY: help env demo published xray_small masks_small studies release compare counts check test acceptance chaos bench gpu lint format lock upgrade clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
 	@echo "make published   tables, figures and statistics of the authors' released runs, in a minute"
 	@echo "make compare BEFORE=results/published AFTER=results/demo   what differs beyond noise"
 	@echo "make xray_small IMAGES=folder   a study of real X-rays in minutes; so is masks_small"
+	@echo "make studies IMAGES=folder   the demo and these two whole, and whether they show what they should"
 	@echo "make release STUDY=my.yaml   pack a finished study without its images, to take along or to publish"
 	@echo "make counts how many images the splits of the full study have, without any image"
+	@echo "make check  lint, and the tests that are not slow, in under four minutes"
 	@echo "make test   all tests"
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
 	@echo "make bench  one page of what takes how long: images, training, maps, start-up, plans, the demo"
@@ -50,6 +52,10 @@ published: env
 xray_small masks_small: env
 	$(SNAKEMAKE) all --configfile=workflow/studies/$@.yaml
 
+# Every study of workflow/studies/ whole, and the bounds of what it must show. Without covid: its images are on the internet.
+studies: xray_small masks_small demo
+	python -m pytest tests/acceptance
+
 # A finished study in one file, with its report if that is of the same results. STUDY: its file; without it config.yaml.
 release: env
 	$(SNAKEMAKE) release $(if $(STUDY),--configfile="$(STUDY)")
@@ -64,12 +70,18 @@ counts: env
 	$(SNAKEMAKE) --quiet all -- planned_splits
 	@cat results/tables/planned_splits.md
 
+# A file's tests stay in one process, as they share what is slow to make. slow: marked so for what they take.
+TESTS := python -m pytest tests --ignore tests/acceptance --numprocesses $(CORES) --dist loadfile
+
+check: lint
+	$(TESTS) -m "not slow"
+
 test: env
-	python -m pytest tests --ignore tests/acceptance --numprocesses $(CORES) --dist loadfile --cov --cov-report=term-missing:skip-covered --cov-fail-under=85
+	$(TESTS) --cov --cov-report=term-missing:skip-covered --cov-fail-under=85
 
 # Does the demo's result show what the paper found? Reads what `make demo` made.
 acceptance: env
-	python -m pytest tests/acceptance
+	python -m pytest tests/acceptance/test_demo.py
 
 # Is anything lost, double or different after random kills?
 chaos: env

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from support.stage_server import StageServer
 
 if TYPE_CHECKING:
     from red_herring.data.dataset import Dataset
@@ -37,20 +38,43 @@ def real_images() -> Path:
     return REAL_IMAGES
 
 
+@pytest.fixture(scope="session")
+def stage_server():
+    server = StageServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def stage_in(stage_server):
+    """stage_in(folder)(name, *arguments) -> CompletedProcess of a stage, run there as the rules do.
+
+    variables: of the environment, for which an interpreter is started; without them the process is forked from one that
+    has imported the libraries. before: code that is run in the process first.
+    """
+
+    def stage_of(folder: Path):
+        def run(
+            name: str, *arguments: object, variables: dict[str, str] | None = None, before: str = ""
+        ) -> subprocess.CompletedProcess:
+            environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"}
+            module, words = f"red_herring.stages.{name}", [str(argument) for argument in arguments]
+            if variables is None:
+                return stage_server.run(module, words, folder, environment, before)
+            return subprocess.run(
+                [sys.executable, "-m", module, *words], env=environment | variables,
+                cwd=folder, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+
+        return run
+
+    return stage_of
+
+
 @pytest.fixture
-def stage(tmp_path):
+def stage(tmp_path, stage_in):
     """Run a stage as the rules do, in a process of its own: stage(name, *arguments) -> CompletedProcess."""
-
-    def run(
-        name: str, *arguments: object, variables: dict[str, str] | None = None, **options
-    ) -> subprocess.CompletedProcess:
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"} | (variables or {})
-        command = [sys.executable, "-m", f"red_herring.stages.{name}", *map(str, arguments)]
-        return subprocess.run(
-            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, **options
-        )
-
-    return run
+    return stage_in(tmp_path)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from conftest import ROOT
 
 PAGES = sorted(
-    path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "config/README.md", ROOT / "results/README.md")
+    path
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "config/README.md", ROOT / "results/README.md")
 )
 PACKAGE = ROOT / "workflow/red_herring"
 COMMANDED = [*PAGES, ROOT / "Makefile", ROOT / "config.yaml", *ROOT.glob("workflow/studies/*.yaml"), ROOT / ".ci/run"]

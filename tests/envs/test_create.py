@@ -110,6 +110,7 @@ WITH_CUDA = LOCKED | {"torch==2.0", "cuda==13.0"}
 WITHOUT_CUDA = LOCKED | {"torch==2.0+cpu"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", SUPPORTED)
 def test_the_locked_release_is_taken_though_a_newer_one_is_out(machine, tmp_path, version):
     """With the pip that the interpreter brings, which resolves an extra anew and so may not be asked to resolve.
@@ -131,6 +132,7 @@ def test_the_locked_release_is_taken_though_a_newer_one_is_out(machine, tmp_path
     assert (again.returncode, again.stdout, again.stderr) == (0, "", ""), "nothing to do, so no network is asked"
 
 
+@pytest.mark.slow
 def test_without_cuda_stays_without_until_told_otherwise(machine):
     shutil.copy(ROOT / "Makefile", machine.folder)
     make = ["make", "--silent", "--directory", str(machine.folder), "env"]
@@ -144,6 +146,7 @@ def test_without_cuda_stays_without_until_told_otherwise(machine):
     assert not (machine.folder / ".venv" / "old").exists(), "made anew, without leftovers"
 
 
+@pytest.mark.slow
 def test_a_changed_lock_is_followed_in_place(updated):
     (updated.folder / ".venv" / "mine").touch()
     assert updated.create().returncode == 0
@@ -156,6 +159,7 @@ def test_a_changed_lock_is_followed_in_place(updated):
     assert (updated.folder / ".venv" / "mine").exists()
 
 
+@pytest.mark.slow
 def test_half_an_environment_and_a_moved_one_are_made_anew(machine, tmp_path):
     scratch = tmp_path / "scratch"
     (scratch / "bin").mkdir(parents=True)
@@ -264,6 +268,7 @@ def test_disks_are_taken_one_by_one(machine, tmp_path):
     assert "it takes 3300 MB on /small, which has 3000" in machine.refusal(TMPDIR=str(tmp_path / "temporary"))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named(machine, whole, small_disk):
     shutil.copytree(whole, small_disk(machine.folder / ".venv", "60m"), symlinks=True, dirs_exist_ok=True)
     large = machine.index.add("large", "1.0", megabytes=60)

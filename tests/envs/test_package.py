@@ -47,6 +47,7 @@ def test_the_wheel_holds_the_package_with_its_data_and_nothing_else(wheel):
     assert {"red_herring/reference/published_runs.csv", "red_herring/reference/published_tables.csv"} <= names
 
 
+@pytest.mark.slow
 def test_it_is_imported_in_a_new_environment_quickly_and_finds_its_data(wheel, tmp_path):
     """The environment sees the packages of this one, as if pip had installed the dependencies."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)

@@ -74,9 +74,8 @@ class ClusterCheckout(Checkout):
 
     def copy(self, folder: Path) -> ClusterCheckout:
         """A copy with its results and Snakemake's records, times of files kept; it has no jobs yet."""
-        copy = object.__new__(ClusterCheckout)
-        copy.cluster, copy.folder = self.cluster, folder
-        shutil.copytree(self.folder, folder)
+        copy = super().copy(folder)
+        copy.cluster = self.cluster
         return copy
 
     def start(self, *arguments: str) -> subprocess.Popen:

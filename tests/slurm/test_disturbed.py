@@ -12,6 +12,8 @@ from conftest import ROOT
 from slurm.cluster import GPUS, wait_until
 from slurm.conftest import TINY, ClusterCheckout
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["classification", "actdiff"]
 STUDY = TINY | {
     "study": {"tasks": ["synthetic"], "methods": METHODS, "seeds": [1]},

@@ -9,6 +9,8 @@ import yaml
 from slurm.cluster import GPUS
 from slurm.conftest import TINY, ClusterCheckout
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"]
 ON_A_GPU = ("tune", "train", "localisation", "reliance")
 ON_A_CPU = ("index_source", "prepare_images", "draw_splits", "render_data_sheet")

@@ -39,19 +39,41 @@ SPLIT = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def folder(tmp_path):
+def draw_images(folder):
     """96 images of two views and two findings; the ill ones have a bright centre."""
     random, rows = np.random.default_rng(0), []
-    (tmp_path / "images").mkdir()
+    (folder / "images").mkdir()
     for number in range(96):
         pixels = random.integers(0, 100, (20, 16), dtype=np.uint8)
         ill, view = number % 2, "PA" if number % 4 < 2 else "AP"
         pixels[8:12, 6:10] += np.uint8(140 * ill)
-        Image.fromarray(pixels).save(tmp_path / "images" / f"{number}.png")
+        Image.fromarray(pixels).save(folder / "images" / f"{number}.png")
         rows.append({"file": f"{number}.png", "label": "ill" if ill else "well", "view": view, "patient": number // 2})
-    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
-    return tmp_path
+    pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder in which stages run, with images and their table."""
+    return draw_images(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def prepared_once(stage_in, tmp_path_factory):
+    """A folder with its images prepared, a split drawn and hyperparameters given."""
+    folder = draw_images(tmp_path_factory.mktemp("prepared"))
+    stage = stage_in(folder)
+    for done in (index(stage), prepare(stage), draw(stage)):
+        assert done.returncode == 0, done.stderr
+    (folder / "best.json").write_text(json.dumps({"hyperparameters": {"lr": 1e-3, "lambda": 0.1}}))
+    return folder
+
+
+@pytest.fixture
+def prepared(prepared_once, tmp_path):
+    """The folder in which stages run, a copy of that."""
+    return shutil.copytree(prepared_once, tmp_path, dirs_exist_ok=True)
 
 
 def settings(**more):
@@ -97,15 +119,6 @@ def test_what_is_told_is_on_the_terminal_and_in_the_log(stage, folder):
     told = "source mine: its findings 'ILL' and 'ill', and 1 others count as different; write them alike"
     assert done.stderr.startswith(f"note: {told}")
     assert (folder / "index.log").read_text().startswith(told)
-
-
-@pytest.fixture
-def prepared(stage, folder):
-    """The folder with its images prepared, a split drawn and hyperparameters given."""
-    for done in (index(stage), prepare(stage), draw(stage)):
-        assert done.returncode == 0, done.stderr
-    (folder / "best.json").write_text(json.dumps({"hyperparameters": {"lr": 1e-3, "lambda": 0.1}}))
-    return folder
 
 
 def assert_one_sentence(done: subprocess.CompletedProcess, *words: str) -> None:
@@ -189,11 +202,7 @@ def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(stage, prepared):
     # The same, killed as soon as an epoch is on disk.
     for name in files(run):
         (run / name).unlink()
-    code = KILL_AFTER_A_CHECKPOINT.format(stage="train", number=1)
-    killed = subprocess.run(
-        [sys.executable, "-c", code, *train_arguments()], cwd=prepared, env=ENVIRONMENT, check=False
-    )
-    assert killed.returncode == -9
+    assert stage("train", *train_arguments(), before=KILL_AFTER_A_CHECKPOINT.format(number=1)).returncode == -9
     assert any((run / "resume").glob("epoch=*.json"))
     assert train(stage).returncode == 0
     assert "continuing after epoch 1 of 3 and 0 batches" in (prepared / "logs/train.log").read_text()
@@ -203,7 +212,7 @@ def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(stage, prepared):
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
 
 KILL_AFTER_A_CHECKPOINT = """
-import os, runpy, signal
+import os, signal
 from red_herring.training import checkpoint
 save, saved = checkpoint.save, []
 def save_and_die(*arguments):
@@ -212,7 +221,6 @@ def save_and_die(*arguments):
     if len(saved) == {number}:
         os.kill(os.getpid(), signal.SIGKILL)
 checkpoint.save = save_and_die
-runpy.run_module("red_herring.stages.{stage}", run_name="__main__")
 """
 
 
@@ -255,10 +263,7 @@ def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(stage, prepared):
 
     assert stage("tune", *search_arguments(tuning, "whole")).returncode == 0
     # Killed after the third checkpoint, so in the second trial.
-    code = KILL_AFTER_A_CHECKPOINT.format(stage="tune", number=3)
-    killed = subprocess.run(
-        [sys.executable, "-c", code, *search_arguments(tuning, "cut")], cwd=prepared, env=ENVIRONMENT, check=False
-    )
+    killed = stage("tune", *search_arguments(tuning, "cut"), before=KILL_AFTER_A_CHECKPOINT.format(number=3))
     assert killed.returncode == -9
     assert len((prepared / "cut/resume/trials.jsonl").read_text().splitlines()) == 2, "fingerprint and one trial"
     assert stage("tune", *search_arguments(tuning, "cut")).returncode == 0
@@ -413,6 +418,7 @@ def wait_for(word: str, log: Path, process: subprocess.Popen, times: int = 1) ->
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_told_to_stop_a_run_saves_within_ten_seconds_and_goes_on_from_there(stage, prepared):
     run = prepared / "run/seed=1"
     long = {"epochs": 40, "width": 4}
@@ -437,6 +443,7 @@ def test_told_to_stop_a_run_saves_within_ten_seconds_and_goes_on_from_there(stag
     assert {name: (run / name).read_bytes() for name in interrupted} == interrupted
 
 
+@pytest.mark.slow
 def test_told_to_stop_a_search_saves_the_batch_of_its_trial(stage, prepared):
     tuning = SEARCH | {"epochs": 20}
 
@@ -463,6 +470,7 @@ def stopped(process: subprocess.Popen, number: int, everyone: bool) -> str:
     return err
 
 
+@pytest.mark.slow
 def test_a_search_in_batches_stopped_in_any_way_ends_as_if_it_had_not_been(stage, prepared):
     def begun(word, *threads):
         (prepared / "cut.log").unlink(missing_ok=True)
@@ -488,6 +496,7 @@ def test_a_search_in_batches_stopped_in_any_way_ends_as_if_it_had_not_been(stage
     assert files(prepared / "cut") == {"trials.csv", "best.json", "resume/trials.jsonl"}
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_one_of_several_processes_gets_its_sentence(stage, prepared, small_disk):
     small_disk(prepared / "small", "64k")
     done = stage("tune", *search_arguments(BATCHES | {"width": 4}, "small"))
@@ -500,6 +509,7 @@ def test_what_goes_wrong_in_one_of_several_processes_gets_its_sentence(stage, pr
     assert err.startswith("error: a process that evaluates trials ended without a result")
 
 
+@pytest.mark.slow
 def test_of_two_processes_at_one_run_the_second_waits_and_trains_nothing_again(stage, prepared):
     run, long = prepared / "run/seed=1", {"epochs": 60, "width": 4}  # longer than the second takes to start
     first = started(prepared, "train", train_arguments(**long))
@@ -574,6 +584,7 @@ def preparing(stage, tmp_path):
     process.communicate()
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_stage_that_was_killed(preparing):
     """Those that decode images would wait for work for ever."""
     process, workers = preparing
@@ -583,6 +594,7 @@ def test_no_process_outlives_a_stage_that_was_killed(preparing):
     assert alive == []
 
 
+@pytest.mark.slow
 def test_told_to_stop_preparing_leaves_nothing_behind(preparing, tmp_path):
     process, workers = preparing
     for one in (process, *workers):  # as Slurm does it, to all processes of a step

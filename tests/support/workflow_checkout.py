@@ -33,6 +33,17 @@ class Checkout:
             else:
                 shutil.copy(source, folder / name)
 
+    @classmethod
+    def of(cls, folder: Path) -> Checkout:
+        """The copy that is in this folder."""
+        checkout = object.__new__(cls)
+        checkout.folder = folder
+        return checkout
+
+    def copy(self, folder: Path) -> Checkout:
+        """A copy of it with its results and Snakemake's records, times of files kept."""
+        return self.of(shutil.copytree(self.folder, folder))
+
     def snakemake(
         self, *arguments: str, check: bool = True, where: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess:

@@ -277,6 +277,7 @@ def test_steps_that_end_within_the_burn_in_are_refused_before_training():
 # ------------------------------------------------------------------------------------------------------------ compiler
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++)")
 def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tmp_path, monkeypatch):
     """With one block a stage, as compiling takes as long as a network is deep."""
@@ -292,6 +293,7 @@ def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tmp
     assert same(compiled, fit("classification", recipe(compile=True), tmp_path, "same", data=data))
 
 
+@pytest.mark.slow
 def test_without_a_compiler_compiling_says_what_to_do(monkeypatch):
     """For the smallest network there is, as all of it is traced before its first part is compiled."""
     monkeypatch.setattr(resnet.ResNet18, "_features", lambda self, x: self.conv1(x).mean(dim=(2, 3)).expand(-1, 8))
@@ -302,6 +304,7 @@ def test_without_a_compiler_compiling_says_what_to_do(monkeypatch):
         fit("classification", recipe(epochs=1, compile=True))
 
 
+@pytest.mark.slow
 IN_A_PROCESS = """
 import json, sys, torch
 from conftest import make_tiny_data

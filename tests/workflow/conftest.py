@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from filelock import FileLock
 from support.workflow_checkout import Checkout
 
 
@@ -25,23 +26,35 @@ TINY = {
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Checkout:
-    """A tiny study that has run to its end. Tests work on copies (`after`)."""
-    checkout = Checkout(tmp_path_factory.mktemp("finished"))
-    checkout.study("tiny", TINY)
-    checkout.snakemake("-c2", "--configfile=tiny.yaml", "all")
+def finished(tmp_path_factory, worker_id) -> Checkout:
+    """A tiny study that has run to its end, once for all processes that test. Tests work on copies (`after`)."""
+    alone = worker_id == "master"
+    shared = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
+    folder, whole = shared / "finished", shared / "finished.whole"
+    with FileLock(shared / "finished.lock"):
+        if whole.exists():
+            return Checkout.of(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # of another that failed
+        folder.mkdir()
+        checkout = Checkout(folder)
+        checkout.study("tiny", TINY)
+        checkout.snakemake("-c2", "--configfile=tiny.yaml", "all")
+        whole.touch()
     return checkout
 
 
 @pytest.fixture(scope="module")
-def real_study(real_images, tmp_path_factory):
-    """A function that runs a study of workflow/studies on the real images to its end and returns its results."""
+def smallest(real_images, tmp_path_factory):
+    """A function that runs a study of workflow/studies on the real images to its end, with one seed and two methods;
+    its results.
+    """
 
-    def run(name: str):
-        folder = tmp_path_factory.mktemp("studies")
-        study = f"workflow/studies/{name}.yaml"
-        Checkout(folder).snakemake("-c2", f"--configfile={study}", "all", RED_HERRING_IMAGES=str(real_images))
-        return folder / "results" / name
+    def run(name: str, methods: list[str]):
+        checkout = Checkout(tmp_path_factory.mktemp("studies"))
+        checkout.study("smallest", {"study": {"methods": methods, "seeds": [1234]}})
+        studies = (f"workflow/studies/{name}.yaml", "smallest.yaml")
+        checkout.snakemake("-c2", "all", "--configfile", *studies, RED_HERRING_IMAGES=str(real_images))
+        return checkout.folder / "results" / name
 
     return run
 
@@ -49,7 +62,4 @@ def real_study(real_images, tmp_path_factory):
 @pytest.fixture
 def after(finished, tmp_path) -> Checkout:
     """A copy of the finished tiny study, with its results and Snakemake's records, times of files kept."""
-    copy = object.__new__(Checkout)
-    copy.folder = tmp_path / "copy"
-    shutil.copytree(finished.folder, copy.folder)
-    return copy
+    return finished.copy(tmp_path / "copy")

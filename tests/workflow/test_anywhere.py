@@ -80,6 +80,7 @@ def here(folder):
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_by_its_path_in_an_empty_folder(checkout, users):
     """Either Snakefile; all that is made is in the user's folder, and nothing in the checkout."""
     before = here(checkout.folder)
@@ -103,6 +104,7 @@ def test_by_its_path_in_an_empty_folder(checkout, users):
     assert {rule for rule, _ in checkout.planned("-s", snakefile, where=users)} >= {"render_table"}
 
 
+@pytest.mark.slow
 def test_as_a_module(checkout, users):
     deployed(checkout, users, SMALL | {"training": {"epochs": 2, "burn_in": 0, "device": "cpu"}})
     # A run that fails is told of by the module's own handler.
@@ -197,8 +199,6 @@ def test_the_folder_of_the_images_may_move_and_go(checkout, users, images, tmp_p
 
 @pytest.mark.parametrize("study", ["xray_small", "masks_small"])
 def test_studies_of_real_images_ask_for_their_folder(checkout, study):
-    done = checkout.snakemake(
-        "-n", f"--configfile=workflow/studies/{study}.yaml", check=False, RED_HERRING_IMAGES=""
-    )
+    done = checkout.snakemake("-n", f"--configfile=workflow/studies/{study}.yaml", check=False, RED_HERRING_IMAGES="")
     assert done.returncode == 1
     assert "RED_HERRING_IMAGES is not set; set it to the folder that holds" in done.stdout

@@ -8,6 +8,8 @@ import pytest
 from conftest import ROOT
 from support.workflow_checkout import TINY, Checkout, methods_of
 
+pytestmark = pytest.mark.slow
+
 
 def git(folder, *arguments):
     identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
@@ -21,10 +23,8 @@ def clones(after, tmp_path):
     git(after.folder, "init", "--quiet")
     git(after.folder, "add", "--all")
     git(after.folder, "commit", "--quiet", "--message", "a study")
-    second = object.__new__(Checkout)
-    second.folder = tmp_path / "second"
-    git(tmp_path, "clone", "--quiet", after.folder, second.folder)
-    return after, second
+    git(tmp_path, "clone", "--quiet", after.folder, tmp_path / "second")
+    return after, Checkout.of(tmp_path / "second")
 
 
 def pack(first, second, *left_out):

@@ -30,6 +30,7 @@ def study(source, **fetch):
 SMALL = ("--configfile=small.yaml",)
 
 
+@pytest.mark.slow
 def test_a_torrent_from_fetch_to_split_and_never_again(checkout, real_images, tmp_path_factory):
     """NIH's torrent in small: a table and an archive with the images in a folder of their own."""
     nih = real_images / "nih_chestxray14"
@@ -74,6 +75,7 @@ def test_a_torrent_from_fetch_to_split_and_never_again(checkout, real_images, tm
     assert "index_source" not in again
 
 
+@pytest.mark.slow
 def test_a_table_that_comes_with_the_images(checkout, real_images):
     """The COVID-19 collection in small, as GitHub packs a commit: the table is read after the fetch, and only then."""
     covid = real_images / "covid_chestxray"

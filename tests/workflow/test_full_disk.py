@@ -2,7 +2,10 @@
 
 import subprocess
 
+import pytest
 from support.workflow_checkout import TINY, Checkout
+
+pytestmark = pytest.mark.slow
 
 TABLES = ("runs.csv", "histories.csv", "trials.csv", "tables/synthetic.md", "tables/splits.md")
 
@@ -44,5 +47,5 @@ def test_a_whole_checkout_on_a_full_disk(finished, tmp_path, small_disk):
     assert done.returncode == 1
     assert "No space left on device" in done.stdout + done.stderr
     remount(folder, "size=64m")
-    checkout.snakemake("-c2", "all", "--rerun-incomplete", *TINY)
+    checkout.snakemake("-c2", *(f"results/{name}" for name in TABLES), "--rerun-incomplete", *TINY)
     assert tables(checkout) == tables(finished)

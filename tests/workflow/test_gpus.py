@@ -72,18 +72,21 @@ def by_card(notes: list[dict]) -> list[list[dict]]:
     return [[note for note in notes if note["card"] == card] for card in {note["card"] for note in notes}]
 
 
+@pytest.mark.slow
 def test_no_more_jobs_than_resources_say_each_on_its_own_card(noting):
     notes = noting(4, "--resources", "gpu=2")
     assert most_at_once(notes) == 2
     assert all(most_at_once(alike) == 1 for alike in by_card(notes))
 
 
+@pytest.mark.slow
 def test_without_a_word_there_are_as_many_jobs_as_cards(noting):
     notes = noting(3)
     assert most_at_once(notes) == 3
     assert [most_at_once(alike) for alike in by_card(notes)] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_several_jobs_a_card_if_told_so(noting):
     notes = noting(1, "--resources", "gpu_jobs_per_card=2")
     assert most_at_once(notes) == 2

@@ -11,6 +11,8 @@ from PIL import Image
 from red_herring.report.reading import read_table
 from support.workflow_checkout import Checkout
 
+pytestmark = pytest.mark.slow
+
 TASKS = ["NA", "2019", "true"]
 GROUPS = ["nan", "右 <b>$x$ & 50%_|"]
 FINDING, CONTROL = "null", "1e5"

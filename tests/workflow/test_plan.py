@@ -72,6 +72,15 @@ def test_a_wrong_configuration_stops_before_anything_runs(checkout, option, word
     assert not (checkout.folder / "results").exists()
 
 
+def test_every_study_whose_images_are_at_hand_is_run_by_make_studies_and_has_its_bounds():
+    studies = {file.stem for file in (ROOT / "workflow" / "studies").glob("*.yaml")} - {"covid"}  # from the internet
+    (run,) = re.findall(r"^studies: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(run.split()) == studies
+    assert {file.stem for file in (ROOT / "tests" / "acceptance").glob("test_*.py")} == {
+        f"test_{name}" for name in studies
+    }
+
+
 def test_a_mistyped_target_is_refused(checkout):
     assert checkout.snakemake("-n", "results/runs/spc/rr/seed=451/run.json", check=False).returncode == 1
 

@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from support.workflow_checkout import Checkout
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):

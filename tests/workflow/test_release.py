@@ -5,12 +5,14 @@ import zipfile
 from hashlib import sha256
 from urllib.parse import unquote
 
+import pytest
 import yaml
 from conftest import ROOT
 from rocrate.rocrate import ROCrate
 from support.workflow_checkout import TINY
 
 
+@pytest.mark.slow
 def test_a_finished_study_is_packed_and_an_unfinished_one_is_not(after):
     results, archive = after.folder / "results", after.folder / "results/release.zip"
     after.snakemake("-c1", "release", *TINY)

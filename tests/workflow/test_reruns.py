@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from support.workflow_checkout import TINY, methods_of
 
+pytestmark = pytest.mark.slow
+
 ACTDIFF = "method=actdiff"
 
 

@@ -218,6 +218,7 @@ def test_what_does_not_exist_is_named_with_what_does(nih, settings, words):
         assert word in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_splits_of_the_paper_from_the_metadata_alone():
     """Sizes at any ratio. RSNA's are the paper's; NIH's table of 2020 has 2776 positives where the authors had 2772."""
     indexes = {

@@ -1,0 +1,157 @@
+"""The worked examples of docs/extend.md: each planned by the command that it tells, and run in tiny studies."""
+
+import json
+import re
+import subprocess
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+from support.workflow_checkout import Checkout
+
+TEXT = (ROOT / "docs" / "extend.md").read_text()
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
+FILES = dict(re.findall(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+
+# What a section has to have: the kind of thing, and what of it is planned that is in no other study.
+EXAMPLES = {
+    "A method": "method=gradnorm",
+    "A method with groups": "method=vrex",
+    "An attribution": "",
+    "A measure of localisation": "",
+    "An analysis": "confidence",
+    "A task": "task=scanner,",
+    "A derived task": "task=scanner_ratio=0.9",
+}
+
+# The examples' own settings, shortened to seconds.
+SHORT = {
+    "study": {"seeds": [1]},
+    "sources": {"crosses": {"images_per_cell": 40}},
+    "tasks": {"synthetic": {"sizes": {"train": 32, "valid": 16, "test": 16}}},
+    "model": {"width": 1},
+    "training": {"epochs": 2, "burn_in": 0},
+    "tuning": {"seed": 1, "initial_points": 1, "iterations": 1, "epochs": 1, "burn_in": 0},
+}
+
+
+def command(section: str) -> list[str]:
+    """What the section says that runs its example."""
+    (found,) = re.findall(r"`snakemake -c2 (all --configfile[= ][^`]+)`", SECTIONS[section])
+    return found.replace("=", " ", 1).split()
+
+
+def study(name: str) -> dict[str, Any]:
+    return yaml.safe_load(FILES[name])
+
+
+def both(one: Any, other: Any) -> Any:
+    """What either asks for."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one | {name: both(one[name], value) if name in one else value for name, value in other.items()}
+    return list(dict.fromkeys([*one, *other])) if isinstance(one, list) else other
+
+
+@pytest.fixture
+def project(checkout) -> Checkout:
+    """A copy of the project with all files of the page, and the images of its clinic; the patch is not applied."""
+    for name, content in FILES.items():
+        path = checkout.folder / name
+        assert not path.exists(), "an example changes no file"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    random, n = np.random.default_rng(0), 160
+    np.save(checkout.folder / "clinic.npy", random.integers(0, 255, (n, 32, 32), dtype=np.uint8))
+    rows = {
+        "image": range(n),
+        "patient": [f"p{number // 2}" for number in range(n)],
+        "group": ["old" if number % 4 < 2 else "new" for number in range(n)],
+        "findings": ["nodule" if number % 2 else "No Finding" for number in range(n)],
+    }
+    pd.DataFrame(rows).to_csv(checkout.folder / "clinic.csv", index=False)
+    checkout.study("short", SHORT)
+    return checkout
+
+
+def apply(project: Checkout, patch: str) -> None:
+    assert f"`git apply {patch}`" in TEXT
+    subprocess.run(["git", "apply", patch], cwd=project.folder, check=True, capture_output=True)
+
+
+def results(project: Checkout, name: str) -> Path:
+    return project.folder / study(name)["pathvars"]["results"]
+
+
+def test_every_kind_of_thing_has_an_example_and_every_file_belongs_to_one():
+    assert set(EXAMPLES) <= set(SECTIONS)
+    assert {word for section in EXAMPLES for word in command(section)} >= {name for name in FILES if ".yaml" in name}
+
+
+@pytest.mark.parametrize("section", EXAMPLES)
+def test_the_command_of_an_example_plans_it(project, section):
+    for patch in re.findall(r"`git apply (\S+)`", SECTIONS[section]):
+        apply(project, patch)
+    planned = [f"{rule}, {wildcards}," for rule, wildcards in project.planned(*command(section))]
+    assert any("train" in job for job in planned)
+    assert any(EXAMPLES[section] in job for job in planned)
+
+
+@pytest.mark.slow
+def test_methods_an_attribution_and_an_analysis_of_ones_own(project):
+    """In one study, which asks for all that theirs ask for."""
+    names = ("my_method.yaml", "my_groups.yaml", "my_attribution.yaml", "my_analysis.yaml")
+    project.study("together", reduce(both, map(study, names)) | {"pathvars": {"results": "results/together"}})
+    configured = ("workflow/studies/demo.yaml", "together.yaml", "short.yaml")
+    project.snakemake("-c2", "all", "--configfile", *configured)
+    made = project.folder / "results/together"
+
+    table = (made / "tables/synthetic.md").read_text()
+    assert "| Saliency based | GradNorm | 1 |" in table
+    for method in ("gradnorm", "vrex"):
+        history = pd.read_csv(made / f"runs/synthetic/{method}/seed=1/history.csv")
+        assert (history["train_penalty"] > 0).all()
+    settings = json.loads((made / "runs/synthetic/vrex/seed=1/run.json").read_text())["settings"]
+    assert settings["options"]["sampling"] == "groups"
+
+    scores = pd.read_csv(made / "localisation.csv")
+    assert set(scores["attribution"]) == {"gradient", "decision", "random"}
+    assert scores.query("attribution == 'decision'")["iou"].between(0, 1).all()
+
+    asked = pd.read_csv(made / "confidence.csv")
+    assert len(asked) == len(pd.read_csv(made / "runs.csv"))
+    assert asked["sure_and_wrong"].between(0, 1).all()
+
+
+@pytest.mark.slow
+def test_a_measure_of_ones_own(project):
+    apply(project, "my_measure.patch")
+    made = results(project, "my_measure.yaml")
+    table = str((made / "localisation.csv").relative_to(project.folder))
+    project.snakemake("-c2", table, *command("A measure of localisation")[1:], "short.yaml")
+    scores = pd.read_csv(project.folder / table)
+    assert scores["top"].between(0, 1).all()
+    assert (scores["corrected_top"] <= 1).all()
+
+
+@pytest.mark.slow
+def test_a_source_a_task_and_tasks_and_a_method_that_derive_from_others(project):
+    project.snakemake("-c2", *command("A derived task"), "short.yaml")
+    made = results(project, "my_ratios.yaml")
+    runs = pd.read_csv(made / "runs.csv")
+    assert runs["task"].unique().tolist() == ["scanner", "scanner_ratio=0.5", "scanner_ratio=0.9"]
+    assert (
+        runs.groupby("task")["method"].agg(list).map(set).tolist() == [{"classification", "masked", "masked_zero"}] * 3
+    )
+    assert [folder.name for folder in (made / "tuning").iterdir()] == ["scanner"]
+    for task, ratio in (("scanner", 0.7), ("scanner_ratio=0.5", 0.5), ("scanner_ratio=0.9", 0.9)):
+        counts = pd.read_csv(made / f"splits/{task}/seed=1_counts.csv").set_index(["split", "label", "nuisance"])[
+            "images"
+        ]
+        positives = counts["train", 1].sum()
+        assert counts["train", 1, 1] == pytest.approx(ratio * positives, abs=0.5)
+    assert (made / "figures/mean_saliency.png").is_file()
