@@ -304,7 +304,6 @@ def test_without_a_compiler_compiling_says_what_to_do(monkeypatch):
         fit("classification", recipe(epochs=1, compile=True))
 
 
-@pytest.mark.slow
 IN_A_PROCESS = """
 import json, sys, torch
 from conftest import make_tiny_data
