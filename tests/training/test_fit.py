@@ -298,7 +298,6 @@ def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tmp
     assert same(compiled, fit("classification", recipe(compile=True), tmp_path, "same", data=data))
 
 
-@pytest.mark.slow
 def test_without_a_compiler_compiling_says_what_to_do(monkeypatch):
     """For the smallest network there is, as all of it is traced before its first part is compiled."""
     monkeypatch.setattr(resnet.ResNet18, "_features", lambda self, x: self.conv1(x).mean(dim=(2, 3)).expand(-1, 8))
@@ -309,7 +308,6 @@ def test_without_a_compiler_compiling_says_what_to_do(monkeypatch):
         fit("classification", recipe(epochs=1, compile=True))
 
 
-@pytest.mark.slow
 IN_A_PROCESS = """
 import json, sys, torch
 from conftest import make_tiny_data
