@@ -277,11 +277,16 @@ def test_steps_that_end_within_the_burn_in_are_refused_before_training():
 # ------------------------------------------------------------------------------------------------------------ compiler
 
 
+def first_stages(self, x):
+    """The network as it is as far as its second stage, for tests that would compile all of it for a minute."""
+    return self.layer2(self.layer1(self.relu(self.bn1(self.conv1(x))))).mean(dim=(2, 3)).repeat(1, 4)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++)")
 def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tmp_path, monkeypatch):
-    """With one block a stage, as compiling takes as long as a network is deep."""
     monkeypatch.setattr(resnet, "BLOCKS_PER_STAGE", 1)
+    monkeypatch.setattr(resnet.ResNet18, "_features", first_stages)
     data = make_tiny_data(12, SIZE), make_tiny_data(8, SIZE, seed=1)  # batches of 8 and of 4
     plain = fit("classification", recipe(), data=data)
     compiled = fit("classification", recipe(compile=True), data=data)
@@ -293,7 +298,6 @@ def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tmp
     assert same(compiled, fit("classification", recipe(compile=True), tmp_path, "same", data=data))
 
 
-@pytest.mark.slow
 def test_without_a_compiler_compiling_says_what_to_do(monkeypatch):
     """For the smallest network there is, as all of it is traced before its first part is compiled."""
     monkeypatch.setattr(resnet.ResNet18, "_features", lambda self, x: self.conv1(x).mean(dim=(2, 3)).expand(-1, 8))
@@ -335,12 +339,14 @@ def process(tmp_path_factory):
     return subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_no_kernel_for_few_channels_writes_where_it_should_not(process):
     """oneDNN's for float32 and channels-last crashed a process with 8 channels and 64 pixels."""
     assert process.returncode == 0, process.stderr
     assert len(process.stderr.splitlines()) == 4 * len(METHODS)
 
 
+@pytest.mark.slow
 def test_a_process_that_trains_does_not_import_the_compiler(process):
     """It takes a second, and sympy with it."""
     assert not {"torch._dynamo", "sympy"} & set(process.stdout.split())
