@@ -11,6 +11,7 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from red_herring.runtime.files import StudyError
+from red_herring.runtime.typed_json import dumped
 from red_herring.study import configuration
 from red_herring.study import settings as study
 from snakemake.common.configfile import load_configfile
@@ -61,7 +62,7 @@ def all_settings(config: dict) -> str:
     of_sources = (study.index_settings, study.prepare_settings, study.network_settings, study.sheet_settings)
     of_tasks = (study.plan_settings, study.split_settings, study.attribute_settings)
     of_runs = (study.tune_settings, study.train_settings)
-    return json.dumps(
+    return dumped(
         [
             *(select(config, source) for select in of_sources for source in sources),
             *(select(config, task) for select in of_tasks for task in tasks),
