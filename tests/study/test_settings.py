@@ -309,7 +309,8 @@ def test_what_guides_training_reaches_only_methods_that_need_masks(config):
     for method in config["study"]["methods"]:
         same = study.train_settings(config, "vpc", method) == study.train_settings(changed, "vpc", method)
         assert same == (method == "classification")
-    assert study.attribute_settings(config, "vpc") == study.attribute_settings(changed, "vpc")
+    for analysis in config["study"]["analyses"]:
+        assert study.analysis_settings(config, analysis, "vpc") == study.analysis_settings(changed, analysis, "vpc")
     assert study.train_settings(changed, "vpc", "rrr").guidance == {
         "negatives": "skip", "control": "none", "budget": 0.5, "blur_sigma": 0.0,
     }  # fmt: skip

@@ -18,6 +18,9 @@ from snakemake.utils import update_config
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 
 
+ANALYSES = PAPER["study"]["analyses"]
+
+
 def laid(text: str) -> dict:
     """The paper's configuration with this over it, as Snakemake lays it."""
     config = copy.deepcopy(PAPER)
@@ -196,9 +199,10 @@ def test_labels_and_stop_reach_training_and_its_search_only_where_they_are_said(
 def test_a_derived_task_changes_nothing_of_the_others():
     def handed(config):
         names = PAPER["study"]["tasks"]
-        selects = (study.split_settings, study.plan_settings, study.attribute_settings)
+        selects = (study.split_settings, study.plan_settings)
         runs = [select(config, name, "rrr") for select in (study.train_settings, study.tune_settings) for name in names]
-        return [*(select(config, name) for select in selects for name in names), *runs]
+        asked = [study.analysis_settings(config, analysis, name) for analysis in ANALYSES for name in names]
+        return [*(select(config, name) for select in selects for name in names), *runs, *asked]
 
     alone = configuration.typed(copy.deepcopy(PAPER))
     assert handed(typed("study: {tasks: [spc, spc_dose]}" + FAMILY.partition("]}")[2])) == handed(alone)
