@@ -116,7 +116,12 @@ def test_typed_twice_is_typed_once(tmp_path):
 
 def test_the_order_of_lists_and_of_a_search_stays(tmp_path):
     own = {
-        "study": {"tasks": ["vpc", "spc"], "methods": ["rrr", "adversarial"], "seeds": [3, 1], "analyses": ["reliance", "localisation"]}
+        "study": {
+            "tasks": ["vpc", "spc"],
+            "methods": ["rrr", "adversarial"],
+            "seeds": [3, 1],
+            "analyses": ["reliance", "localisation"],
+        }
     }
     config = typed(tmp_path, yaml.safe_dump(own))
     assert config["study"] == own["study"]

@@ -31,26 +31,27 @@ def is_record(kind: Kind) -> bool:
 
 
 def _built(kind: Kind, value: Any, key: str) -> Any:
-    alternatives = _alternatives(kind)
-    if kind is Any:
-        return value
-    if len(alternatives) > 1:
-        return _one_of(alternatives, value, key)
+    if len(_alternatives(kind)) > 1:
+        return _one_of(_alternatives(kind), value, key)
     if is_dataclass(kind) or is_typeddict(kind):
         return _record(kind, value, key)
-    origin, inner = get_origin(kind) or kind, get_args(kind)
-    if origin is Literal:
-        return _checked(value in inner, value, key, f"one of {', '.join(map(str, inner))}")
-    if origin is list:
-        _checked(isinstance(value, list), value, key, "a list")
-        return [_built(inner[0], item, f"{key}.{number}") for number, item in enumerate(value)]
-    if origin is dict:
-        _checked(isinstance(value, dict), value, key, "names with values")
-        return {name: _built(inner[1], item, f"{key}.{name}") for name, item in value.items()}
+    if get_origin(kind):
+        return _with_parts(get_origin(kind), get_args(kind), value, key)
+    if kind is Any:
+        return value
     wanted = (int, float) if kind is float else kind  # 1 stays 1, as hyperparameters are whole numbers or not
-    return _checked(
-        isinstance(value, wanted) and (kind is bool or not isinstance(value, bool)), value, key, kind.__name__
-    )
+    fits = isinstance(value, wanted) and (kind is bool or not isinstance(value, bool))
+    return _checked(fits, value, key, kind.__name__)
+
+
+def _with_parts(origin: Any, parts: tuple[Kind, ...], value: Any, key: str) -> Any:
+    """A list, a dict or one of a Literal."""
+    if origin is Literal:
+        return _checked(value in parts, value, key, f"one of {', '.join(map(str, parts))}")
+    _checked(isinstance(value, origin), value, key, "a list" if origin is list else "names with values")
+    if origin is list:
+        return [_built(parts[0], item, f"{key}.{number}") for number, item in enumerate(value)]
+    return {name: _built(parts[1], item, f"{key}.{name}") for name, item in value.items()}
 
 
 def _record(kind: Kind, value: Any, key: str) -> Any:
@@ -79,7 +80,8 @@ def _one_of(kinds: tuple[Kind, ...], value: Any, key: str) -> Any:
 
 
 def _alternatives(kind: Kind) -> tuple[Kind, ...]:
-    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    origin: Any = get_origin(kind)
+    return get_args(kind) if origin in (Union, UnionType) else (kind,)
 
 
 def _checked(fits: bool, value: Any, key: str, wanted: str) -> Any:

@@ -33,7 +33,7 @@ def tune(
     if isinstance(settings, Given):
         given = settings.hyperparameters
         tried = pd.DataFrame(columns=["trial", *given, "status", "valid_auc", "best_epoch", "epochs"])
-        chosen = {"trial": None, "hyperparameters": given, "valid_auc": None, "on_bound": []}
+        chosen: dict[str, Any] = {"trial": None, "hyperparameters": given, "valid_auc": None, "on_bound": []}
     else:
         tried, chosen = _search(settings, split, images, resume, threads)
     write_text(trials, tried.to_csv(index=False))

@@ -33,7 +33,7 @@ def over(above: Config, below: Config) -> Config:
 
 def difference(above: Config, below: Config) -> Config:
     """What to lay over `below` for `above`, which has all its keys."""
-    found = {}
+    found: Config = {}
     for key, value in above.items():
         there = below.get(key)
         if isinstance(value, dict) and isinstance(there, dict):
@@ -47,7 +47,7 @@ def difference(above: Config, below: Config) -> Config:
 
 def leaves(config: Config, above: str = "") -> dict[str, Any]:
     """Dotted key -> value of a map and the maps in it; lists are values."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in config.items():
         found |= leaves(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
     return found

@@ -66,7 +66,7 @@ def metadata_are_fetched(config: Config, source: str) -> bool:
 
 def origin_settings(config: Config, source: str) -> Fetching:
     """What says which images are fetched."""
-    return Fetching(source, origin(config, source))
+    return Fetching(source, origin(config, source) or {})
 
 
 def network_settings(config: Config, source: str) -> Network:

@@ -11,20 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
 
-class Origin(TypedDict):
-    """Where images are fetched from: a torrent's info hash, or a URL and what it must hold."""
-
-    torrent: NotRequired[str]
-    archive: NotRequired[str]
-    sha256: NotRequired[str]
-
-
 @dataclass(frozen=True)
 class Fetching:
-    """Which images are fetched, for `fetch_source`."""
+    """For `fetch_source`. origin: `torrent`, an info hash, or `archive`, a URL, and perhaps its `sha256`."""
 
     source: str
-    origin: Origin
+    origin: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -40,13 +32,13 @@ class Network:
 @dataclass(frozen=True)
 class Listing:
     """For `index_source`. settings: the keys of a source of this kind; origin: where its table comes from, if it is
-    fetched.
+    fetched, as in Fetching.
     """
 
     source: str
     kind: str
     settings: dict[str, Any]
-    origin: Origin | None
+    origin: dict[str, str] | None
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def effective(task: Config) -> dict[str, Any]:
 
 def hyperparameters_of(config: Config, task: str) -> str:
     """The task whose hyperparameters a task takes: itself, or the one that it is tuned on."""
-    return config["tasks"][task].get("tuned_on", task)
+    return str(config["tasks"][task].get("tuned_on", task))
 
 
 def searched_tasks(config: Config) -> list[str]:

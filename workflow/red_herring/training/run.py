@@ -19,7 +19,7 @@ from red_herring.runtime.files import read_json, sha256, write_bytes, write_json
 from red_herring.runtime.hardware import pick
 from red_herring.runtime.provenance import environment, made_by, method_code_digest, versions
 from red_herring.study.catalogue import BLUR
-from red_herring.study.stage_settings import Searching, Training
+from red_herring.study.stage_settings import Guidance, Searching, Training
 from red_herring.training import checkpoint
 from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
 from red_herring.training.fit import PERMUTED, Fitted, fit, recipe_of
@@ -40,7 +40,7 @@ class Run:
         self.split, self.folders = split, [path.parent for path in images]
         self.recipe = recipe_of(settings)
         self.train, self.valid = self._load("train", "valid")
-        self._shown: tuple[dict[str, Any] | None, Dataset] | None = None
+        self._shown: tuple[Guidance | None, Dataset] | None = None
         if settings.guidance:
             check_masks(self.train)
 
