@@ -11,6 +11,7 @@ import pytest
 import yaml
 from benchmarks.measuring import DEMO, importing, process, python, side_by_side
 from conftest import ROOT
+from red_herring.runtime.typed_json import dumped
 from red_herring.study import configuration
 from red_herring.study import settings as study
 from snakemake.utils import update_config
@@ -31,7 +32,7 @@ def first_batch(tmp_path_factory):
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     update_config(config, yaml.safe_load((ROOT / DEMO).read_text()))
     configuration.check(config)
-    settings = json.dumps(study.train_settings(config, "synthetic", "classification"))
+    settings = dumped(study.train_settings(config, "synthetic", "classification"))
     inputs = {
         "--settings": settings, "--split": split, "--images": "results/demo/data/crosses/images.npy",
         "--hyperparameters": hyperparameters, "--seed": SEED, "--threads": 1,

@@ -1,5 +1,7 @@
 """What the splits of two seeds share."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import yaml
@@ -111,12 +113,12 @@ def test_the_shares_of_the_released_runs_are_those_of_splits_drawn_as_published(
     for source in ("crosses", "nih", "padchest", "rsna"):
         (tmp_path / source).mkdir()
         listing = study.index_settings(config, source)
-        index = open_source(listing["kind"], listing["settings"]).index()
+        index = open_source(listing.kind, listing.settings).index()
         index.to_csv(tmp_path / source / "index.csv", index=False)
     seeds = config["study"]["seeds"]
     folders = {source.name: source for source in tmp_path.iterdir()}
     for task in config["study"]["tasks"]:
-        drawn = draw_task(study.split_settings(config, task) | {"patients": "as_published"}, folders, seeds, True)
+        drawn = draw_task(replace(study.split_settings(config, task), patients="as_published"), folders, seeds, True)
         splits = {seed: split for seed, (split, _) in zip(seeds, drawn, strict=True)}
         measured = overlaps(task, splits, seeds).groupby(["split", "other_split"])["share"].mean()
         assert measured.to_dict() == pytest.approx(reference[task].to_dict(), abs=1e-3)

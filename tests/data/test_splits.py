@@ -22,6 +22,7 @@ from red_herring.data.splits import (
     read_split,
 )
 from red_herring.runtime.files import StudyError
+from red_herring.study.stage_settings import Drawing
 
 
 def candidates(cells, patients=None, seed=0):
@@ -294,7 +295,8 @@ def source(folder, unreadable=(), digests="abcde"):
 
 def task(**changes):
     groups = [{"source": "site", "group": group, "people": "nih", "people_given": True} for group in ("AP", "PA")]
-    return {"task": "t", "finding": ["Pneumonia"], "control": ["No Finding"], "groups": groups} | changes
+    own = {"task": "t", "finding": ["Pneumonia"], "control": ["No Finding"], "groups": groups} | changes
+    return Drawing(**own, ratio=0.75, sizes=None, patients="disjoint", selection="shifted")
 
 
 def test_a_task_takes_findings_and_controls_of_its_groups(tmp_path):
@@ -390,7 +392,7 @@ def test_drawing_tells_of_shared_names_and_counts_them(tmp_path, caplog):
             {"source": s, "group": None, "people": p, "people_given": s != p}
             for s, p in zip(folders, people, strict=True)
         ]
-        ((split, counts),) = draw_task(settings | {"groups": groups}, folders, [0], all_readable=True)
+        ((split, counts),) = draw_task(Drawing(**settings, groups=groups), folders, [0], all_readable=True)
         names = split[split["split"].isin(SPLITS)].assign(name=split["patient"].str.partition("/")[2])
         return counts["shared_patient_names"].unique().tolist(), names.groupby("name")["split"].nunique().max()
 

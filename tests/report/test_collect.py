@@ -62,6 +62,7 @@ RUNS = [("t", "actdiff", 3), ("t", "rrr", 3)]
 
 
 STUDY = {
+    "searched": {"t": "t"},
     "spaces": {"t/actdiff": {"lr": ["log-uniform", 1e-5, 1e-2], "lambda": ["log-uniform", 1e-4, 10]}},
 }
 

@@ -8,6 +8,7 @@ from red_herring.report.missing import failures, missing_runs, to_markdown
 
 RUNS = [("spc", method, seed) for method in ("rrr", "masked") for seed in (1, 2)]
 
+SEARCHED = {"spc": "spc"}
 MADE_BY = {"spc/rrr": "0123456789ab", "spc/masked": "ba9876543210"}
 
 
@@ -31,7 +32,7 @@ def touch(name, text=""):
 
 
 def test_a_whole_study_misses_nothing(results):
-    assert missing_runs(results, RUNS, ["localisation"], MADE_BY) == {}
+    assert missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED) == {}
     assert "All runs" in to_markdown({}, "spc")
 
 
@@ -41,7 +42,7 @@ def test_each_stage_can_be_the_one_that_failed(results):
     (results / "localisation/spc/rrr/seed=2.csv").unlink()
     touch("results/logs/localisation/spc/rrr/seed=2.log", "half a li")
     (results / "runs/spc/masked/seed=2/run.json").unlink()
-    missing = missing_runs(results, RUNS, ["localisation"], MADE_BY)
+    missing = missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED)
     assert list(missing) == [("spc", "rrr", 1), ("spc", "rrr", 2), ("spc", "masked", 2)]
     one, two, rest = failures(missing)
     assert one == "spc, rrr, seed 1: the loss is nan (results/logs/train/spc/rrr/seed=1.log)"
@@ -56,7 +57,7 @@ def test_the_seeds_of_a_search_that_failed_are_named_together(results):
     touch("results/logs/tune/spc/rrr.log", "error: all 25 trials failed\n")
     for seed in (1, 2):
         (results / f"runs/spc/rrr/seed={seed}/run.json").unlink()
-    assert failures(missing_runs(results, RUNS, ["localisation"], MADE_BY)) == [
+    assert failures(missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED)) == [
         "spc, rrr, seeds 1, 2: all 25 trials failed (results/logs/tune/spc/rrr.log)"
     ]
 
@@ -64,9 +65,12 @@ def test_the_seeds_of_a_search_that_failed_are_named_together(results):
 def test_a_search_that_failed_is_named_though_its_runs_of_old_are_there(results):
     (results / "tuning/spc/rrr/best.json").unlink()
     touch("results/logs/tune/spc/rrr.log", "error: killed\n")
-    assert list(missing_runs(results, RUNS, ["localisation"], MADE_BY)) == [("spc", "rrr", 1), ("spc", "rrr", 2)]
+    assert list(missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED)) == [
+        ("spc", "rrr", 1),
+        ("spc", "rrr", 2),
+    ]
 
 
 def test_a_run_of_other_settings_or_code_waits_to_be_made_again(results):
     touch("results/runs/spc/rrr/seed=2/run.json", '{"made_by": "another"}')
-    assert missing_runs(results, RUNS, ["localisation"], MADE_BY) == {("spc", "rrr", 2): "not started"}
+    assert missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED) == {("spc", "rrr", 2): "not started"}

@@ -4,12 +4,13 @@ import ast
 import importlib
 import inspect
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 from conftest import ROOT
-from red_herring.runtime.command import RESUME, Input, Output, Settings, outputs_of, parser_of
+from red_herring.runtime.command import RESUME, Input, Output, Settings, _device, outputs_of, parser_of
 
 
 def stage(
@@ -79,6 +80,52 @@ def test_help_says_what_the_files_are():
         "how to fetch",
     ):
         assert words in text
+
+
+@dataclass(frozen=True)
+class Drawing:
+    ratio: float
+    device: str
+
+
+@dataclass(frozen=True)
+class Given:
+    name: str
+
+
+def typed(settings: Annotated[Drawing | Given, "what to draw"], out: Annotated[Path, Output()]) -> None:
+    """Not called."""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [('{"ratio": 0.9, "device": "cpu"}', Drawing(0.9, "cpu")), ('{"name": "n"}', Given("n"))]
+)
+def test_settings_are_what_the_signature_says(text, expected):
+    assert parser_of(typed).parse_args(["--settings", text, "--out", "a"]).settings == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"ratio": "0.9", "device": "cpu"}', 'argument --settings: ratio: is "0.9", expected float'),
+        ('{"ratios": 0.9}', "expected the fields of Drawing or Given"),
+        ("{", "argument --settings: Expecting property name"),
+    ],
+)
+def test_other_settings_are_refused_with_what_was_expected(text, sentence, capsys):
+    with pytest.raises(SystemExit):
+        parser_of(typed).parse_args(["--settings", text, "--out", "a"])
+    assert sentence in capsys.readouterr().err
+
+
+def test_help_names_the_fields_of_settings():
+    assert "what to draw; JSON with ratio, device, name" in " ".join(parser_of(typed).format_help().split())
+
+
+@pytest.mark.parametrize("settings", [{"device": "cuda:1"}, Drawing(0.9, "cuda:1")])
+def test_the_device_is_that_of_the_settings(settings):
+    assert _device({"settings": settings}) == "cuda:1"
+    assert _device({"settings": Given("n")}) == _device({"settings": {}}) == _device({}) == "cpu"
 
 
 STAGES = sorted(path.stem for path in (ROOT / "workflow/red_herring/stages").glob("[!_]*.py") if path.stem != "command")

@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,16 @@ def test_an_attribution_of_the_study_counts(copy):
 def test_how_the_configuration_is_checked_does_not_count(copy):
     before = copy.digest(*TRAIN_ACTDIFF)
     copy.edit("study/schema.py", "lacks the key", "has no key")
+    copy.edit("study/tasks.py", "say what differs", "say something")
     assert copy.digest(*TRAIN_ACTDIFF) == before
+
+
+def test_what_other_stages_read_and_how_it_is_handed_over_does_not_count(copy):
+    before = [copy.digest(*TRAIN_ACTDIFF), copy.digest("red_herring.stages.draw_splits")]
+    copy.edit("study/stage_settings.py", "    width: int", "    width: int\n    depth: int")
+    copy.edit("study/settings.py", '"made_by": expected', '"made_by": {}')
+    copy.edit("runtime/typed_json.py", "expected {wanted}", "not {wanted}")
+    assert [copy.digest(*TRAIN_ACTDIFF), copy.digest("red_herring.stages.draw_splits")] == before
 
 
 def test_how_stages_are_started_stopped_and_kept_apart_does_not_count(copy):
@@ -127,10 +137,15 @@ def test_how_stages_are_started_stopped_and_kept_apart_does_not_count(copy):
 
 
 def test_settings_and_code_say_by_what_a_run_was_made():
-    settings = {"task": "spc", "method": "rrr", "epochs": 100}
+    @dataclass(frozen=True)
+    class Settings:
+        file: str
+        mask: dict[str, float]
+
+    settings = Settings("rrr", {"blur": 1, "budget": 2})
     made = provenance.made_by("train", settings)
-    assert made == provenance.made_by("train", dict(reversed(settings.items()))), "the order of keys does not count"
-    others = [settings | {"epochs": 99}, settings | {"method": "actdiff"}]
+    assert made == provenance.made_by("train", Settings("rrr", {"budget": 2, "blur": 1})), "the order of keys is free"
+    others = [Settings("rrr", {"blur": 1, "budget": 3}), Settings("actdiff", settings.mask)]
     assert len({made, provenance.made_by("tune", settings), *(provenance.made_by("train", one) for one in others)}) == 4
 
 

@@ -36,7 +36,9 @@ def test_a_table_is_written_in_utf_8_and_shown_as_far_as_the_terminal_can(locale
         + "".join(f"t,1,train,{label},{group},2,2,0.5,0,0\n" for label in (0, 1) for group in (0, 1))
     )
     (tmp_path / "overlaps.csv").write_text("task,seed,other,split,other_split,share\n")
-    settings = json.dumps({"tasks": {"t": {"groups": ["右", "é"]}}, "tuning_seed": None})
+    settings = json.dumps(
+        {"tasks": {"t": {"finding": "ill", "control": "well", "groups": ["右", "é"]}}, "tuning_seed": None}
+    )
     done = stage(
         "tabulate_splits", "--settings", settings, "--counts", "counts.csv", "--overlaps", "overlaps.csv", "--csv", "é.csv", "--markdown", "t.md", variables=locale
     )  # fmt: skip
@@ -46,8 +48,9 @@ def test_a_table_is_written_in_utf_8_and_shown_as_far_as_the_terminal_can(locale
 
 def test_a_sentence_with_any_character_reaches_the_terminal_and_the_log(locale, tmp_path, stage):
     (tmp_path / "counts.csv").write_text("task,images\nt,右\n", encoding="utf-8")
+    settings = json.dumps({"tasks": {}, "tuning_seed": None})
     done = stage(
-        "tabulate_splits", "--settings", "{}", "--counts", "counts.csv", "--overlaps", "overlaps.csv", "--csv", "t.csv", "--markdown", "t.md", "--log", "t.log",
+        "tabulate_splits", "--settings", settings, "--counts", "counts.csv", "--overlaps", "overlaps.csv", "--csv", "t.csv", "--markdown", "t.md", "--log", "t.log",
         variables=locale,
     )  # fmt: skip
     assert done.returncode == 1

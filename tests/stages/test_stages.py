@@ -21,10 +21,10 @@ from support.loopback import until
 
 OUTPUTS = {"model.safetensors", "history.csv", "predictions.csv", "run.json"}
 KEPT_OUTPUTS = {f"resume/{name}" for name in (*OUTPUTS, "finished.json")}
-INDEX = {"source": "mine", "kind": "folder"}
+INDEX = {"source": "mine", "kind": "folder", "origin": None}
 COLUMNS = {"file": "file", "label": "label", "group": "view", "patient": "patient"}
 RUN = {
-    "task": "t", "method": "actdiff", "options": {}, "mask": {"kind": "ellipse", "semi_axis": 0.3},
+    "task": "t", "method": "actdiff", "file": "actdiff", "options": {}, "labels": "as_they_are", "stop": {}, "mask": {"kind": "ellipse", "semi_axis": 0.3},
     "guidance": {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.0},
     "width": 1, "batch_size": 8, "device": "cpu", "precision": "float32", "compile": False, "epochs": 3, "burn_in": 0, "patience": None,
 }  # fmt: skip
@@ -81,8 +81,12 @@ def settings(**more):
     return INDEX | {"settings": own, "size": 12, "max_unreadable": 0.05} | more
 
 
+def listing(**more):
+    return {key: value for key, value in settings(**more).items() if key not in ("size", "max_unreadable")}
+
+
 def index(stage, **changes):
-    return stage("index_source", "--settings", json.dumps(settings(**changes)), "--index", "data/mine/index.csv")
+    return stage("index_source", "--settings", json.dumps(listing(**changes)), "--index", "data/mine/index.csv")
 
 
 def prepare(stage, **changes):
@@ -114,7 +118,7 @@ def test_what_is_told_is_on_the_terminal_and_in_the_log(stage, folder):
     table.assign(label=table["label"].where(table.index > 3, table["label"].str.upper())).to_csv(
         folder / "table.csv", index=False
     )
-    done = stage("index_source", "--settings", json.dumps(settings()), "--index", "index.csv", "--log", "index.log")
+    done = stage("index_source", "--settings", json.dumps(listing()), "--index", "index.csv", "--log", "index.log")
     assert done.returncode == 0
     told = "source mine: its findings 'ILL' and 'ill', and 1 others count as different; write them alike"
     assert done.stderr.startswith(f"note: {told}")
@@ -563,7 +567,7 @@ def test_read_only_results_get_a_sentence(stage, prepared, small_disk):
 @pytest.fixture
 def preparing(stage, tmp_path):
     """A stage that prepares 3,200 drawn images in two processes, which are at work, and those processes."""
-    drawn = {"source": "drawn", "kind": "crosses", "settings": {"images_per_cell": 800, "seed": 1}}
+    drawn = INDEX | {"source": "drawn", "kind": "crosses", "settings": {"images_per_cell": 800, "seed": 1}}
     assert stage("index_source", "--settings", json.dumps(drawn), "--index", "drawn/index.csv").returncode == 0
     outputs = {
         "images": "images.npy",

@@ -49,7 +49,7 @@ def test_a_path_below_the_folder_of_the_images(monkeypatch):
 def test_a_folder_that_is_not_given(config, monkeypatch, value):
     monkeypatch.delenv(places.IMAGES) if value is None else monkeypatch.setenv(places.IMAGES, value)
     with pytest.raises(StudyError) as error:
-        places.check_images(config)
+        places.check_images(config, ["clinic"])
     assert str(error.value) == (
         "config: sources.clinic.imgpath: $RED_HERRING_IMAGES/clinic: RED_HERRING_IMAGES is not set; set it to the folder "
         "that holds clinic, or say `make ... IMAGES=folder`"
@@ -57,7 +57,7 @@ def test_a_folder_that_is_not_given(config, monkeypatch, value):
 
 
 def test_all_that_is_named_is_there(config):
-    places.check_images(config)
+    places.check_images(config, ["clinic"])
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_all_that_is_named_is_there(config):
 )
 def test_what_is_not_there_is_named(config, tmp_path, source, sentence):
     with pytest.raises(StudyError) as error:
-        places.check_images(changed(config, **source))
+        places.check_images(changed(config, **source), ["clinic"])
     assert str(error.value) == "config: sources.clinic." + sentence.format(images=tmp_path / "images", here=tmp_path)
 
 
 def test_a_study_may_be_planned_without_folders_of_images_elsewhere(config):
-    places.check_images(changed(config, imgpath="/data/of/the/cluster", csvpath=None))
+    places.check_images(changed(config, imgpath="/data/of/the/cluster", csvpath=None), ["clinic"])
 
 
 def test_nothing_is_needed_of_which_the_results_are_there(config, tmp_path, monkeypatch):
@@ -89,6 +89,6 @@ def test_nothing_is_needed_of_which_the_results_are_there(config, tmp_path, monk
     made.mkdir(parents=True)
     (made / "index.csv").touch()
     with pytest.raises(StudyError, match="imgpath"):
-        places.check_images(config)
+        places.check_images(config, ["clinic"])
     (made / "source.json").touch()
-    places.check_images(config)
+    places.check_images(config, ["clinic"])

@@ -9,6 +9,7 @@ from red_herring.reference import PUBLISHED_RUNS
 from red_herring.runtime.files import StudyError, read_rows
 from red_herring.study import configuration
 from red_herring.study import settings as study
+from red_herring.study.space import fixed_hyperparameters, search_space
 
 
 @pytest.fixture
@@ -183,15 +184,15 @@ def test_only_what_a_stage_reads_reaches_it(config):
 
 
 def test_the_blur_is_searched_where_the_task_says_so_by_methods_that_use_masks(config):
-    assert study.search_space(config, "synthetic", "masked")["mask_blur_sigma"] == ["uniform", 0.0, 2.0]
-    assert "mask_blur_sigma" not in study.search_space(config, "synthetic", "classification")
-    assert "mask_blur_sigma" not in study.search_space(config, "spc", "masked")
+    assert search_space(config, "synthetic", "masked")["mask_blur_sigma"] == ["uniform", 0.0, 2.0]
+    assert "mask_blur_sigma" not in search_space(config, "synthetic", "classification")
+    assert "mask_blur_sigma" not in search_space(config, "spc", "masked")
 
 
 def test_published_hyperparameters(config):
     config["tuning"]["mode"] = "published"
     configuration.check(config)
-    found = study.fixed_hyperparameters(config, "synthetic", "adversarial")
+    found = fixed_hyperparameters(config, "synthetic", "adversarial")
     expected = {
         "lr": 0.000371,
         "lambda": 10,
@@ -200,13 +201,13 @@ def test_published_hyperparameters(config):
         "mask_blur_sigma": 0.639513,
     }
     assert found == expected
-    assert study.fixed_hyperparameters(config, "vpc", "rrr") == {"lr": 0.01, "lambda": 0.0001}
+    assert fixed_hyperparameters(config, "vpc", "rrr") == {"lr": 0.01, "lambda": 0.0001}
 
 
 def test_images_are_fetched_only_where_there_is_no_folder_of_them(config):
     assert study.origin(config, "nih") == {"torrent": "e615d3aebce373f1dc8bd9d11064da55bdadede0"}
     assert study.origin(config, "crosses") is None
-    assert study.network_settings(config, "padchest")["terms"].startswith("PadChest: only under the data use agreement")
+    assert study.network_settings(config, "padchest").terms.startswith("PadChest: only under the data use agreement")
     config["sources"]["nih"]["imgpath"] = "here"
     assert study.origin(config, "nih") is None
     assert study.origin(config, "covid")["archive"].endswith(".zip")
@@ -262,11 +263,11 @@ def test_whose_patients_they_are_reaches_the_drawing_only(config):
     }
     before = study.index_settings(config, "mine"), study.prepare_settings(config, "mine")
     config["tasks"]["spc"]["nuisance"]["groups"][1]["source"] = "mine"
-    drawn = study.split_settings(config, "spc")["groups"]
+    drawn = study.split_settings(config, "spc").groups
     assert [(group["people"], group["people_given"]) for group in drawn] == [("nih", True), ("a.csv", False)]
     sources["mine"]["people"] = "x"
     assert (study.index_settings(config, "mine"), study.prepare_settings(config, "mine")) == before
-    assert study.split_settings(config, "spc")["groups"][1]["people"] == "x"
+    assert study.split_settings(config, "spc").groups[1]["people"] == "x"
 
 
 TXV = {"kind": "torchxrayvision", "size": 8, "imgpath": "/data", "max_unreadable": 0}
@@ -299,7 +300,7 @@ def test_what_a_class_of_torchxrayvision_needs_is_known_before_anything_runs(con
 def test_only_classes_that_list_their_images_from_the_folder_depend_on_where_it_is(config):
     config["sources"]["chex"] = TXV | {"dataset": "CheX_Dataset", "views": ["PA"]}
     config["sources"]["tbx"] = TXV | {"dataset": "TBX11K_Dataset"}
-    where = {name: study.index_settings(config, name)["settings"]["imgpath"] for name in ("chex", "tbx")}
+    where = {name: study.index_settings(config, name).settings["imgpath"] for name in ("chex", "tbx")}
     assert where == {"chex": None, "tbx": "/data"}
 
 
@@ -308,10 +309,9 @@ def test_what_guides_training_reaches_only_methods_that_need_masks(config):
     for method in config["study"]["methods"]:
         same = study.train_settings(config, "vpc", method) == study.train_settings(changed, "vpc", method)
         assert same == (method == "classification")
-    assert study.analysis_settings(config, "localisation", "vpc") == study.analysis_settings(
-        changed, "localisation", "vpc"
-    )
-    assert study.train_settings(changed, "vpc", "rrr")["guidance"] == {
+    for analysis in config["study"]["analyses"]:
+        assert study.analysis_settings(config, analysis, "vpc") == study.analysis_settings(changed, analysis, "vpc")
+    assert study.train_settings(changed, "vpc", "rrr").guidance == {
         "negatives": "skip", "control": "none", "budget": 0.5, "blur_sigma": 0.0,
     }  # fmt: skip
 
@@ -319,6 +319,6 @@ def test_what_guides_training_reaches_only_methods_that_need_masks(config):
 def test_names_are_lists_for_drawing_and_words_for_reading(config):
     config["tasks"]["vpc"]["control"] = ["No Finding", "Mass"]
     drawing = study.split_settings(config, "vpc")
-    assert (drawing["finding"], drawing["control"]) == (["Pneumonia"], ["No Finding", "Mass"])
-    assert (drawing["patients"], drawing["selection"]) == ("disjoint", "shifted")
+    assert (drawing.finding, drawing.control) == (["Pneumonia"], ["No Finding", "Mass"])
+    assert (drawing.patients, drawing.selection) == ("disjoint", "shifted")
     assert study.results_settings(config)["tasks"]["vpc"]["control"] == "No Finding / Mass"

@@ -11,8 +11,10 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from red_herring.runtime.files import StudyError
+from red_herring.runtime.typed_json import dumped
 from red_herring.study import configuration
 from red_herring.study import settings as study
+from red_herring.study.space import search_space
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 
@@ -59,15 +61,14 @@ def all_settings(config: dict) -> str:
     """All that rules hand to stages, and the digests of searches and runs, as the text that Snakemake compares."""
     tasks, methods, sources = config["study"]["tasks"], config["study"]["methods"], config["sources"]
     of_sources = (study.index_settings, study.prepare_settings, study.network_settings, study.sheet_settings)
-    analyses = config["study"]["analyses"]
     of_tasks = (study.plan_settings, study.split_settings)
     of_runs = (study.tune_settings, study.train_settings)
-    return json.dumps(
+    return dumped(
         [
             *(select(config, source) for select in of_sources for source in sources),
             *(select(config, task) for select in of_tasks for task in tasks),
-            *(study.analysis_settings(config, analysis, task) for analysis in analyses for task in tasks),
             *(select(config, task, method) for select in of_runs for task in tasks for method in methods),
+            *(study.analysis_settings(config, name, task) for name in config["study"]["analyses"] for task in tasks),
             study.collect_settings(config),
             study.results_settings(config),
         ]
@@ -114,11 +115,18 @@ def test_typed_twice_is_typed_once(tmp_path):
 
 
 def test_the_order_of_lists_and_of_a_search_stays(tmp_path):
-    own = {"study": {"tasks": ["vpc", "spc"], "methods": ["rrr", "adversarial"], "seeds": [3, 1]}}
+    own = {
+        "study": {
+            "tasks": ["vpc", "spc"],
+            "methods": ["rrr", "adversarial"],
+            "seeds": [3, 1],
+            "analyses": ["reliance", "localisation"],
+        }
+    }
     config = typed(tmp_path, yaml.safe_dump(own))
-    assert config["study"] == own["study"] | {"analyses": ["localisation", "reliance"]}
+    assert config["study"] == own["study"]
     space = ["lr", "lambda", "discriminator_steps", "discriminator_lr"]
-    assert list(study.search_space(config, "spc", "adversarial")) == space
+    assert list(search_space(config, "spc", "adversarial")) == space
 
 
 @pytest.mark.parametrize(

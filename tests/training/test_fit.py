@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ from red_herring.training import checkpoint, classifier
 from red_herring.training import fit as module
 from red_herring.training.fit import Recipe, recipe_of
 from red_herring.training.loop import Diverged
+from support.run_settings import TRAINING
 
 METHODS = {
     "classification": {"lr": 1e-3},
@@ -206,9 +208,8 @@ def test_it_learns():
 
 # ---------------------------------------------------------------------------------------------------------- stop rules
 
-SETTINGS = {
-    "task": "t", "width": 1, "epochs": 9, "batch_size": 8, "burn_in": 4, "patience": 3, "compile": False,
-}  # fmt: skip
+SETTINGS = replace(TRAINING, epochs=9, burn_in=4, patience=3)
+KEPT = {key: getattr(SETTINGS, key) for key in ("width", "epochs", "batch_size", "burn_in", "patience", "compile")}
 
 
 @pytest.mark.parametrize(
@@ -229,12 +230,12 @@ SETTINGS = {
     ],
 )
 def test_what_labels_and_stop_of_a_task_ask_for(more, changes):
-    assert recipe_of(SETTINGS | more) == recipe(**{key: SETTINGS[key] for key in SETTINGS if key != "task"} | changes)
+    assert recipe_of(replace(SETTINGS, **more)) == recipe(**KEPT | changes)
 
 
 def test_patience_and_permuted_labels_do_not_go_together():
     with pytest.raises(StudyError, match=r"^task t: stop\.patience goes by the validation loss"):
-        recipe_of(SETTINGS | {"labels": "permuted", "stop": {"patience": 3}})
+        recipe_of(replace(SETTINGS, labels="permuted", stop={"patience": 3}))
 
 
 def test_training_stops_at_a_training_accuracy_which_is_that_of_the_weights():

@@ -1,6 +1,7 @@
 """What a run keeps between trials, and what it records."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,13 @@ from red_herring.study.catalogue import BLUR
 from red_herring.training import classifier
 from red_herring.training.fit import recipe_of
 from red_herring.training.run import Run
-
-GUIDANCE = {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.0}
+from support.run_settings import GUIDANCE, SEARCHING, TRAINING
 
 
 @pytest.fixture
 def run(tiny_data):
     run = object.__new__(Run)  # without a split and prepared images on disk
-    run.settings, run.seed, run.train, run._shown = {"guidance": GUIDANCE}, 1, tiny_data(8), None
+    run.settings, run.seed, run.train, run._shown = replace(SEARCHING, guidance=GUIDANCE), 1, tiny_data(8), None
     return run
 
 
@@ -32,7 +32,7 @@ def test_masks_are_prepared_once_for_all_trials_with_the_same_blur(run):
 
 
 def test_a_method_without_masks_sees_them_as_they_are(run):
-    run.settings = {"guidance": None}
+    run.settings = SEARCHING
     assert run._guided({"lr": 1e-3}) is run.train
 
 
@@ -47,19 +47,15 @@ def test_a_trial_is_scored_at_the_epoch_that_a_run_would_select(
     run.split, run.folders, run.valid, run.threads = tmp_path / "split.csv", [], tiny_data(8), 1
     run.split.touch()
     run.hardware = Hardware(torch.device("cpu"), "float32")
-    run.settings = {
-        "task": "t", "method": "classification", "options": {}, "guidance": None, "objective": objective,
-        "width": 1, "epochs": 5, "batch_size": 8, "burn_in": 2, "patience": None, "compile": False,
-    }  # fmt: skip
+    run.settings = replace(SEARCHING, objective=objective)
     run.recipe = recipe_of(run.settings)
     trial = run.trial({"lr": 1e-3}, tmp_path)
     assert trial == {"status": "ok", "valid_auc": score, "best_epoch": epoch, "epochs": 5}
 
 
 def test_permuting_labels_changes_no_mask(run):
-    run.settings = {"guidance": GUIDANCE}
     as_they_are = run._guided({"lr": 1e-3})
-    run.settings, run._shown = run.settings | {"labels": "permuted"}, None
+    run.settings, run._shown = replace(run.settings, labels="permuted"), None
     permuted = run._guided({"lr": 1e-3})
     assert torch.equal(permuted.masks, as_they_are.masks)
     assert torch.equal(permuted.labels, as_they_are.permuted(run.seed).labels)
@@ -67,11 +63,7 @@ def test_permuting_labels_changes_no_mask(run):
     assert run._guided({"lr": 1e-2}) is permuted, "prepared once for all trials"
 
 
-SETTINGS = {
-    "task": "t", "method": "groupdro", "options": {}, "guidance": None, "mask": {"kind": "ellipse", "semi_axis": 0.3},
-    "width": 1, "epochs": 3, "batch_size": 8, "burn_in": 1, "patience": 1, "compile": False,
-    "device": "cpu", "precision": "float32",
-}  # fmt: skip
+SETTINGS = replace(TRAINING, method="groupdro", file="groupdro", epochs=3, burn_in=1, patience=1)
 
 
 @pytest.fixture
@@ -91,7 +83,7 @@ def final(tmp_path):
     write_json(tmp_path / "best.json", {"hyperparameters": {"lr": 1e-3, "group_step_size": 0.01}})
 
     def train(**more):
-        run = Run(SETTINGS | more, tmp_path / "split.csv", [tmp_path / "mine/images.npy"], 1, 1)
+        run = Run(replace(SETTINGS, **more), tmp_path / "split.csv", [tmp_path / "mine/images.npy"], 1, 1)
         names = ("model.safetensors", "history.csv", "predictions.csv", "run.json")
         outputs = [tmp_path / "run" / name for name in names]
         run.final(tmp_path / "best.json", tmp_path / "resume", *outputs)
@@ -118,7 +110,12 @@ def test_with_permuted_labels_the_last_epoch_is_kept_and_evaluation_has_the_labe
 
 def test_permuted_labels_are_learnt_by_heart_and_say_nothing_of_the_true_ones(final):
     record, history, _ = final(
-        method="classification", labels="permuted", width=4, epochs=60, stop={"train_accuracy": 0.95}
+        method="classification",
+        file="classification",
+        labels="permuted",
+        width=4,
+        epochs=60,
+        stop={"train_accuracy": 0.95},
     )
     assert record["stopped"]["by"] == "train_accuracy"
     assert record["stopped"]["train_accuracy"] >= 0.95 > history["train_accuracy"].iloc[:-1].max()

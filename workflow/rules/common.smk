@@ -22,9 +22,11 @@ from red_herring.report import items
 from red_herring.runtime import cards
 from red_herring.runtime.files import StudyError, check_times, check_writable
 from red_herring.runtime.provenance import code_digest, content_digest
+from red_herring.runtime.typed_json import dumped
 from red_herring.stages import make_runnable
 from red_herring.study import catalogue, configuration
 from red_herring.study import settings as study
+from red_herring.study import tasks, variants
 
 make_runnable()
 
@@ -48,14 +50,16 @@ USERS = workflow.config_settings.configfiles
 FILES = [configuration.DEFAULTS, *workflow.configfiles[len(USERS) :], *USERS]
 config = checked(configuration.typed, configuration.laid(config), FILES)
 checked(items.check_names, config["tasks"])
-checked(places.check_images, config)
 workflow.pathvars.update(workflow.pathvars.from_config(config, module_level=True))
 
 TASKS = config["study"]["tasks"]
 METHODS = config["study"]["methods"]
 SEEDS = config["study"]["seeds"]
 ANALYSES = config["study"]["analyses"]
-SOURCES = sorted({source for task in TASKS for source in study.task_sources(config, task)})
+SEARCHED = tasks.searched_tasks(config)
+USED = tasks.used_tasks(config)
+SOURCES = sorted({source for task in USED for source in tasks.task_sources(config, task)})
+checked(places.check_images, config, SOURCES)
 CSVPATHS = {
     source: config["sources"][source]["csvpath"] for source in SOURCES if config["sources"][source].get("csvpath")
 }
@@ -83,7 +87,7 @@ FETCHED = [source for source in SOURCES if study.origin(config, source)]
 
 # The splits of all runs, and of the searches.
 DRAWN_SPLITS = expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=study.drawn_seeds(config))
-SEARCHES = expand("<results>/tuning/{task}/{method}/best.json", task=TASKS, method=METHODS)
+SEARCHES = expand("<results>/tuning/{task}/{method}/best.json", task=SEARCHED, method=METHODS)
 RUNS = expand("<results>/runs/{task}/{method}/seed={seed}/run.json", task=TASKS, method=METHODS, seed=SEEDS)
 
 
@@ -109,8 +113,13 @@ PUBLISHED = "results/published"
 OF_STUDY, OF_PUBLISHED = study.results_settings(config), study.published_settings()
 OF = {RESULTS: OF_STUDY, INCOMPLETE: OF_STUDY, PUBLISHED: OF_PUBLISHED}
 # What tables, figures and pages call the methods that they show, and in which order, which no digest of code holds.
-CARDS = [catalogue.method_card(method) for method in sorted({*METHODS, *OF_PUBLISHED["methods"]})]
-WORDS = json.dumps([catalogue.APPROACHES, *([card.name, card.title, card.approach, card.citation] for card in CARDS)])
+CARDS = {method: variants.card_of(config, method) for method in sorted({*METHODS, *OF_PUBLISHED["methods"]})}
+WORDS = json.dumps(
+    [
+        catalogue.APPROACHES,
+        *([name, variants.title_of(config, name), card.approach, card.citation] for name, card in CARDS.items()),
+    ]
+)
 TABLES = {
     RESULTS: items.tables(OF_STUDY),
     INCOMPLETE: items.tables(OF_STUDY),
@@ -125,32 +134,39 @@ FIGURES = {
 }
 
 
+def any_of(names):
+    """A pattern of these names and no other."""
+    return "|".join(map(re.escape, names))
+
+
 wildcard_constraints:
-    task="|".join(TASKS),
-    method="|".join(METHODS),
+    task=any_of(USED),
+    method=any_of(METHODS),
     seed=r"\d+",
-    source="|".join(SOURCES),
-    study="|".join(map(re.escape, OF)),
-    analysis="|".join(ANALYSES),
-    table="|".join({table for tables in TABLES.values() for table in tables}),
-    figure="|".join({figure for figures in FIGURES.values() for figure in figures}),
+    source=any_of(SOURCES),
+    study=any_of(OF),
+    analysis=any_of(ANALYSES),
+    table=any_of({table for tables in TABLES.values() for table in tables}),
+    figure=any_of({figure for figures in FIGURES.values() for figure in figures}),
 
 
 def settings(select, *names):
     """A params function: the part of the study that a stage reads, as JSON, so that only its changes rerun the rule."""
-    return lambda wildcards: json.dumps(select(config, *(wildcards[name] for name in names)))
+    return lambda wildcards: dumped(select(config, *(wildcards[name] for name in names)))
 
 
 def code(stage, *more):
     """A params function: the digest of a stage's code; `more` are modules named by wildcards, which no import shows.
 
-    {kind} stands for the kind of the source.
+    {kind} stands for the kind of the source, {file} for the file of the method.
     """
 
     def digest(wildcards):
         names = dict(wildcards.items())
         if "source" in names:
             names["kind"] = config["sources"][names["source"]]["kind"]
+        if "method" in names:
+            names["file"] = variants.file_of(config, names["method"])
         return code_digest(f"red_herring.stages.{stage}", *(name.format(**names) for name in more))
 
     return digest
@@ -176,7 +192,7 @@ def content(*names):
 def prepared(name):
     """An input function: this file of every source of the task."""
     return lambda wildcards: expand(
-        "<results>/data/{source}/{name}", source=study.task_sources(config, wildcards.task), name=name
+        "<results>/data/{source}/{name}", source=tasks.task_sources(config, wildcards.task), name=name
     )
 
 

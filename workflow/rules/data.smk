@@ -14,13 +14,13 @@ rule fetch_source:
     benchmark:
         "<results>/benchmarks/fetch_source/{source}.tsv"
     wildcard_constraints:
-        source="|".join(FETCHED) or "none",
+        source=any_of(FETCHED) or "none",
     localrule: True
     conda:
         "../../envs/red_herring.yaml"
     resources:
         # How the images are fetched makes no difference, and a changed resource, other than a parameter, reruns nothing.
-        network=lambda wildcards: json.dumps(study.network_settings(config, wildcards.source)),
+        network=lambda wildcards: dumped(study.network_settings(config, wildcards.source)),
     params:
         flags=flags,
         # Nor does it matter by what code: the hash or the checksum says what is fetched.

@@ -12,7 +12,7 @@ rule collect_runs:
         RUNS,
         expand("<results>/runs/{task}/{method}/seed={seed}/history.csv", task=TASKS, method=METHODS, seed=SEEDS),
         answers("localisation"),
-        expand("<results>/tuning/{task}/{method}/trials.csv", task=TASKS, method=METHODS),
+        expand("<results>/tuning/{task}/{method}/trials.csv", task=SEARCHED, method=METHODS),
     output:
         tables=expand("<results>/{table}.csv", table=STUDY_TABLES),
     log:
@@ -171,7 +171,7 @@ rule tabulate_splits:
     benchmark:
         "<results>/benchmarks/tabulate_splits/{splits}.tsv"
     wildcard_constraints:
-        splits="|".join(SPLIT_COUNTS),
+        splits=any_of(SPLIT_COUNTS),
     localrule: True
     conda:
         "../../envs/red_herring.yaml"

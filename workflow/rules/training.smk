@@ -7,7 +7,9 @@ rule train:
         prepared("source.json"),
         split="<results>/splits/{task}/seed={seed}.csv",
         images=prepared("images.npy"),
-        hyperparameters="<results>/tuning/{task}/{method}/best.json",
+        hyperparameters=lambda wildcards: (
+            f"<results>/tuning/{tasks.hyperparameters_of(config, wildcards.task)}/{wildcards.method}/best.json"
+        ),
     output:
         model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
         history="<results>/runs/{task}/{method}/seed={seed}/history.csv",
@@ -30,6 +32,6 @@ rule train:
     params:
         flags=flags,
         settings=settings(study.train_settings, "task", "method"),
-        code=code("train", "red_herring.methods.{method}", "red_herring.methods.classification"),
+        code=code("train", "red_herring.methods.{file}", "red_herring.methods.classification"),
     shell:
         stage("train", "params.settings", "wildcards.seed", "threads")

@@ -1,4 +1,6 @@
-"""Bayesian search: one job per task and method, on the split and initialisation of one seed."""
+"""Bayesian search: one job per task and method, on the split and initialisation of one seed; none for a task that is
+tuned on another.
+"""
 
 
 rule tune:
@@ -27,6 +29,6 @@ rule tune:
     params:
         flags=flags,
         settings=settings(study.tune_settings, "task", "method"),
-        code=code("tune", "red_herring.methods.{method}", "red_herring.methods.classification"),
+        code=code("tune", "red_herring.methods.{file}", "red_herring.methods.classification"),
     shell:
         stage("tune", "params.settings", "threads")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def guided(self, guidance: dict[str, Any], seed: int) -> Dataset:
+    def guided(self, guidance: Mapping[str, Any], seed: int) -> Dataset:
         """The same images with the masks that training is shown, see `red_herring.data.masks.guide`."""
         masks = roi.guide(self.masks.numpy(), self.labels.numpy(), guidance, seed)
         return Dataset(self.levels.numpy(), masks, self.table, (self.low, self.high))
@@ -73,7 +73,9 @@ class Dataset:
             yield self.batch(rows, device)
 
 
-def load(split: pd.DataFrame, folders: Collection[Path], mask: dict[str, Any], names: Collection[str]) -> list[Dataset]:
+def load(
+    split: pd.DataFrame, folders: Collection[Path], mask: Mapping[str, Any], names: Collection[str]
+) -> list[Dataset]:
     """The named splits (of train, valid, test) from the prepared sources in `folders`, one folder per source.
 
     mask: the task's `mask` section; `kind` is `source` for the masks stored with the images or `ellipse`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def dilate(masks: np.ndarray, sigma: float) -> np.ndarray:
     return dilated
 
 
-def guide(masks: np.ndarray, labels: np.ndarray, guidance: dict[str, Any], seed: int) -> np.ndarray:
+def guide(masks: np.ndarray, labels: np.ndarray, guidance: Mapping[str, Any], seed: int) -> np.ndarray:
     """The masks that training is shown, bool [n, height, width]: of one image all pixels are inside when it has no say.
 
     An image whose pixels are all inside has nothing outside to shuffle or to penalise, so no mask term touches it. That

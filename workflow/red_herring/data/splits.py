@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from red_herring.data.assignment import Cell, assign, largest_whole
 from red_herring.data.names import tidy
 from red_herring.runtime.files import StudyError, telling
 from red_herring.runtime.frames import read_frame
+from red_herring.study.stage_settings import Drawing, Group
 
 log = logging.getLogger(__name__)
 
@@ -66,38 +66,40 @@ class Sizes:
 
 
 def draw_task(
-    settings: dict[str, Any], folders: dict[str, Path], seeds: Iterable[int], all_readable: bool = False
+    settings: Drawing, folders: dict[str, Path], seeds: Iterable[int], all_readable: bool = False
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """The drawn split of a task, see `draw`, and its counts, see `count_cells`, with task and seed in front and
     shared_patient_names, see `count_shared_names`, behind, per seed.
 
-    settings: those of `pool`, and ratio, sizes, selection, patients (`disjoint` or `as_published`).
+    Raises StudyError as `pool` and `draw` do.
     """
     candidates = pool(settings, folders, all_readable)
-    shared = count_shared_names(candidates, settings["groups"])
+    shared = count_shared_names(candidates, settings.groups)
     if shared:
-        telling.warning("%s: %s", settings["task"], shared_names_sentence(shared))
-    sizes = Sizes(**settings["sizes"]) if settings["sizes"] else None
-    ratio, selection, disjoint = settings["ratio"], settings["selection"], settings["patients"] == "disjoint"
+        telling.warning("%s: %s", settings.task, shared_names_sentence(shared))
+    sizes = Sizes(**settings.sizes) if settings.sizes else None
+    ratio, selection, disjoint = settings.ratio, settings.selection, settings.patients == "disjoint"
     for seed in seeds:
-        split = draw(candidates, ratio, seed, sizes, selection, disjoint, settings["task"])
+        split = draw(candidates, ratio, seed, sizes, selection, disjoint, settings.task)
         counts = count_cells(split)
-        counts.insert(0, "task", settings["task"])
+        counts.insert(0, "task", settings.task)
         counts.insert(1, "seed", seed)
         yield split, counts.assign(shared_patient_names=shared)
 
 
-def pool(settings: dict[str, Any], folders: dict[str, Path], all_readable: bool = False) -> pd.DataFrame:
+def pool(settings: Drawing, folders: dict[str, Path], all_readable: bool = False) -> pd.DataFrame:
     """The images that a task may draw from: those of its two groups with the finding (label 1) or the control (0).
 
-    settings: task; finding and control, lists of names of which an image has one or more; groups, each with source,
-    group, which may be None, and people, which names whose patients they are. folders: source -> the folder with its
+    folders: source -> the folder with its
     index.csv and, unless the images are taken to be `all_readable`, decoded.csv.
     Returns source, image, row, patient, label, nuisance. Raises StudyError for a finding, control or group that does
     not occur, and for a picture that is in both sources.
     """
-    task, groups = settings["task"], settings["groups"]
-    wanted = {key: [tidy(name) for name in settings[key]] for key in ("finding", "control")}
+    task, groups = settings.task, settings.groups
+    wanted = {
+        key: [tidy(name) for name in names]
+        for key, names in (("finding", settings.finding), ("control", settings.control))
+    }
     indexes = {group["source"]: _index(folders[group["source"]], all_readable) for group in groups}
     _refuse_shared_pictures(task, indexes)
     named = {source: set(index["findings"].str.split("|").explode()) for source, index in indexes.items()}
@@ -131,7 +133,7 @@ def _sorted_out(findings: pd.Series, positive: pd.Series, negative: pd.Series) -
     return f"{positive.sum()} positives, {negative.sum()} negatives{left_out}"
 
 
-def count_shared_names(candidates: pd.DataFrame, groups: list[dict[str, Any]]) -> int:
+def count_shared_names(candidates: pd.DataFrame, groups: list[Group]) -> int:
     """The names of patients that are in both sources of a task which count as different people, though nobody has said
     that they are: those of two hospitals by chance, or the same people, who then train and test.
 

@@ -53,7 +53,7 @@ def check_made_by(results: Path, runs: Sequence[Run], made_by: dict[str, dict[st
     killed, and copies. Different makings must not meet in one table.
     """
     files = {
-        "tune": {results / "tuning" / task / method / "best.json": f"{task}/{method}" for task, method, _ in runs},
+        "tune": {results / "tuning" / search / "best.json": search for search in made_by["tune"]},
         "train": {run_folder(results / "runs", run) / "run.json": f"{run[0]}/{run[1]}" for run in runs},
     }
     foreign = [
@@ -73,9 +73,10 @@ def study_tables(results: Path, runs: Sequence[Run], study: dict[str, Any]) -> d
     """Name -> table of a study, from the files of these runs below `results`; all but its missing
     runs and what is asked of them.
 
-    study: spaces: task/method -> hyperparameter -> [law, low, high] of what was searched.
+    study: searched: task -> that whose search its runs take; and spaces: task/method -> hyperparameter ->
+    [law, low, high] of what was searched.
     """
-    searches = list(dict.fromkeys((task, method) for task, method, _ in runs))
+    searches = list(dict.fromkeys((study["searched"][task], method) for task, method, _ in runs))
     return {
         "runs": runs_table(results, runs, analysis_table(results, "localisation", runs)),
         "histories": histories_table(results, runs),

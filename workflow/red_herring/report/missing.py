@@ -18,18 +18,23 @@ WAITING = "not started"
 
 
 def missing_runs(
-    results: Path, runs: Sequence[Run], analyses: Sequence[str], made_by: Mapping[str, str]
+    results: Path,
+    runs: Sequence[Run],
+    analyses: Sequence[str],
+    made_by: Mapping[str, str],
+    searched: Mapping[str, str],
 ) -> dict[Run, str]:
     """Run -> why its results are not there, in the order of `runs`; the whole ones are left out.
 
-    made_by: task/method -> the digest of settings and code; a run of others waits to be made again.
+    made_by: task/method -> the digest of settings and code; a run of others waits to be made again. searched: task ->
+    that whose search its runs take.
     """
     reasons = {}
     for run in runs:
         task, method, seed = run
         of_run = f"{task}/{method}/seed={seed}"
         logs = {
-            results / "tuning" / task / method / "best.json": f"tune/{task}/{method}.log",
+            results / "tuning" / searched[task] / method / "best.json": f"tune/{searched[task]}/{method}.log",
             run_folder(results / "runs", run) / "run.json": f"train/{of_run}.log",
         }
         logs |= {answer_file(results, analysis, run): f"{analysis}/{of_run}.log" for analysis in analyses}

@@ -72,7 +72,7 @@ def of_ones_own(study: Settings) -> list[str]:
 def chosen(study: Settings, runs: list[Run]) -> list[str]:
     """The files of a finished study that go in, besides its report."""
     splits = [f"splits/{task}/seed={seed}" for task, seed in product(study["tasks"], study["seeds"])]
-    searches = [f"tuning/{task}/{method}" for task, method in product(study["tasks"], study["methods"])]
+    searches = [f"tuning/{search}" for search in study["made_by"]["tune"]]
     figures = [name for name, shows_images in study["figures"].items() if not (shows_images and kept_back(study))]
     sheets = [f"data/{name}/data_sheet" for name in study["sources"] if name not in of_ones_own(study)]
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def overlaps_table(results: Path, tasks: Sequence[str], seeds: Sequence[int], dr
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
 
 
-def splits_to_markdown(counts: pd.DataFrame, tasks: dict[str, dict[str, Any]]) -> str:
+def splits_to_markdown(counts: pd.DataFrame, tasks: Mapping[str, Mapping[str, Any]]) -> str:
     """One row per task and split; where seeds differ, the lowest and the highest number.
 
     counts: task, seed, split, label, nuisance, images, patients, largest_share, straddling_patients,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import errno
 import inspect
-import json
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TextIO, get_args, get_origin, get_type_hints
@@ -19,6 +19,7 @@ from typing import Annotated, Any, TextIO, get_args, get_origin, get_type_hints
 from red_herring.runtime import cards, interrupt
 from red_herring.runtime.files import StudyError, remove_leftovers, telling
 from red_herring.runtime.locks import sole
+from red_herring.runtime.typed_json import is_record, loaded
 
 RESUME = "resume"
 """The folder beside its first output in which a stage keeps what it has done, and finds it when it is started again:
@@ -47,7 +48,8 @@ Settings = Annotated[dict[str, Any], "what the stage reads of the study, as JSON
 
 Stage = Callable[..., None]
 """Its parameters are its command line, `--name value`: Path or list[Path], each `Annotated` as Input or Output; int,
-str; and a dict, given as JSON. One with a default may be left out. `resume` is no flag, see RESUME.
+str; and a dataclass, a union of some, or a dict, given as JSON. One with a default may be left out. `resume` is no
+flag, see RESUME.
 """
 
 
@@ -118,13 +120,30 @@ def _read_as(hint: Any) -> dict[str, Any]:
     """How argparse reads a parameter of this type."""
     own, marks = _unmarked(hint)
     several = get_origin(own) is list
+    if is_record(own) or get_origin(own) is dict:
+        return {"type": partial(_from_json, own), "help": "; ".join([*map(_described, marks), *_reads(own)])}
     if several or get_origin(own) is UnionType:  # of one type, and of it or None
         own = get_args(own)[0]
     return {
-        "type": json.loads if get_origin(own) is dict else own,
+        "type": own,
         "nargs": "+" if several else None,
         "help": "; ".join(_described(mark) for mark in marks),
     }
+
+
+def _from_json(kind: Any, text: str) -> Any:
+    try:
+        return loaded(kind, text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _reads(kind: Any) -> list[str]:
+    """The fields of a dataclass, or of several, for the help."""
+    if not is_record(kind):
+        return []
+    fields = dict.fromkeys(name for one in get_args(kind) or (kind,) for name in get_type_hints(one))
+    return [f"JSON with {', '.join(fields)}"]
 
 
 def _unmarked(hint: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -150,7 +169,8 @@ def outputs_of(stage: Stage, given: dict[str, Any]) -> list[Path]:
 
 def _device(given: dict[str, Any]) -> str:
     """Where a stage's settings let it compute; those of most stages say nothing of it, and they stay on the CPU."""
-    return given.get("settings", {}).get("device", "cpu")
+    settings = given.get("settings")
+    return settings.get("device", "cpu") if isinstance(settings, dict) else getattr(settings, "device", "cpu")
 
 
 def _log_to(path: Path | None, terminal: TextIO) -> None:

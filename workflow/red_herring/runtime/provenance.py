@@ -5,19 +5,26 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.metadata
-import json
 import platform
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from red_herring.runtime.typed_json import dumped
 
 PACKAGE = Path(__file__).parents[1]
 LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "scikit-optimize", "captum", "torchxrayvision", "snakemake")
 
 
-PLUMBING = frozenset(f"{PACKAGE.name}.runtime.{module}" for module in ("cards", "command", "interrupt", "locks"))
-"""How stages are started, stopped and kept apart, which makes no difference to what they make."""
+PLUMBING = frozenset(
+    f"{PACKAGE.name}.{module}"
+    for module in (
+        *("runtime.cards", "runtime.command", "runtime.interrupt", "runtime.locks", "runtime.typed_json"),
+        "study.stage_settings",
+    )
+)
+"""How stages are started, stopped, kept apart and given their settings, which makes no difference to what they make."""
 
 WORDS = frozenset({"TITLE", "APPROACH", "APPROACHES", "CITATION", "BY", "COLUMNS"})
 """Constants of cards and of their catalogue for readers only; the rules that show them watch them apart."""
@@ -56,15 +63,22 @@ def content_digest(*files: str | Path) -> str:
 
 
 def method_code_digest(stage: str, method: str) -> str:
-    """The digest of the code behind `tune` or `train` for one method, which they load by its name."""
+    """The digest of the code behind `tune` or `train` for the file of a method, which they load by its name."""
     methods = f"{PACKAGE.name}.methods"
     return code_digest(f"{PACKAGE.name}.stages.{stage}", f"{methods}.{method}", f"{methods}.classification")
 
 
-def made_by(stage: str, settings: dict[str, Any]) -> str:
+class OfMethod(Protocol):
+    """Settings that name the file of a method."""
+
+    @property
+    def file(self) -> str: ...
+
+
+def made_by(stage: str, settings: OfMethod) -> str:
     """12 hexadecimal digits over the settings and the code by which `tune` or `train` makes a search or a run."""
-    code = method_code_digest(stage, settings["method"])
-    return hashlib.sha256(f"{json.dumps(settings, sort_keys=True)}\n{code}".encode()).hexdigest()[:12]
+    code = method_code_digest(stage, settings.file)
+    return hashlib.sha256(f"{dumped(settings, sort_keys=True)}\n{code}".encode()).hexdigest()[:12]
 
 
 def _file(module: str) -> Path | None:

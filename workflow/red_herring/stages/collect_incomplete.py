@@ -23,7 +23,7 @@ def collect_incomplete(
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
     runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
-    reasons = missing_runs(results, runs, settings["analyses"], settings["made_by"]["train"])
+    reasons = missing_runs(results, runs, settings["analyses"], settings["made_by"]["train"], settings["searched"])
     there = [run for run in runs if run not in reasons]
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")

@@ -27,9 +27,8 @@ def collect_runs(
     check_made_by(results, runs, settings["made_by"])
     write_tables(study_tables(results, runs, settings) | {"missing": pd.DataFrame(columns=MISSING)}, tables)
     # Snakemake has a record of all of them by now, so none will be started again for want of one.
-    for folder in dict.fromkeys(
-        folder for run in runs for folder in (run_folder(results / "runs", run), results / "tuning" / run[0] / run[1])
-    ):
+    searches = [results / "tuning" / search for search in settings["made_by"]["tune"]]
+    for folder in [*(run_folder(results / "runs", run) for run in runs), *searches]:
         shutil.rmtree(folder / command.RESUME, ignore_errors=True)
     (results / INCOMPLETE[0]).unlink(missing_ok=True)
     shutil.rmtree(results / INCOMPLETE[1], ignore_errors=True)

@@ -7,16 +7,17 @@ from typing import Annotated
 
 from red_herring.report.splits_table import overlaps_table
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
+from red_herring.study.stage_settings import Comparing
 
 
 def compare_splits(
-    settings: Settings,
+    settings: Comparing,
     results: Annotated[Path, Input("the folder of splits/")],
     overlaps: Annotated[Path, Output("CSV, a row per ordered pair of seeds and pair of splits")],
 ) -> None:
-    table = overlaps_table(results, *(settings[key] for key in ("tasks", "seeds", "drawn_seeds")))
+    table = overlaps_table(results, settings.tasks, settings.seeds, settings.drawn_seeds)
     write_text(overlaps, table.to_csv(index=False))
 
 

@@ -9,14 +9,15 @@ from typing import Annotated
 from red_herring.data.intensity import warnings_between_sources
 from red_herring.data.splits import draw_task
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
+from red_herring.study.stage_settings import Drawing
 
 log = logging.getLogger(__name__)
 
 
 def draw_splits(
-    settings: Settings,
+    settings: Drawing,
     index: Annotated[list[Path], Input("index.csv of each source, decoded.csv beside it")],
     seed: int,
     split: Annotated[Path, Output("CSV")],

@@ -10,22 +10,23 @@ import pandas as pd
 from red_herring.data.overlaps import overlaps as shared
 from red_herring.data.splits import draw_task
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
+from red_herring.study.stage_settings import Planning
 
 
 def plan_splits(
-    settings: Settings,
+    settings: Planning,
     index: Annotated[list[Path], Input("index.csv of each source")],
     counts: Annotated[Path, Output("CSV")],
     overlaps: Annotated[Path, Output("CSV, what the splits of two seeds share")],
 ) -> None:
     folders = {path.parent.name: path.parent for path in index}
-    task, seeds, drawn_seeds = (settings[key] for key in ("task", "seeds", "drawn_seeds"))
-    drawn = dict(zip(drawn_seeds, draw_task(settings, folders, drawn_seeds, all_readable=True), strict=True))
-    write_text(counts, pd.concat(drawn[seed][1] for seed in seeds).to_csv(index=False))
+    seeds = settings.drawn_seeds
+    drawn = dict(zip(seeds, draw_task(settings, folders, seeds, all_readable=True), strict=True))
+    write_text(counts, pd.concat(drawn[seed][1] for seed in settings.seeds).to_csv(index=False))
     splits = {seed: split for seed, (split, _) in drawn.items()}
-    write_text(overlaps, shared(task, splits, seeds).to_csv(index=False))
+    write_text(overlaps, shared(settings.task, splits, settings.seeds).to_csv(index=False))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from red_herring.data.prepare import prepare
 from red_herring.data.sources import open_source
 from red_herring.data.sources.base import INDEX, Source
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import StudyError, sha256, write_json, write_text
 from red_herring.runtime.frames import read_frame
+from red_herring.study.stage_settings import Preparing
 
 
 def prepare_images(
-    settings: Settings,
+    settings: Preparing,
     index: Annotated[Path, Input("CSV of index_source")],
     images: Annotated[Path, Output("uint8 NPY")],
     masks: Annotated[Path, Output("uint8 NPY")],
@@ -29,19 +30,19 @@ def prepare_images(
     threads: Annotated[int, "processes"] = 1,
 ) -> None:
     listed = read_frame(index, INDEX)
-    allowed = settings["max_unreadable"]
+    allowed = settings.max_unreadable
     try:
         source = open_images(settings, fetched, listed["image"])
         source.check(listed["image"], int(allowed * len(listed)))
-        prepared = prepare(source, listed, settings["size"], allowed, images, masks, threads)
+        prepared = prepare(source, listed, settings.size, allowed, images, masks, threads)
     except StudyError as error:
-        raise StudyError(f"source {settings['source']}: {error}") from error
+        raise StudyError(f"source {settings.source}: {error}") from error
     write_text(decoded, prepared.table.to_csv(index=False))
     write_text(quarantine, prepared.quarantine.to_csv(index=False))
     found = {
-        "source": settings["source"],
-        "kind": settings["kind"],
-        "size": settings["size"],
+        "source": settings.source,
+        "kind": settings.kind,
+        "size": settings.size,
         "pixel_range": list(source.pixel_range),
         "images": len(listed),
         "unreadable": len(prepared.quarantine),
@@ -53,12 +54,12 @@ def prepare_images(
     write_json(about, found)
 
 
-def open_images(settings: dict, fetched: Path | None, images: pd.Series) -> Source:
+def open_images(settings: Preparing, fetched: Path | None, images: pd.Series) -> Source:
     """The source with the folder that the user has given, or that was fetched."""
-    own = settings["settings"]
+    own = settings.settings
     if fetched:
         own = own | {"imgpath": str(locate_images(fetched_folder(fetched), images))}
-    return open_source(settings["kind"], own)
+    return open_source(settings.kind, own)
 
 
 if __name__ == "__main__":

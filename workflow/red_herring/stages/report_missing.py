@@ -22,7 +22,7 @@ def report_missing(
     report: Annotated[Path, Output("Markdown, the tables of what is there")],
 ) -> None:
     runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
-    missing = missing_runs(results, runs, settings["analyses"], settings["made_by"]["train"])
+    missing = missing_runs(results, runs, settings["analyses"], settings["made_by"]["train"], settings["searched"])
     there = [run for run in runs if run not in missing]
     if all(why == WAITING for why in missing.values()):
         return  # it was about something else

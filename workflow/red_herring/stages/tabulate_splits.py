@@ -10,12 +10,13 @@ import pandas as pd
 from red_herring.report.reading import read_table
 from red_herring.report.splits_table import overlaps_to_markdown, splits_to_markdown
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
+from red_herring.study.stage_settings import Tabulating
 
 
 def tabulate_splits(
-    settings: Settings,
+    settings: Tabulating,
     counts: Annotated[list[Path], Input("CSVs of draw_splits or plan_splits")],
     overlaps: Annotated[list[Path], Input("CSVs of compare_splits or plan_splits")],
     csv: Annotated[Path, Output("one row per cell of every split")],
@@ -25,8 +26,8 @@ def tabulate_splits(
     write_text(csv, table.to_csv(index=False))
     shared = pd.concat((read_table(path) for path in overlaps), ignore_index=True)
     sections = [
-        splits_to_markdown(table, settings["tasks"]),
-        overlaps_to_markdown(shared, settings["tasks"], settings["tuning_seed"]),
+        splits_to_markdown(table, settings.tasks),
+        overlaps_to_markdown(shared, settings.tasks, settings.tuning_seed),
     ]
     write_text(markdown, "\n".join(section for section in sections if section))
 

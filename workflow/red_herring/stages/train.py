@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
+from red_herring.study.stage_settings import Training
 from red_herring.training.run import Run
 
 
 def train(
-    settings: Settings,
+    settings: Training,
     split: Annotated[Path, Input("CSV of draw_splits")],
     images: Annotated[list[Path], Input("images.npy of each source, the rest beside it")],
     hyperparameters: Annotated[Path, Input("best.json of tune")],

@@ -12,16 +12,17 @@ from typing import Annotated, Any
 import pandas as pd
 
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_json, write_text
 from red_herring.runtime.provenance import made_by
+from red_herring.study.stage_settings import Given, Searching
 from red_herring.training.parallel import Evaluate, processes
 
 log = logging.getLogger(__name__)
 
 
 def tune(
-    settings: Settings,
+    settings: Searching | Given,
     trials: Annotated[Path, Output("CSV, one row per trial")],
     best: Annotated[Path, Output("JSON, the hyperparameters to use")],
     resume: Path,
@@ -29,19 +30,18 @@ def tune(
     images: Annotated[list[Path], Input("images.npy of each source, the rest beside it")] = (),
     threads: int = 1,
 ) -> None:
-    if settings["mode"] != "search":
-        tried = pd.DataFrame(
-            columns=["trial", *settings["hyperparameters"], "status", "valid_auc", "best_epoch", "epochs"]
-        )
-        chosen = {"trial": None, "hyperparameters": settings["hyperparameters"], "valid_auc": None, "on_bound": []}
+    if isinstance(settings, Given):
+        given = settings.hyperparameters
+        tried = pd.DataFrame(columns=["trial", *given, "status", "valid_auc", "best_epoch", "epochs"])
+        chosen: dict[str, Any] = {"trial": None, "hyperparameters": given, "valid_auc": None, "on_bound": []}
     else:
         tried, chosen = _search(settings, split, images, resume, threads)
     write_text(trials, tried.to_csv(index=False))
-    write_json(best, {"mode": settings["mode"], **chosen, "made_by": made_by("tune", settings)})
+    write_json(best, {"mode": settings.mode, **chosen, "made_by": made_by("tune", settings)})
 
 
 def _search(
-    settings: dict[str, Any], split: Path, images: list[Path], resume: Path, threads: int
+    settings: Searching, split: Path, images: list[Path], resume: Path, threads: int
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     from red_herring.training import search  # needs scikit-optimize, which given hyperparameters do not
 
@@ -54,26 +54,24 @@ def _search(
             _forget_trials(resume, but=[own for _, own in jobs])
             return evaluate(jobs)
 
-        counts = (settings["initial_points"], settings["iterations"], settings["parallel"])
-        trials = search.search(settings["space"], objective, *counts, settings["seed"], trial_log)
+        counts = (settings.initial_points, settings.iterations, settings.parallel)
+        trials = search.search(settings.space, objective, *counts, settings.seed, trial_log)
     _forget_trials(resume)
-    chosen = search.best(trials, settings["space"])
+    chosen = search.best(trials, settings.space)
     for name in chosen["on_bound"]:
-        log.warning(
-            "the best %s lies at an end of its range %s; a wider one may do better", name, settings["space"][name]
-        )
+        log.warning("the best %s lies at an end of its range %s; a wider one may do better", name, settings.space[name])
     return pd.DataFrame(trials), chosen
 
 
 def _evaluation(
-    settings: dict[str, Any], split: Path, images: list[Path], threads: int
+    settings: Searching, split: Path, images: list[Path], threads: int
 ) -> tuple[str, AbstractContextManager[Evaluate]]:
     """The fingerprint of the search, and what evaluates its trials: this process, or several others at once."""
     from red_herring.training.run import Run  # needs PyTorch, which given hyperparameters do not
 
-    parallel = settings["parallel"]
+    parallel = settings.parallel
     of_a_trial = max(1, threads // parallel)  # its result depends on how many
-    arguments = (settings, split, images, settings["seed"], of_a_trial)
+    arguments = (settings, split, images, settings.seed, of_a_trial)
     run = Run(*arguments)  # also for others, so that wrong data are named before they start
     if parallel > 1:
         return run.fingerprint("tune"), processes(parallel, arguments)

@@ -8,17 +8,12 @@ from typing import Any
 
 from red_herring.runtime.files import StudyError, check_encoding
 from red_herring.study.catalogue import BLUR, source_card
+from red_herring.study.defaults import Config
 from red_herring.study.schema import check_schema, full_schema
-from red_herring.study.settings import (
-    LAWS,
-    ORIGIN_KEYS,
-    Config,
-    fixed_hyperparameters,
-    lawful,
-    names_of,
-    search_space,
-    task_sources,
-)
+from red_herring.study.settings import ORIGIN_KEYS
+from red_herring.study.space import LAWS, fixed_hyperparameters, lawful, search_space
+from red_herring.study.tasks import hyperparameters_of, names_of, task_sources, used_tasks
+from red_herring.study.variants import files_of
 
 WORKFLOW = Path(__file__).parents[2]
 PUBLISHED = "results/published"
@@ -28,7 +23,7 @@ KERNEL = 4
 
 def check(config: Config) -> None:
     """Raise StudyError, one line with the key, what was given and what is allowed, unless the study can be planned."""
-    check_schema(config, full_schema(), "config")
+    check_schema(config, full_schema(files_of(config.get("methods"))), "config")
     check_encoding(_paths(config))
     _check_results(config["pathvars"]["results"])
     for name, source in config["sources"].items():
@@ -37,14 +32,17 @@ def check(config: Config) -> None:
         _check_known(f"study.tasks.{number}", task, config["tasks"])
     for name in config["tasks"]:
         _check_task(config, name)
-    for name in config["study"]["tasks"]:
+    used = used_tasks(config)
+    for name in used:
         _check_images(config, name)
-    _check_names("study.tasks", config["study"]["tasks"])
-    _check_names("sources", {source for task in config["study"]["tasks"] for source in task_sources(config, task)})
+    _check_names("study.tasks", used)
+    _check_names("study.methods", config["study"]["methods"])
+    _check_names("sources", {source for task in used for source in task_sources(config, task)})
     _check_training(config)
     for task in config["study"]["tasks"]:
         for method in config["study"]["methods"]:
-            _check_hyperparameters(config, task, method)
+            _check_hyperparameters(config, hyperparameters_of(config, task), method)
+            _check_shared_space(config, task, method)
 
 
 def _paths(config: Config) -> dict[str, Any]:
@@ -107,6 +105,11 @@ def _check_task(config: Config, name: str) -> None:
     both = set(names_of(task["finding"])) & set(names_of(task["control"]))
     if both:
         raise StudyError(f"config: tasks.{name}.control: is {min(both)!r}; it must differ from the finding")
+    if task.get("labels") == "permuted" and "patience" in task.get("stop", {}):
+        raise StudyError(
+            f"config: tasks.{name}.stop.patience: goes by the validation loss, which says nothing where labels are "
+            "permuted; give train_accuracy or steps"
+        )
     _check_mask(name, task["mask"])
 
 
@@ -232,6 +235,17 @@ def _check_hyperparameters(config: Config, task: str, method: str) -> None:
             _check_range(f"methods.{method}.search.{name}", law, low, high)
     if config["tuning"]["mode"] != "search":
         fixed_hyperparameters(config, task, method)
+
+
+def _check_shared_space(config: Config, task: str, method: str) -> None:
+    """Whether a task searches what the one searches that it is tuned on: the dilation of masks belongs to a task."""
+    searched = hyperparameters_of(config, task)
+    if search_space(config, task, method) != search_space(config, searched, method):
+        own, theirs = (config["tasks"][name]["mask"].get("blur_sigma", 0.0) for name in (task, searched))
+        raise StudyError(
+            f"config: tasks.{task}.mask.blur_sigma: is {own}, but {theirs} in {searched}, on which it is tuned; a "
+            "range is searched there, so give both the same or leave out tuned_on"
+        )
 
 
 def _check_range(key: str, law: str, low: float, high: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,14 @@ def named(path: str | Path) -> str:
     return str(path) if Path(path).is_absolute() else f"{path} (relative to {Path.cwd()})"
 
 
-def check_images(config: dict[str, Any]) -> None:
-    """StudyError for what a task needs, below the folder of the images or as a table, and is not there.
+def check_images(config: dict[str, Any], sources: Iterable[str]) -> None:
+    """StudyError for what these sources need, below the folder of the images or as a table, and is not there.
 
     What has been made of it once is enough, as results may be at home where the images are not. Folders of images
     elsewhere are looked at when they are read, as a study may be planned on another machine.
     """
     data = Path(config["pathvars"]["results"]) / "data"
-    tasks = (config["tasks"][task] for task in config["study"]["tasks"])
-    for name in dict.fromkeys(group["source"] for task in tasks for group in task["nuisance"]["groups"]):
+    for name in sources:
         for key, made in NEEDED_FOR.items():
             path = config["sources"][name].get(key)
             if not path or (data / name / made).exists():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,19 +27,33 @@ from red_herring.study.catalogue import (
     source_kinds,
 )
 
+Schema = dict[str, Any]
+
 SCHEMAS = Path(__file__).parents[1] / "schemas"
+
+NOT_EACH = ("of", "each", "tuned_on")
+"""Keys of a task that say where it comes from."""
+
+
+def full_schema(methods: Mapping[str, str] | None = None) -> Schema:
+    """The JSON schema of config.yaml with the methods, sources, attributions and their settings of this checkout.
+
+    methods: name -> file of those that the configuration may name; without it those of the checkout.
+    """
+    return _full_schema(tuple((methods or {name: name for name in method_names()}).items()))
 
 
 @cache
-def full_schema() -> dict[str, Any]:
-    """The JSON schema of config.yaml with the methods, sources, attributions and their settings of this checkout."""
+def _full_schema(methods: tuple[tuple[str, str], ...]) -> Schema:
     schema = read_schema("config")
     properties = schema["properties"]
-    properties["study"]["properties"]["methods"]["items"] = {"enum": method_names()}
+    properties["study"]["properties"]["methods"]["items"] = {"enum": [name for name, _ in methods]}
     properties["saliency"]["properties"]["attributions"]["items"] = {"enum": attribution_names()}
+    properties["methods"]["properties"] = {name: _method_schema(name, method_card(file)) for name, file in methods}
     properties["study"]["properties"]["analyses"]["items"] = {"enum": analysis_names()}
     properties["analyses"]["properties"] = {name: _analysis_schema(analysis_card(name)) for name in analysis_names()}
-    properties["methods"]["properties"] = {name: _method_schema(method_card(name)) for name in method_names()}
+    (one_task,) = properties["tasks"]["patternProperties"].values()
+    one_task["properties"]["each"] |= _closed({key: _several(of) for key, of in _single(one_task)})
     (one_source,) = properties["sources"]["patternProperties"].values()
     common = one_source["properties"]
     common["kind"] = {"enum": source_kinds()}
@@ -50,11 +66,43 @@ def full_schema() -> dict[str, Any]:
     return schema
 
 
-def read_schema(name: str) -> dict[str, Any]:
+def written_schema(schema: Schema) -> Schema:
+    """The same for what is written, where a task that is `of` another one says only what differs."""
+    schema = copy.deepcopy(schema)
+    tasks = schema["properties"]["tasks"]["patternProperties"]
+    for pattern, task in tasks.items():
+        tasks[pattern] = {"if": {"required": ["of"]}, "then": _partly(task), "else": task}
+    return schema
+
+
+def _partly(schema: Schema) -> Schema:
+    """A schema of maps that may lack any key; what is in lists is whole."""
+    properties = {key: _partly(one) for key, one in schema.get("properties", {}).items()}
+    parted = {key: value for key, value in schema.items() if key != "required"}
+    return parted | ({"properties": properties} if properties else {})
+
+
+def _single(task: Schema, above: str = "") -> Iterator[tuple[str, Schema]]:
+    """Dotted key and schema of all single values that a task has."""
+    for key, schema in task["properties"].items():
+        for one in schema.get("oneOf", [schema]):
+            if above + key in NOT_EACH or one.get("type") == "array":
+                continue
+            if one.get("type") == "object":
+                yield from _single(one, f"{above}{key}.")
+            else:
+                yield above + key, one
+
+
+def _several(schema: Schema) -> Schema:
+    return {"type": "array", "minItems": 1, "uniqueItems": True, "items": schema}
+
+
+def read_schema(name: str) -> Schema:
     return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
 
 
-def check_schema(value: Any, schema: dict[str, Any], subject: str) -> None:
+def check_schema(value: Any, schema: Schema, subject: str) -> None:
     """StudyError, one line with the key, what was given and what is allowed, unless the value fits."""
     found = jsonschema.Draft202012Validator(schema).iter_errors(value)
     error = min(found, key=lambda error: (len(error.absolute_path), list(map(str, error.absolute_path))), default=None)
@@ -63,27 +111,28 @@ def check_schema(value: Any, schema: dict[str, Any], subject: str) -> None:
         raise StudyError(f"{subject}: {key}: {_explain(error)}")
 
 
-def _method_schema(card: MethodCard) -> dict[str, Any]:
+def _method_schema(name: str, card: MethodCard) -> Schema:
+    """What may be said of a method, or of a variant of it under another name."""
     laws = {name: law for name, (law, *_) in card.hyperparameters.items()}
     numbers = {name: {"type": "integer" if law == "integer" else "number", "minimum": 0} for name, law in laws.items()}
     bounds = {name: {"type": "array", "minItems": 2, "maxItems": 2, "items": one} for name, one in numbers.items()}
     blur = {BLUR: {"type": "number", "minimum": 0}} if "masks" in card.uses else {}
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
+    text = {"type": "string", "minLength": 1}
+    return _closed(
+        ({"of": text, "title": text} if name != card.name else {})
+        | {
             "options": _closed({option: {"enum": values} for option, values in card.options.items()}),
             "search": _closed(bounds),
             "hyperparameters": _closed(numbers | blur),
-        },
-    }
+        }
+    )
 
 
-def _analysis_schema(card: AnalysisCard) -> dict[str, Any]:
+def _analysis_schema(card: AnalysisCard) -> Schema:
     return _closed(card.settings)
 
 
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+def _closed(properties: Schema) -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
@@ -125,6 +174,7 @@ WORDS = {
     "minItems": "a list at least as long as",
     "maxItems": "a list at most as long as",
     "minLength": "a text at least as long as",
+    "minProperties": "names with values, at least",
     "pattern": "text like",
     "uniqueItems": "a list without repetition:",
 }

@@ -5,68 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from red_herring.reference import PUBLISHED_HYPERPARAMETERS, PUBLISHED_RUNS
-from red_herring.runtime.files import StudyError, read_rows
+from red_herring.reference import PUBLISHED_RUNS
+from red_herring.runtime.files import read_rows
 from red_herring.runtime.provenance import made_by
-from red_herring.study.catalogue import BLUR, analysis_card, method_card, source_card
+from red_herring.study.catalogue import analysis_card, source_card
+from red_herring.study.defaults import Config
+from red_herring.study.lineage import as_written, lineage
 from red_herring.study.names import ATTRIBUTIONS
 from red_herring.study.places import NEEDED_FOR
+from red_herring.study.space import fixed_hyperparameters, search_space
+from red_herring.study.stage_settings import (
+    Comparing,
+    Drawing,
+    Fetching,
+    Given,
+    Group,
+    Listing,
+    Network,
+    Planning,
+    Preparing,
+    Searching,
+    Tabulating,
+    TaskInWords,
+    Training,
+)
+from red_herring.study.tasks import (
+    effective,
+    guidance_settings,
+    hyperparameters_of,
+    mask_settings,
+    names_of,
+    searched_tasks,
+    task_sources,
+    used_tasks,
+)
+from red_herring.study.variants import card_of, file_of
 
 PUBLISHED_TASKS = ("synthetic", "spc", "no_spc", "vpc", "no_vpc")
 PUBLISHED_METHODS = ("classification", "masked", "actdiff", "adversarial", "gradmask", "rrr")
-
-Config = dict[str, Any]
-
-LAWS = {"log-uniform": "numbers above 0", "uniform": "numbers from 0", "integer": "whole numbers from 1"}
-
-
-def lawful(law: str, value: float) -> bool:
-    """Whether a law of LAWS can give this value."""
-    if law == "integer":
-        return value >= 1 and value % 1 == 0
-    return value > 0 if law == "log-uniform" else value >= 0
-
-
-def search_space(config: Config, task: str, method: str) -> dict[str, list[Any]]:
-    """Hyperparameter -> [law, low, high] of a method on a task; the mask blur belongs to the task."""
-    card = method_card(method)
-    changed = config["methods"].get(method, {}).get("search", {})
-    space = {name: [law, *changed.get(name, bounds)] for name, (law, *bounds) in card.hyperparameters.items()}
-    blur = config["tasks"][task]["mask"].get("blur_sigma")
-    if "masks" in card.uses and isinstance(blur, list):
-        space[BLUR] = ["uniform", *blur]
-    return space
-
-
-def fixed_hyperparameters(config: Config, task: str, method: str) -> dict[str, float]:
-    """The hyperparameters of a method on a task when nothing is searched; StudyError for one that is not given."""
-    mode = config["tuning"]["mode"]
-    if mode == "given":
-        given, where = config["methods"].get(method, {}).get("hyperparameters", {}), f"methods.{method}.hyperparameters"
-        if BLUR in given and not isinstance(config["tasks"][task]["mask"].get("blur_sigma"), list):
-            raise StudyError(
-                f"config: {where}.{BLUR}: is not used by task {task}; set tasks.{task}.mask.blur_sigma instead"
-            )
-    else:
-        rows = [row for row in read_rows(PUBLISHED_HYPERPARAMETERS) if (row["task"], row["method"]) == (task, method)]
-        given = (
-            {name: float(value) for name, value in rows[0].items() if name not in ("task", "method") and value}
-            if rows
-            else {}
-        )
-        where = f"{PUBLISHED_HYPERPARAMETERS.name}, {task} {method}"
-    values = {}
-    for name, (law, *_) in search_space(config, task, method).items():
-        off = name == "lambda" and given.get(name) == 0
-        if name in given and not off and not lawful(law, given[name]):
-            raise StudyError(f"config: {where}.{name}: is {given[name]}; allowed are {LAWS[law]}")
-        if name not in given:
-            raise StudyError(
-                f"config: tuning.mode: is {mode!r}, but {where} has no {name!r}; give it or set the mode to search"
-            )
-        values[name] = int(given[name]) if law == "integer" else given[name]
-    return values
-
 
 ORIGIN_KEYS = ("torrent", "archive")
 FETCH_KEYS = (*ORIGIN_KEYS, "sha256")
@@ -88,42 +64,36 @@ def metadata_are_fetched(config: Config, source: str) -> bool:
     return not shipped and entry.get("csvpath") is None and origin(config, source) is not None
 
 
-def origin_settings(config: Config, source: str) -> dict[str, Any]:
+def origin_settings(config: Config, source: str) -> Fetching:
     """What says which images are fetched."""
-    return {"source": source, "origin": origin(config, source)}
+    return Fetching(source, origin(config, source) or {})
 
 
-def network_settings(config: Config, source: str) -> dict[str, Any]:
+def network_settings(config: Config, source: str) -> Network:
     """What fetching reads besides, which makes no difference to what is fetched."""
-    return {"terms": source_card(config["sources"][source]["kind"]).terms, **config["fetch"]}
+    return Network(source_card(config["sources"][source]["kind"]).terms, **config["fetch"])
 
 
-def index_settings(config: Config, source: str) -> dict[str, Any]:
-    """What listing a source's images reads: its name, its kind, and `settings`, the keys of that kind."""
+def index_settings(config: Config, source: str) -> Listing:
+    """What listing a source's images reads."""
     entry = config["sources"][source]
-    own = {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS}
+    own = _own_settings(entry)
     if "imgpath" in own and entry.get("dataset") not in source_card(entry["kind"]).listed_from_images:
         own["imgpath"] = None  # listing reads no image, so moving the folder does not list, draw and train again
-    listing = {"source": source, "kind": entry["kind"], "settings": own}
-    return listing | {"origin": origin(config, source)} if metadata_are_fetched(config, source) else listing
+    fetched = origin(config, source) if metadata_are_fetched(config, source) else None
+    return Listing(source, entry["kind"], own, fetched)
 
 
-def prepare_settings(config: Config, source: str) -> dict[str, Any]:
+def prepare_settings(config: Config, source: str) -> Preparing:
     """What decoding reads besides: where the images are, their size, how many may be unreadable."""
-    entry, listing = config["sources"][source], index_settings(config, source)
-    own = {key: entry[key] for key in listing["settings"]}
+    entry = config["sources"][source]
     common = {key: entry[key] for key in ("size", "max_unreadable")}
-    return listing | {"settings": own, "origin": origin(config, source), **common}
+    return Preparing(source, entry["kind"], _own_settings(entry), origin(config, source), **common)
 
 
-def task_sources(config: Config, task: str) -> list[str]:
-    """The sources of a task, each once."""
-    return list(dict.fromkeys(group["source"] for group in config["tasks"][task]["nuisance"]["groups"]))
-
-
-def names_of(value: str | list[str]) -> list[str]:
-    """The names of a finding or control, which may be one or a list of which an image has any."""
-    return [value] if isinstance(value, str) else value
+def _own_settings(entry: Config) -> Config:
+    """The keys of a source that belong to its kind."""
+    return {key: value for key, value in entry.items() if key not in COMMON_SOURCE_KEYS}
 
 
 def people_of(config: Config, source: str) -> str:
@@ -142,10 +112,10 @@ def people_are_given(config: Config, source: str) -> bool:
     return source_card(entry["kind"]).one_data_set or any(entry.get(key) for key in ("people", "dataset"))
 
 
-def split_settings(config: Config, task: str) -> dict[str, Any]:
+def split_settings(config: Config, task: str) -> Drawing:
     """What drawing reads; finding and control are lists of names."""
-    entry = config["tasks"][task]
-    groups = [
+    entry, whole = config["tasks"][task], effective(config["tasks"][task])
+    groups: list[Group] = [
         {
             "source": group["source"],
             "group": group.get("group"),
@@ -154,21 +124,22 @@ def split_settings(config: Config, task: str) -> dict[str, Any]:
         }
         for group in entry["nuisance"]["groups"]
     ]
-    return {
-        "task": task,
-        "finding": names_of(entry["finding"]),
-        "control": names_of(entry["control"]),
-        "ratio": entry["ratio"],
-        "sizes": entry.get("sizes"),
-        "patients": entry.get("patients", "disjoint"),
-        "selection": entry.get("selection", "shifted"),
-        "groups": groups,
-    }
+    return Drawing(
+        task=task,
+        finding=names_of(entry["finding"]),
+        control=names_of(entry["control"]),
+        ratio=entry["ratio"],
+        sizes=entry.get("sizes"),
+        patients=whole["patients"],
+        selection=whole["selection"],
+        groups=groups,
+    )
 
 
-def plan_settings(config: Config, task: str) -> dict[str, Any]:
+def plan_settings(config: Config, task: str) -> Planning:
     """What counting the splits before there are images reads: the same, and the seeds."""
-    return split_settings(config, task) | {"seeds": config["study"]["seeds"], "drawn_seeds": drawn_seeds(config)}
+    drawing = split_settings(config, task)
+    return Planning(**vars(drawing), seeds=config["study"]["seeds"], drawn_seeds=drawn_seeds(config))
 
 
 def tuning_seed(config: Config) -> int | None:
@@ -182,68 +153,61 @@ def drawn_seeds(config: Config) -> list[int]:
     return list(dict.fromkeys([*config["study"]["seeds"], *([] if searched is None else [searched])]))
 
 
-def overlap_settings(config: Config) -> dict[str, Any]:
+def overlap_settings(config: Config) -> Comparing:
     """What comparing the splits of seeds reads."""
-    return {key: config["study"][key] for key in ("tasks", "seeds")} | {"drawn_seeds": drawn_seeds(config)}
+    return Comparing(config["study"]["tasks"], config["study"]["seeds"], drawn_seeds(config))
 
 
-def tabulate_settings(config: Config) -> dict[str, Any]:
+def tabulate_settings(config: Config) -> Tabulating:
     """What the table of the splits reads."""
-    return results_settings(config) | {"tuning_seed": tuning_seed(config)}
+    return Tabulating({name: task_in_words(config, name) for name in config["study"]["tasks"]}, tuning_seed(config))
 
 
-def mask_settings(config: Config, task: str) -> dict[str, Any]:
-    """Which pixels are inside, for evaluation: without what only training does to masks."""
-    mask = config["tasks"][task]["mask"]
-    return {key: mask[key] for key in ("kind", "semi_axis") if key in mask}
+def task_in_words(config: Config, task: str) -> TaskInWords:
+    """What tables call the classes and the nuisance groups of a task."""
+    entry = config["tasks"][task]
+    return {
+        "finding": " / ".join(names_of(entry["finding"])),
+        "control": " / ".join(names_of(entry["control"])),
+        "groups": [group["name"] for group in entry["nuisance"]["groups"]],
+    }
 
 
-def guidance_settings(config: Config, task: str) -> dict[str, Any]:
-    """What training does to the masks besides dilating them; see red_herring.data.masks.guide."""
-    mask = config["tasks"][task]["mask"]
-    defaults = {"negatives": "empty", "control": "none", "budget": 1.0}
-    return {key: mask.get(key, default) for key, default in defaults.items()}
+def train_settings(config: Config, task: str, method: str) -> Training:
+    """What training reads."""
+    return Training(**_run_settings(config, task, method, "training"))
 
 
-def _run_settings(config: Config, task: str, method: str) -> dict[str, Any]:
-    settings = {
+def tune_settings(config: Config, task: str, method: str) -> Searching | Given:
+    """What tuning reads; without a search only the hyperparameters to pass on."""
+    tuning, file = config["tuning"], file_of(config, method)
+    if tuning["mode"] != "search":
+        return Given(task, method, file, tuning["mode"], fixed_hyperparameters(config, task, method))
+    keys = ("mode", "seed", "initial_points", "iterations", "parallel", "objective")
+    space = search_space(config, task, method)
+    return Searching(**_run_settings(config, task, method, "tuning"), **{key: tuning[key] for key in keys}, space=space)
+
+
+def _run_settings(config: Config, task: str, method: str, section: str) -> dict[str, Any]:
+    """What training reads, for as many epochs as the section `training` or `tuning` says."""
+    entry, card, common = config["tasks"][task], card_of(config, method), config["training"]
+    blur = effective(entry)["mask.blur_sigma"]
+    guidance = guidance_settings(config, task) | {"blur_sigma": 0.0 if isinstance(blur, list) else blur}
+    return {
         "task": task,
         "method": method,
+        "file": card.name,
         "options": config["methods"].get(method, {}).get("options", {}),
+        "labels": effective(entry)["labels"],
+        "stop": entry.get("stop", {}),
         "mask": mask_settings(config, task),
-        "guidance": None,
+        "guidance": guidance
+        if "masks" in card.uses
+        else None,  # others do not train again when only the guidance changes
         "width": config["model"]["width"],
-        "batch_size": config["training"]["batch_size"],
-        **{key: config["training"][key] for key in ("device", "precision", "compile")},
+        **{key: common[key] for key in ("batch_size", "device", "precision", "compile")},
+        **{key: config[section][key] for key in ("epochs", "burn_in", "patience")},
     }
-    if "masks" in method_card(method).uses:  # others do not train again when only the guidance changes
-        blur = config["tasks"][task]["mask"].get("blur_sigma", 0.0)
-        blur = {"blur_sigma": 0.0 if isinstance(blur, list) else blur}
-        settings["guidance"] = guidance_settings(config, task) | blur
-    return settings
-
-
-def tune_settings(config: Config, task: str, method: str) -> dict[str, Any]:
-    """What `tune` reads; without a search only the hyperparameters to pass on."""
-    tuning = config["tuning"]
-    if tuning["mode"] != "search":
-        return {
-            "task": task,
-            "method": method,
-            "mode": tuning["mode"],
-            "hyperparameters": fixed_hyperparameters(config, task, method),
-        }
-    keys = ("mode", "seed", "initial_points", "iterations", "parallel", "objective", "epochs", "burn_in", "patience")
-    return (
-        _run_settings(config, task, method)
-        | {key: tuning[key] for key in keys}
-        | {"space": search_space(config, task, method)}
-    )
-
-
-def train_settings(config: Config, task: str, method: str) -> dict[str, Any]:
-    keys = ("epochs", "burn_in", "patience")
-    return _run_settings(config, task, method) | {key: config["training"][key] for key in keys}
 
 
 def analysis_settings(config: Config, analysis: str, task: str) -> dict[str, Any]:
@@ -262,17 +226,24 @@ def analysis_settings(config: Config, analysis: str, task: str) -> dict[str, Any
 
 def collect_settings(config: Config) -> dict[str, Any]:
     """Which runs there are, and for each task and method, as task/method, what was searched and the digests of the
-    settings and code by which `tune` and `train` make its search and runs.
+    settings and code by which `tune` and `train` make its search and runs. searched: task -> the task whose search its
+    runs take.
     """
-    pairs = [(task, method) for task in config["study"]["tasks"] for method in config["study"]["methods"]]
+    tasks, methods = config["study"]["tasks"], config["study"]["methods"]
+    searches = [(task, method) for task in searched_tasks(config) for method in methods]
     expected = {
-        stage: {f"{task}/{method}": made_by(stage, settings(config, task, method)) for task, method in pairs}
-        for stage, settings in (("tune", tune_settings), ("train", train_settings))
+        "tune": {f"{task}/{method}": made_by("tune", tune_settings(config, task, method)) for task, method in searches},
+        "train": {
+            f"{task}/{method}": made_by("train", train_settings(config, task, method))
+            for task in tasks
+            for method in methods
+        },
     }
-    spaces = {f"{task}/{method}": search_space(config, task, method) for task, method in pairs}
+    spaces = {f"{task}/{method}": search_space(config, task, method) for task, method in searches}
     return {
         **collect_analysis_settings(config),
         "drawn_seeds": drawn_seeds(config),
+        "searched": {task: hyperparameters_of(config, task) for task in tasks},
         "spaces": spaces if config["tuning"]["mode"] == "search" else {},
         "made_by": expected,
     }
@@ -304,12 +275,10 @@ def results_settings(config: Config) -> dict[str, Any]:
         task = config["tasks"][name]
         blur = task["mask"].get("blur_sigma", 0.0)
         tasks[name] = {
-            "finding": " / ".join(names_of(task["finding"])),
-            "control": " / ".join(names_of(task["control"])),
+            **task_in_words(config, name),
             "ratio": task["ratio"],
-            "selection": task.get("selection", "shifted"),
+            "selection": effective(task)["selection"],
             "nuisance": task["nuisance"]["name"],
-            "groups": [group["name"] for group in task["nuisance"]["groups"]],
             "mask": mask_settings(config, name),
             "mean_map_images": task["mean_map_images"],
             "guidance": guidance_settings(config, name)
@@ -345,11 +314,16 @@ def release_settings(config: Config, tables: Sequence[str], figures: Mapping[str
     """What packing a study reads: its runs, tables and figures (name -> whether it shows images), whose images those
     are, and the configuration without what is one machine's.
     """
-    used = [source for task in config["study"]["tasks"] for source in task_sources(config, task)]
-    cards = {source: source_card(config["sources"][source]["kind"]) for source in dict.fromkeys(used)}
+    used = used_tasks(config)
+    derived_from = [name for task in used for name in lineage("tasks", task, config["tasks"], config["tasks"])]
+    tasks = {task: config["tasks"][task] for task in derived_from}
+    cards = {
+        source: source_card(config["sources"][source]["kind"]) for task in used for source in task_sources(config, task)
+    }
     sources = {
         source: {key: value for key, value in config["sources"][source].items() if not _is_place(key, value)}
-        for source in cards
+        for task in tasks
+        for source in task_sources(config, task)
     }
     return incomplete_settings(config) | {
         "sources": {
@@ -359,5 +333,5 @@ def release_settings(config: Config, tables: Sequence[str], figures: Mapping[str
         "tables": list(tables),
         "figures": dict(figures),
         "config": {key: config[key] for key in config if key not in ("pathvars", "fetch")}
-        | {"sources": sources, "tasks": {task: config["tasks"][task] for task in config["study"]["tasks"]}},
+        | {"sources": sources, "tasks": as_written(tasks), "methods": as_written(config["methods"])},
     }

@@ -15,6 +15,7 @@ from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.study.catalogue import method_card
+from red_herring.study.stage_settings import Training
 from red_herring.training import loop
 from red_herring.training.classifier import Classifier
 from red_herring.training.loop import Diverged, Stop
@@ -55,22 +56,22 @@ class Fitted:
     steps: int
 
 
-def recipe_of(settings: dict[str, Any]) -> Recipe:
-    """What `train` and `tune` read, and the task's `labels` and `stop`, which may be missing.
+def recipe_of(settings: Training) -> Recipe:
+    """How to train by what `train` and `tune` read.
 
     A `stop` takes the place of the patience of training, and its `steps` that of the epochs. Where labels are permuted,
     validation says nothing: it stops no training and selects no epoch, nor where training accuracy is to be reached.
     """
-    stop, permuted = settings.get("stop") or {}, settings.get("labels") == PERMUTED
+    stop, permuted = settings.stop, settings.labels == PERMUTED
     if permuted and "patience" in stop:
         raise StudyError(
-            f"task {settings['task']}: stop.patience goes by the validation loss, which says nothing where labels are "
+            f"task {settings.task}: stop.patience goes by the validation loss, which says nothing where labels are "
             "permuted; give train_accuracy or steps"
         )
     keys = ("width", "epochs", "batch_size", "burn_in", "compile")
     return Recipe(
-        **{key: settings[key] for key in keys},
-        patience=stop.get("patience") if stop or permuted else settings["patience"],
+        **{key: getattr(settings, key) for key in keys},
+        patience=stop.get("patience") if stop or permuted else settings.patience,
         train_accuracy=stop.get("train_accuracy"),
         steps=stop.get("steps"),
         keep_last=permuted or "train_accuracy" in stop,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from red_herring.runtime.files import read_json, sha256, write_bytes, write_json
 from red_herring.runtime.hardware import pick
 from red_herring.runtime.provenance import environment, made_by, method_code_digest, versions
 from red_herring.study.catalogue import BLUR
+from red_herring.study.stage_settings import Guidance, Searching, Training
 from red_herring.training import checkpoint
 from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
 from red_herring.training.fit import PERMUTED, Fitted, fit, recipe_of
@@ -29,28 +31,26 @@ log = logging.getLogger(__name__)
 class Run:
     """The data of one split in memory, on which a method is trained once (`final`) or many times (`trial`).
 
-    settings: what `red_herring.study.settings` gives train and tune; `guidance` is None for a method without masks, and
-    `labels` and `stop` may be missing.
     images: images.npy of each source.
     """
 
-    def __init__(self, settings: dict[str, Any], split: Path, images: list[Path], seed: int, threads: int):
-        self.hardware = pick(settings["device"], settings["precision"], threads)
+    def __init__(self, settings: Training, split: Path, images: list[Path], seed: int, threads: int):
+        self.hardware = pick(settings.device, settings.precision, threads)
         self.settings, self.seed, self.threads = settings, seed, threads
         self.split, self.folders = split, [path.parent for path in images]
         self.recipe = recipe_of(settings)
         self.train, self.valid = self._load("train", "valid")
-        self._shown: tuple[dict[str, Any] | None, Dataset] | None = None
-        if settings["guidance"]:
+        self._shown: tuple[Guidance | None, Dataset] | None = None
+        if settings.guidance:
             check_masks(self.train)
 
     def _load(self, *names: str) -> list[Dataset]:
-        return load(read_split(self.split), self.folders, self.settings["mask"], names)
+        return load(read_split(self.split), self.folders, self.settings.mask, names)
 
     def fingerprint(self, stage: str, **more: Any) -> str:
         """A digest of all that the result depends on: settings, seed, threads, data, code, and `more`."""
         read = {
-            "settings": self.settings,
+            "settings": asdict(self.settings),
             "seed": self.seed,
             "threads": self.threads,
             "device": str(self.hardware.device),
@@ -58,7 +58,7 @@ class Run:
             "versions": versions(),
             "split": sha256(self.split),
             "sources": [read_json(folder / "source.json") for folder in self.folders],
-            "code": method_code_digest(stage, self.settings["method"]),
+            "code": method_code_digest(stage, self.settings.file),
             **more,
         }
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
@@ -74,7 +74,8 @@ class Run:
         except Diverged as error:
             log.warning("%s", error)
             return {"status": "failed", "valid_auc": None, "best_epoch": None, "epochs": None}
-        if self.settings["objective"] == "selected":
+        assert isinstance(self.settings, Searching)
+        if self.settings.objective == "selected":
             best = fitted.history[fitted.best_epoch - 1]
         else:
             best = max(fitted.history, key=lambda epoch: epoch["valid_auc"])
@@ -97,7 +98,7 @@ class Run:
             log.info("trained before: the outputs of that are restored")
             return
         fitted = self._fit(hyperparameters, resume, fingerprint)
-        batch_size = self.settings["batch_size"]
+        batch_size = self.settings.batch_size
         evaluated = {"valid": self.valid} | dict(zip(TESTS, self._load(*TESTS), strict=True))
         logits = {name: predict(fitted.model, data, batch_size, self.hardware) for name, data in evaluated.items()}
         tables = {name: prediction_table(logits[name], data) for name, data in evaluated.items()}
@@ -109,15 +110,15 @@ class Run:
         write_json(
             record,
             {
-                "task": self.settings["task"],
-                "method": self.settings["method"],
+                "task": self.settings.task,
+                "method": self.settings.method,
                 "seed": self.seed,
                 "best_epoch": fitted.best_epoch,
                 "stopped": _end_of(fitted),
                 "valid_auc": auc(logits["valid"], self.valid.labels),
                 **score_tests({name: tables[name] for name in TESTS}),
                 "hyperparameters": hyperparameters,
-                "settings": self.settings,
+                "settings": asdict(self.settings),
                 "made_by": made_by("train", self.settings),
                 "images": {"train": len(self.train)} | {name: len(data) for name, data in evaluated.items()},
                 "device": str(self.hardware.device),
@@ -134,20 +135,20 @@ class Run:
 
         Masks go by the labels as they are, so that permuting labels changes nothing else.
         """
-        guidance = self.settings["guidance"]
+        guidance = self.settings.guidance
         if guidance is not None:
             guidance = guidance | {"blur_sigma": hyperparameters.get(BLUR, guidance["blur_sigma"])}
         # In a search it differs by the blur only, if that is searched.
         if self._shown is None or self._shown[0] != guidance:
             data = self.train if guidance is None else self.train.guided(guidance, self.seed)
-            self._shown = guidance, data.permuted(self.seed) if self.settings.get("labels") == PERMUTED else data
+            self._shown = guidance, data.permuted(self.seed) if self.settings.labels == PERMUTED else data
         return self._shown[1]
 
     def _fit(self, hyperparameters: dict[str, float], resume: Path, fingerprint: str) -> Fitted:
         return fit(
-            self.settings["method"],
+            self.settings.file,
             hyperparameters,
-            self.settings["options"],
+            self.settings.options,
             self._guided(hyperparameters),
             self.valid,
             self.recipe,

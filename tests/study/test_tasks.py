@@ -1,0 +1,310 @@
+"""Derived tasks: whole after typing, in families, with hyperparameters of their own or of another task."""
+
+import copy
+import json
+
+import pytest
+import yaml
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from red_herring.runtime.files import StudyError
+from red_herring.study import configuration, tasks
+from red_herring.study import settings as study
+from red_herring.study.defaults import difference, leaves, over
+from red_herring.study.lineage import as_written
+from snakemake.utils import update_config
+
+PAPER = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+ANALYSES = PAPER["study"]["analyses"]
+
+
+def laid(text: str) -> dict:
+    """The paper's configuration with this over it, as Snakemake lays it."""
+    config = copy.deepcopy(PAPER)
+    update_config(config, yaml.safe_load(text))
+    return config
+
+
+def typed(text: str) -> dict:
+    return configuration.typed(laid(text))
+
+
+def error(text: str) -> str:
+    with pytest.raises(StudyError) as caught:
+        typed(text)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+WORDS = st.sampled_from(["a", "b", "c"])
+MAPS = st.recursive(
+    st.integers(0, 2) | st.lists(st.integers(0, 1), max_size=2),
+    lambda inner: st.dictionaries(WORDS, inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+CONFIGS = st.dictionaries(WORDS, MAPS, max_size=3)
+
+
+def maps_in(value, found=None) -> list[dict]:
+    found = [] if found is None else found
+    if isinstance(value, dict):
+        found.append(value)
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        maps_in(inner, found)
+    return found
+
+
+@given(CONFIGS, CONFIGS)
+def test_laying_over_is_what_snakemake_does_and_shares_nothing(above, below):
+    expected, before = copy.deepcopy(below), copy.deepcopy((above, below))
+    update_config(expected, copy.deepcopy(above))
+    merged = over(above, below)
+    assert merged == expected
+    assert over(above, merged) == merged
+    ids = [id(one) for value in (merged, above, below) for one in maps_in(value)]
+    assert len(set(ids)) == len(ids)
+    assert (above, below) == before
+
+
+@given(CONFIGS, CONFIGS)
+def test_a_difference_laid_over_gives_the_whole_again(above, below):
+    whole = over(above, below)
+    assert over(difference(whole, below), below) == whole
+    assert difference(below, below) == {}
+
+
+@st.composite
+def families(draw):
+    """A configuration of tasks each of which may be derived from one before it, a member of a family too."""
+    written = {"t0": {"ratio": 0.9, "mask": {"kind": "ellipse", "budget": 1.0}, "sizes": {"train": 4}}}
+    known = ["t0"]
+    for number in range(1, draw(st.integers(2, 5))):
+        name = f"t{number}"
+        task = {"of": draw(st.sampled_from(known))}
+        each = draw(st.dictionaries(st.sampled_from(["ratio", "mask.budget"]), st.just([0.25, 1.0]), max_size=2))
+        if each:
+            task["each"] = each
+        own = {"mask": {"control": "random"}} | (
+            {} if "ratio" in each else {"ratio": draw(st.sampled_from([0.5, 0.7]))}
+        )
+        task |= draw(st.sampled_from([own, {"labels": "permuted"}]))
+        if draw(st.booleans()):
+            task["tuned_on"] = draw(st.sampled_from(known))
+        written[name] = task
+        known = [*tasks.derive_tasks({"tasks": written, "study": {"tasks": list(written)}})["tasks"]]
+    return {"tasks": written, "study": {"tasks": list(written)}}
+
+
+@given(families())
+def test_derived_once_is_derived_for_good_and_can_be_written_again(config):
+    before = copy.deepcopy(config)
+    once = tasks.derive_tasks(config)
+    assert config == before
+    assert tasks.derive_tasks(once) == once
+    short = as_written(once["tasks"])
+    assert tasks.derive_tasks(once | {"tasks": short}) == once
+    assert not any("each" in task for task in once["tasks"].values())
+    assert once["study"]["tasks"] == list(once["tasks"]), "a family stands where it was named"
+    ids = [id(one) for one in [*maps_in(once["tasks"]), *maps_in(config["tasks"])]]
+    assert len(set(ids)) == len(ids)
+    for task in once["tasks"].values():
+        assert {"ratio", "mask", "sizes"} <= task.keys()
+        assert "tuned_on" not in once["tasks"].get(task.get("tuned_on"), {}), "of the task that is searched in the end"
+
+
+FAMILY = """
+study: {tasks: [spc, spc_dose, spc_permuted]}
+tasks:
+  spc_dose: {of: spc, each: {mask.budget: [0.5, 1.0e-1], ratio: [0.7, 1]}, tuned_on: spc}
+  spc_permuted: {of: spc, labels: permuted, stop: {train_accuracy: 0.95}, tuned_on: spc}
+"""
+
+
+def test_a_family_has_a_task_for_every_combination_in_place():
+    config = typed(FAMILY)
+    assert config["study"]["tasks"] == [
+        "spc", "spc_dose_ratio=0.7,mask.budget=0.5", "spc_dose_ratio=0.7,mask.budget=0.1",
+        "spc_dose_ratio=1,mask.budget=0.5", "spc_dose_ratio=1,mask.budget=0.1", "spc_permuted",
+    ]  # fmt: skip
+    member = config["tasks"]["spc_dose_ratio=0.7,mask.budget=0.1"]
+    spc = config["tasks"]["spc"]
+    assert member == over({"of": "spc", "tuned_on": "spc", "ratio": 0.7, "mask": {"budget": 0.1}}, spc)
+    assert "spc_dose" not in config["tasks"]
+
+
+def test_a_family_that_is_called_by_its_key_does_not_say_it_twice():
+    config = typed(
+        "study: {tasks: [spc_ratio]}\ntasks: {spc_ratio: {of: spc, each: {ratio: [0.5, 0.9, 1]}, tuned_on: spc}}"
+    )
+    assert config["study"]["tasks"] == ["spc_ratio=0.5", "spc_ratio=0.9", "spc_ratio=1"]
+    assert [config["tasks"][task]["ratio"] for task in config["study"]["tasks"]] == [0.5, 0.9, 1.0]
+
+
+def test_one_of_a_family_may_be_named_alone_and_derived_from():
+    text = FAMILY.replace("tasks: [spc, spc_dose, spc_permuted]", "tasks: ['spc_dose_ratio=1,mask.budget=0.5', again]")
+    config = typed(text + "  again: {of: 'spc_dose_ratio=1,mask.budget=0.5', labels: permuted}\n")
+    assert config["study"]["tasks"] == ["spc_dose_ratio=1,mask.budget=0.5", "again"]
+    again = config["tasks"]["again"]
+    assert (again["ratio"], again["mask"]["budget"], again["labels"], again["tuned_on"]) == (
+        1.0,
+        0.5,
+        "permuted",
+        "spc",
+    )
+
+
+def test_how_it_is_written_makes_no_other_name():
+    text = FAMILY.replace(
+        "{mask.budget: [0.5, 1.0e-1], ratio: [0.7, 1]}", "{ratio: [7e-1, 1.0], mask.budget: [.5, 0.10]}"
+    )
+    assert json.dumps(typed(text)) == json.dumps(typed(FAMILY))
+
+
+def test_a_task_takes_the_hyperparameters_that_it_is_tuned_on():
+    config = typed(FAMILY)
+    assert tasks.searched_tasks(config) == ["spc"]
+    assert {tasks.hyperparameters_of(config, task) for task in config["study"]["tasks"]} == {"spc"}
+    settings = study.collect_settings(config)
+    assert set(settings["searched"].values()) == {"spc"}
+    assert {search.partition("/")[0] for search in settings["made_by"]["tune"]} == {"spc"}
+    assert len(settings["made_by"]["train"]) == len(config["study"]["tasks"]) * len(config["study"]["methods"])
+
+
+def test_the_search_of_a_task_that_is_not_run_is_planned_with_its_sources():
+    config = typed("study: {tasks: [a]}\ntasks: {a: {of: vpc, tuned_on: spc, labels: permuted}}")
+    assert tasks.used_tasks(config) == ["a", "spc"]
+    assert tasks.searched_tasks(config) == ["spc"]
+
+
+def test_published_hyperparameters_are_those_of_the_task_that_one_is_tuned_on():
+    config = typed(FAMILY + "tuning: {mode: published}")
+    assert study.collect_settings(config)["made_by"]["tune"].keys() == {
+        f"spc/{method}" for method in PAPER["study"]["methods"]
+    }
+
+
+def test_labels_and_stop_reach_training_and_its_search_only_where_they_are_said():
+    config = typed(FAMILY)
+    for select in (study.train_settings, study.tune_settings):
+        permuted, plain = (select(config, task, "rrr") for task in ("spc_permuted", "spc"))
+        assert (permuted.labels, permuted.stop) == ("permuted", {"train_accuracy": 0.95})
+        assert (plain.labels, plain.stop) == ("as_they_are", {})
+    drawn = [vars(study.split_settings(config, task)) | {"task": ""} for task in ("spc_permuted", "spc")]
+    assert drawn[0] == drawn[1], "labels are permuted in training, not in the split"
+
+
+def test_a_derived_task_changes_nothing_of_the_others():
+    def handed(config):
+        names = PAPER["study"]["tasks"]
+        selects = (study.split_settings, study.plan_settings)
+        runs = [select(config, name, "rrr") for select in (study.train_settings, study.tune_settings) for name in names]
+        asked = [study.analysis_settings(config, analysis, name) for analysis in ANALYSES for name in names]
+        return [*(select(config, name) for select in selects for name in names), *runs, *asked]
+
+    alone = configuration.typed(copy.deepcopy(PAPER))
+    assert handed(typed("study: {tasks: [spc, spc_dose]}" + FAMILY.partition("]}")[2])) == handed(alone)
+
+
+def test_a_released_configuration_makes_the_same_study():
+    config = typed(FAMILY)
+    released = study.release_settings(config, [], {})["config"]
+    again = configuration.typed(over(released, PAPER))
+    assert again["study"] == config["study"]
+    assert {name: again["tasks"][name] for name in config["study"]["tasks"]} == {
+        name: config["tasks"][name] for name in config["study"]["tasks"]
+    }
+    assert leaves(released["tasks"]["spc_permuted"]) == {
+        "of": "spc", "labels": "permuted", "stop.train_accuracy": 0.95, "tuned_on": "spc",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("tasks: {a: {of: spx}}", "tasks.a.of: is 'spx'; allowed are no_spc, no_vpc, spc, synthetic, vpc"),
+        ("tasks: {a: {of: a}}", "tasks.a.of: is 'a', which leads in a circle (a, a); name one outside of it"),
+        ("tasks: {a: {of: b}, b: {of: a}}", "tasks.b.of: is 'a', which leads in a circle (a, b, a)"),
+        ("tasks: {a: {of: 5}}", "tasks.a.of: is 5, which is no text"),
+        ("tasks: {a: {of: [spc]}}", 'tasks.a.of: is ["spc"]; allowed is text'),
+        ("tasks: {a: {of: spc}}", "tasks.a: differs from spc in nothing; say what differs"),
+        ("tasks: {a: {of: spc, tuned_on: spc}}", "tasks.a: differs from spc in nothing"),
+        ("tasks: {a: {of: spc, ratio: 0.9}}", "tasks.a.ratio: is 0.9, as in spc; leave it out"),
+        ("tasks: {a: {of: spc, ratio: 0.7, control: No Finding}}", "tasks.a.control: is 'No Finding', as in spc"),
+        ("tasks: {a: {of: spc, ratio: 0.7, selection: shifted}}", "tasks.a.selection: is 'shifted', as in spc"),
+        ("tasks: {a: {of: spc, labels: as_they_are}}", "tasks.a.labels: is 'as_they_are', as in spc"),
+        ("tasks: {a: {of: spc, mask: {semi_axis: 0.3, budget: 1}}}", "tasks.a.mask.budget: is 1.0, as in spc"),
+        ("tasks: {a: {of: spc, ratio: 0.7}, b: {of: a, ratio: 0.7}}", "tasks.b.ratio: is 0.7, as in a"),
+        ("tasks: {a: {of: spc, each: {ratios: [1]}}}", "tasks.a.each: has the unknown key 'ratios'; allowed are finding"),
+        ("tasks: {a: {of: spc, each: {mask: [1]}}}", "tasks.a.each: has the unknown key 'mask'; allowed are finding"),
+        ("tasks: {a: {of: spc, each: {of: [vpc]}}}", "tasks.a.each: has the unknown key 'of'; allowed are finding"),
+        ("tasks: {a: {of: spc, each: {}}}", "tasks.a.each: is {}; allowed is names with values, at least 1"),
+        ("tasks: {a: {of: spc, each: {ratio: []}}}", "tasks.a.each.ratio: is []; allowed is a list at least as long as 1"),
+        ("tasks: {a: {of: spc, each: {ratio: 0.7}}}", "tasks.a.each.ratio: is 0.7; allowed is a list"),
+        ("tasks: {a: {of: spc, each: {ratio: [1, 1.0]}}}", "tasks.a.each.ratio: is [1.0, 1.0]; allowed is a list without"),
+        ("tasks: {a: {of: spc, each: {ratio: [0.7, 1.7]}}}", "tasks.a.each.ratio.1: is 1.7; allowed is at most 1"),
+        ("tasks: {a: {of: spc, each: {labels: [mixed]}}}", 'tasks.a.each.labels.0: is "mixed"; allowed are as_they_are'),
+        ("tasks: {a: {of: spc, each: {ratio: [0.9]}}}", "tasks.a.each.ratio: is [0.9], as in spc; leave it out"),
+        ("tasks: {a: {of: spc, ratio: 1, each: {ratio: [0.7]}}}", "tasks.a.ratio: is given beside each.ratio; leave one"),
+        ("tasks: {a: {of: spc, each: {finding: [No Lung]}}}", "tasks.a.each.finding: has 'No Lung', and folders are called"),
+        ("tasks: {spc: {each: {selection: [balanced]}}}", "tasks.spc.each: goes with of, and only with it"),
+        (
+            "tasks: {a: {of: spc, each: {ratio: [0.6, 0.7]}}, b: {of: a, labels: permuted}}",
+            "tasks.b.of: is 'a', a family of tasks; allowed is one of them, such as a_ratio=0.6",
+        ),
+        (
+            "tasks: {a: {of: spc, each: {ratio: [0.6, 0.7]}}, b: {of: spc, ratio: 1, tuned_on: a}}",
+            "tasks.b.tuned_on: is 'a', a family of tasks",
+        ),
+        (
+            "tasks: {a: {of: spc, each: {ratio: [0.6, 0.7]}}, a_ratio=0.6: {of: spc, ratio: 0.5}}",
+            "tasks.a_ratio=0.6: is given twice, once in a family; rename one of them",
+        ),
+        (
+            "tasks: {a: {of: spc, each: {ratio: [0.6]}}, a_ratio: {of: spc, each: {ratio: [0.6]}}}",
+            "tasks.a_ratio=0.6: is given twice, once in a family",
+        ),
+        (
+            "{tasks: {a: {of: spc, each: {ratio: [0.6]}}}, study: {tasks: [a_ratio=0.6, a]}}",
+            "study.tasks.1: has a_ratio=0.6 a second time; name it once",
+        ),
+        (
+            "{tasks: {a: {of: spc, each: {ratio: [0.6]}}}, study: {tasks: [a_ratio=0.5]}}",
+            "study.tasks.0: is 'a_ratio=0.5'; allowed are a, a_ratio=0.6, no_spc, no_vpc, spc",
+        ),
+        ("tasks: {a: {of: spc, ratio: 1, tuned_on: spx}}", "tasks.a.tuned_on: is 'spx'; allowed are no_spc"),
+        ("tasks: {a: {of: spc, ratio: 1, tuned_on: a}}", "tasks.a.tuned_on: is 'a', which leads in a circle (a, a)"),
+        (
+            "tasks: {a: {of: spc, ratio: 1, tuned_on: b}, b: {of: spc, ratio: 0.7, tuned_on: a}}",
+            "tasks.b.tuned_on: is 'a', which leads in a circle (a, b, a)",
+        ),
+        (
+            "{tasks: {a: {of: synthetic, mask: {blur_sigma: 1}, tuned_on: synthetic}}, study: {tasks: [a]}}",
+            "tasks.a.mask.blur_sigma: is 1.0, but [0.0, 2.0] in synthetic, on which it is tuned",
+        ),
+        (
+            "{tasks: {a: {of: spc, mask: {blur_sigma: [0, 1]}, tuned_on: spc}}, study: {tasks: [a]}}",
+            "tasks.a.mask.blur_sigma: is [0.0, 1.0], but 0.0 in spc, on which it is tuned",
+        ),
+        ("tasks: {a: {of: spc, stop: {}}}", "tasks.a.stop: is {}; allowed is names with values, at least 1"),
+        ("tasks: {a: {of: spc, stop: {step: 1}}}", "tasks.a.stop: has the unknown key 'step'; allowed are patience"),
+        ("tasks: {a: {of: spc, stop: {train_accuracy: 95}}}", "tasks.a.stop.train_accuracy: is 95.0; allowed is at most 1"),
+        ("tasks: {a: {of: spc, labels: permuted, stop: {patience: 3}}}", "tasks.a.stop.patience: goes by the validation loss"),
+        ("tasks: {a: {of: spc, sizes: {train: 100}}}", "tasks.a.sizes: lacks the key 'valid'"),
+        ("tasks: {a: {of: spc, mask: {kind: source}}}", "tasks.a.mask.semi_axis: goes with kind ellipse, and only with it"),
+        ("tasks: {a b: {of: spc, ratio: 1}}", "tasks: has the unknown key 'a b'; allowed are names like"),
+        ("{tasks: {SPC: {of: spc, ratio: 1}}, study: {tasks: [spc, SPC]}}", "study.tasks: has 'SPC' and 'spc', one folder"),
+    ],
+    ids=lambda value: value[:60],
+)  # fmt: skip
+def test_one_sentence(text, sentence):
+    assert error(text).startswith(f"config: {sentence}")
+
+
+def test_a_dilation_that_no_method_searches_does_not_count():
+    typed(
+        "{tasks: {a: {of: synthetic, mask: {blur_sigma: 1}, tuned_on: synthetic}}, "
+        "study: {tasks: [a], methods: [classification]}}"
+    )

@@ -1,0 +1,187 @@
+"""What each stage reads of the study: fields and their types, nothing else.
+
+`red_herring.study.settings` selects them, a rule hands them over as JSON (`params.settings`), and
+`red_herring.runtime.command` makes them again from the signature of the stage. Their values are watched by the rule,
+so this file counts in no digest of code (`red_herring.runtime.provenance.PLUMBING`); it must compute nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """For `fetch_source`. origin: `torrent`, an info hash, or `archive`, a URL, and perhaps its `sha256`."""
+
+    source: str
+    origin: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Network:
+    """What fetching reads besides, which makes no difference to what is fetched."""
+
+    terms: str
+    downloads: str
+    trackers: list[str]
+    stall_timeout: float
+
+
+@dataclass(frozen=True)
+class Listing:
+    """For `index_source`. settings: the keys of a source of this kind; origin: where its table comes from, if it is
+    fetched, as in Fetching.
+    """
+
+    source: str
+    kind: str
+    settings: dict[str, Any]
+    origin: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class Preparing(Listing):
+    """For `prepare_images`. size: pixels a side; max_unreadable: a share of the images."""
+
+    size: int
+    max_unreadable: float
+
+
+class Group(TypedDict):
+    """A nuisance group of a task. people: whose patients its source has, and whether that is known."""
+
+    source: str
+    group: str | None
+    people: str
+    people_given: bool
+
+
+class Sizes(TypedDict):
+    """Images per split, both classes together."""
+
+    train: int
+    valid: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """For `draw_splits`. finding, control: names of which an image has any."""
+
+    task: str
+    finding: list[str]
+    control: list[str]
+    ratio: float
+    sizes: Sizes | None
+    patients: Literal["disjoint", "as_published"]
+    selection: Literal["shifted", "in_distribution", "balanced"]
+    groups: list[Group]
+
+
+@dataclass(frozen=True)
+class Planning(Drawing):
+    """For `plan_splits`. drawn_seeds: seeds, and that of the search."""
+
+    seeds: list[int]
+    drawn_seeds: list[int]
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """For `compare_splits`."""
+
+    tasks: list[str]
+    seeds: list[int]
+    drawn_seeds: list[int]
+
+
+class TaskInWords(TypedDict):
+    """What the table of the splits says of a task."""
+
+    finding: str
+    control: str
+    groups: list[str]
+
+
+@dataclass(frozen=True)
+class Tabulating:
+    """For `tabulate_splits`. tuning_seed: that of the search, if there is one."""
+
+    tasks: dict[str, TaskInWords]
+    tuning_seed: int | None
+
+
+class Mask(TypedDict):
+    """Which pixels are inside. semi_axis: of an ellipse, in image sides."""
+
+    kind: Literal["source", "ellipse"]
+    semi_axis: NotRequired[float]
+
+
+class Guidance(TypedDict):
+    """What training does to the masks, see `red_herring.data.masks.guide`."""
+
+    negatives: Literal["empty", "matched", "skip"]
+    control: Literal["none", "random", "other", "inverted"]
+    budget: float
+    blur_sigma: float
+
+
+class Stop(TypedDict):
+    """When training ends before its last epoch: after epochs without a better validation loss, at an accuracy on the
+    training images, after a number of batches.
+    """
+
+    patience: NotRequired[int]
+    train_accuracy: NotRequired[float]
+    steps: NotRequired[int]
+
+
+@dataclass(frozen=True)
+class Training:
+    """For `train`. method: its name in the study; file: that of methods/ which it is a variant of; guidance: None for a
+    method without masks.
+    """
+
+    task: str
+    method: str
+    file: str
+    options: dict[str, Any]
+    labels: Literal["as_they_are", "permuted"]
+    stop: Stop
+    mask: Mask
+    guidance: Guidance | None
+    width: int
+    batch_size: int
+    device: str
+    precision: str
+    compile: bool
+    epochs: int
+    burn_in: int
+    patience: int | None
+
+
+@dataclass(frozen=True)
+class Searching(Training):
+    """For `tune` with a search. space: hyperparameter -> [law, low, high]."""
+
+    mode: Literal["search"]
+    seed: int
+    initial_points: int
+    iterations: int
+    parallel: int
+    objective: Literal["selected", "highest"]
+    space: dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """For `tune` without a search: the hyperparameters to pass on."""
+
+    task: str
+    method: str
+    file: str
+    mode: Literal["published", "given"]
+    hyperparameters: dict[str, float]

@@ -1,0 +1,163 @@
+"""Tasks and families of tasks: those that are written out, and those that are derived from others."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from typing import Any
+
+from red_herring.runtime.files import StudyError
+from red_herring.study.defaults import Config, leaves, over
+from red_herring.study.lineage import check_differs, derived, lineage, whole
+
+DEFAULTS = {
+    "patients": "disjoint", "selection": "shifted", "labels": "as_they_are",
+    "mask.negatives": "empty", "mask.control": "none", "mask.budget": 1.0, "mask.blur_sigma": 0.0,
+}  # fmt: skip
+"""Dotted key -> value of what a task need not say."""
+
+ORIGINS = ("of", "each", "tuned_on")
+"""Keys that say where a task comes from, not what it is."""
+
+VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
+"""A value that the name of a folder may end with."""
+
+
+def derive_tasks(config: Config) -> Config:
+    """The configuration with every task whole: `tasks` with what each takes from the one that it is `of`, a family
+    (`each`) as its members; `tuned_on` as the task whose search counts in the end; `study.tasks` with the members of
+    families. StudyError for what is derived from, or tuned on, nothing known, itself, or a family.
+    """
+    families = {name: _members(name, task) for name, task in config["tasks"].items() if "each" in task}
+    entries: dict[str, Config] = {}
+    for name, task in config["tasks"].items():
+        for member, own in families.get(name, {name: task}).items():
+            if member in entries:
+                raise StudyError(f"config: tasks.{member}: is given twice, once in a family; rename one of them")
+            entries[member] = own
+    for name, task in entries.items():
+        for key in ("of", "tuned_on"):
+            _refuse_family(name, key, task.get(key), families)
+    lines = {name: lineage("tasks", name, entries, entries) for name in entries}
+    tasks = {name: whole(line, entries) for name, line in lines.items()}
+    for name, task in tasks.items():
+        if "tuned_on" in task:
+            task["tuned_on"] = lineage("tasks", name, tasks, tasks, "tuned_on")[-1]
+    return config | {"tasks": tasks, "study": config["study"] | {"tasks": _listed(config, tasks, families)}}
+
+
+def _members(family: str, task: Config) -> dict[str, Config]:
+    """Name -> task of a family: one for every combination of values, called `spc_ratio=0.7,mask.budget=0.5` whether the
+    family is `spc` or `spc_ratio`.
+    """
+    if "of" not in task:
+        raise StudyError(f"config: tasks.{family}.each: goes with of, and only with it")
+    own = {key: value for key, value in task.items() if key != "each"}
+    for key in task["each"].keys() & leaves(own).keys():
+        raise StudyError(f"config: tasks.{family}.{key}: is given beside each.{key}; leave one")
+    members, stem = {}, family.removesuffix(f"_{next(iter(task['each']))}")
+    for values in product(*task["each"].values()):
+        chosen = dict(zip(task["each"], values, strict=True))
+        words = ",".join(f"{key}={_word(family, key, value)}" for key, value in chosen.items())
+        members[f"{stem}_{words}"] = over(_nested(chosen), own)
+    return members
+
+
+def _word(family: str, key: str, value: Any) -> str:
+    """A value in a name: numbers in their shortest form, 1.0 as 1."""
+    word = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+    if not VALUE.fullmatch(word):
+        raise StudyError(
+            f"config: tasks.{family}.each.{key}: has {word!r}, and folders are called by it; allowed are letters, "
+            "digits and _.+-; write a task for it"
+        )
+    return word
+
+
+def _nested(dotted: dict[str, Any]) -> Config:
+    """Values by dotted keys as maps in maps."""
+    found: Config = {}
+    for key, value in dotted.items():
+        *above, last = key.split(".")
+        inner = found
+        for name in above:
+            inner = inner.setdefault(name, {})
+        inner[last] = value
+    return found
+
+
+def _refuse_family(name: str, key: str, base: Any, families: dict[str, dict[str, Config]]) -> None:
+    if isinstance(base, str) and base in families:
+        raise StudyError(
+            f"config: tasks.{name}.{key}: is {base!r}, a family of tasks; allowed is one of them, such as "
+            f"{next(iter(families[base]))}"
+        )
+
+
+def _listed(config: Config, tasks: Config, families: dict[str, dict[str, Config]]) -> list[str]:
+    """The tasks of the study, a family as its members."""
+    found: list[str] = []
+    for number, name in enumerate(config["study"]["tasks"]):
+        if name not in tasks and name not in families:
+            allowed = ", ".join([*families, *tasks])
+            raise StudyError(f"config: study.tasks.{number}: is {name!r}; allowed are {allowed}")
+        for task in families.get(name, [name]):
+            if task in found:
+                raise StudyError(f"config: study.tasks.{number}: has {task} a second time; name it once")
+            found.append(task)
+    return found
+
+
+def check_tasks(config: Config, written: Config) -> None:
+    """StudyError for a derived task that says again what it is of. written: the section before `derive_tasks`."""
+    for name, task in derived(written).items():
+        base, of = effective(config["tasks"][task["of"]]), task["of"]
+        own = {key: task[key] for key in task if key not in ORIGINS}
+        check_differs(f"tasks.{name}", own, base, of)
+        for key, values in task.get("each", {}).items():
+            if values == [base.get(key)]:
+                raise StudyError(f"config: tasks.{name}.each.{key}: is {values}, as in {of}; leave it out")
+        if not leaves(own) and not task.get("each") and task.get("tuned_on") in (None, hyperparameters_of(config, of)):
+            raise StudyError(f"config: tasks.{name}: differs from {of} in nothing; say what differs")
+
+
+def effective(task: Config) -> dict[str, Any]:
+    """Dotted key -> value of all that a task is, defaults too."""
+    return DEFAULTS | leaves({key: value for key, value in task.items() if key not in ORIGINS})
+
+
+def hyperparameters_of(config: Config, task: str) -> str:
+    """The task whose hyperparameters a task takes: itself, or the one that it is tuned on."""
+    return str(config["tasks"][task].get("tuned_on", task))
+
+
+def searched_tasks(config: Config) -> list[str]:
+    """The tasks whose hyperparameters the study's runs take, each once."""
+    return list(dict.fromkeys(hyperparameters_of(config, task) for task in config["study"]["tasks"]))
+
+
+def used_tasks(config: Config) -> list[str]:
+    """The tasks of the study, and those on which it only searches."""
+    return list(dict.fromkeys([*config["study"]["tasks"], *searched_tasks(config)]))
+
+
+def task_sources(config: Config, task: str) -> list[str]:
+    """The sources of a task, each once."""
+    return list(dict.fromkeys(group["source"] for group in config["tasks"][task]["nuisance"]["groups"]))
+
+
+def names_of(value: str | list[str]) -> list[str]:
+    """The names of a finding or control, which may be one or a list of which an image has any."""
+    return [value] if isinstance(value, str) else value
+
+
+def mask_settings(config: Config, task: str) -> dict[str, Any]:
+    """Which pixels are inside, for evaluation: without what only training does to masks."""
+    mask = config["tasks"][task]["mask"]
+    return {key: mask[key] for key in ("kind", "semi_axis") if key in mask}
+
+
+def guidance_settings(config: Config, task: str) -> dict[str, Any]:
+    """What training does to the masks besides dilating them; see red_herring.data.masks.guide."""
+    task_is = effective(config["tasks"][task])
+    return {key: task_is[f"mask.{key}"] for key in ("negatives", "control", "budget")}
