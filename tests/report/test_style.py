@@ -1,4 +1,4 @@
-"""What all figures share: how they count, name, colour and are written; and figure 3."""
+"""What all figures share: how they count, name, colour and are written."""
 
 import zlib
 
@@ -7,62 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
-from red_herring.report.figures import _inputs, figure_3, style
-from red_herring.runtime.files import StudyError
-
-METHODS = ["classification", "actdiff"]
-
-
-def study_of(*tasks):
-    task = {"finding": "ill", "control": "well", "ratio": 0.9, "nuisance": "site", "groups": ["A", "B"]}
-    return {"tasks": dict.fromkeys(tasks, task), "methods": METHODS}
-
-
-def csv(tmp_path, name, rows):
-    path = tmp_path / name
-    pd.DataFrame(rows).to_csv(path, index=False)
-    return path
-
-
-def test_figure_3_shows_an_image_of_the_larger_cell(tmp_path):
-    (tmp_path / "splits" / "t").mkdir(parents=True)
-    (tmp_path / "data" / "s").mkdir(parents=True)
-    levels = np.arange(12, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
-    np.save(tmp_path / "data" / "s" / "images.npy", levels)
-    rows = [
-        {"source": "s", "row": row, "label": label, "nuisance": nuisance, "split": split}
-        for row, (split, label, nuisance) in enumerate(
-            [("train", 0, 1), ("train", 0, 0), ("train", 0, 0), ("train", 1, 1), ("valid", 0, 1), ("valid", 1, 0)]
-        )
-    ]
-    split = csv(tmp_path / "splits" / "t", "seed=1.csv", rows)
-    figure = figure_3.draw([split, tmp_path / "data" / "s" / "images.npy"], study_of("t"))
-    assert [int(axes.images[0].get_array()[0, 0]) for axes in figure.axes] == [1, 3, 4, 5]
-    assert figure.axes[0].get_title() == "training: well\n67% A (n = 3)"
-
-
-def test_a_table_is_found_by_its_name(tmp_path):
-    files = [csv(tmp_path, "runs.csv", [{"task": "t", "seed": 1}]), csv(tmp_path, "other.csv", [{"x": 1}])]
-    assert _inputs.table_of(files, "runs.csv", "task")["task"].tolist() == ["t"]
-    with pytest.raises(
-        StudyError, match=r"trials\.csv: is not among the files of this figure, given is other\.csv, runs"
-    ):
-        _inputs.table_of(files, "trials.csv")
-    with pytest.raises(StudyError, match=r"runs\.csv: has no column 'method'"):
-        _inputs.table_of(files, "runs.csv", "task", "method")
-
-
-def test_a_file_without_a_line_is_a_table_without_rows(tmp_path):
-    (tmp_path / "trials.csv").write_text("\n")
-    table = _inputs.table_of([tmp_path / "trials.csv"], "trials.csv", "task", "method")
-    assert table.empty
-    assert list(table) == ["task", "method"]
-
-
-def test_a_figure_of_one_task_refuses_several():
-    assert _inputs.only_task({"tasks": {"a": {"ratio": 1}}}) == ("a", {"ratio": 1})
-    with pytest.raises(StudyError, match="this figure shows one task, given are a, b"):
-        _inputs.only_task({"tasks": {"a": {}, "b": {}}})
+from red_herring.report import style
+from red_herring.study.settings import described_methods
 
 
 @pytest.mark.parametrize(
@@ -94,7 +40,7 @@ def test_long_names_are_wrapped_where_they_can_be():
 def test_a_legend_fits_below_the_narrowest_and_the_widest_figure():
     for tasks in (["a"], ["a", "b", "c"]):
         figure, _ = style.panels(tasks)
-        style.legend(figure, style.keys([*style.COLOURS]))
+        style.legend(figure, style.keys(described_methods(style.COLOURS)))
         figure.canvas.draw()
         box = figure.legends[0].get_window_extent()
         assert box.x0 >= 0

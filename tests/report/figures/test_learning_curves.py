@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from red_herring.report.figures import learning_curves, style
+from red_herring.report import style
+from red_herring.report.figures import learning_curves
+from red_herring.study.settings import described_methods
 
-METHODS = ["classification", "actdiff"]
+METHODS = described_methods(["classification", "actdiff"])
 STUDY = {"tasks": {"t": {}}, "methods": METHODS, "seeds": [1, 2]}
 
 

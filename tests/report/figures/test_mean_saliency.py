@@ -1,37 +1,11 @@
 """The mean maps: which runs they are the mean of, and what no run may do to them."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from red_herring.report.figures import mean_saliency, mean_saliency_attributions
+from red_herring.report.figures import mean_saliency
 from red_herring.runtime.files import StudyError
-from safetensors.numpy import load_file, save_file
-
-METHODS = ["classification", "actdiff"]
-RAMP = np.arange(16.0).reshape(4, 4)
-
-
-def write(tmp_path, maps, attributions=("gradient",), localised=30):
-    """The files of runs {(task, method, seed): map}, and the settings that go with them."""
-    rows = []
-    for (task, method, seed), saliency in maps.items():
-        file = tmp_path / "localisation" / task / method / f"seed={seed}.safetensors"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {"mean_image": np.full((4, 4), 0.1 * seed), "mean_mask": np.eye(4)}
-        save_file(arrays | {f"mean/{attribution}": saliency.copy() for attribution in attributions}, file)
-        rows.append({"task": task, "method": method, "seed": seed, "localised": localised})
-    pd.DataFrame(rows, columns=["task", "method", "seed", "localised"]).to_csv(tmp_path / "runs.csv", index=False)
-    tasks = {task: {"mean_map_images": 10} for task, *_ in maps}
-    study = {"tasks": tasks, "methods": METHODS, "seeds": [1, 2], "maps": str(tmp_path / "localisation")}
-    return [tmp_path / "runs.csv"], study
-
-
-def both(saliency):
-    return {("t", method, seed): saliency for method in METHODS for seed in (1, 2)}
-
-
-def said(axes):
-    return [text.get_text() for text in axes.texts]
+from support.drawn import words
+from support.mean_maps import RAMP, both, write
 
 
 def test_a_map_is_the_mean_of_maps_of_mean_one():
@@ -60,7 +34,7 @@ def test_a_panel_is_dark_below_its_median_and_says_its_n(tmp_path):
 
 
 def test_few_images_are_counted_as_they_are(tmp_path):
-    files, study = write(tmp_path, both(RAMP), localised=7)
+    files, study = write(tmp_path, both(RAMP), images=7)
     assert mean_saliency.draw(files, study).axes[1].get_xlabel() == "n = 2 seeds\n× 7 images"
     study["tasks"] = {"t": {}}
     assert mean_saliency.draw(files, study).axes[1].get_xlabel() == "n = 2 seeds"
@@ -70,15 +44,15 @@ def test_missing_and_undefined_maps_are_said(tmp_path):
     maps = {("t", "actdiff", 1): np.zeros((4, 4)), ("u", "classification", 2): RAMP, ("u", "actdiff", 1): RAMP}
     figure = mean_saliency.draw(*write(tmp_path, maps))
     (_, none, undefined), (_, one, _) = np.reshape(figure.axes, (2, 3))
-    assert (said(none), none.get_xlabel()) == (["no run"], "")
-    assert (said(undefined), undefined.get_xlabel()) == (["undefined"], "n = 0 of 2 seeds\n1 undefined\n× 10 images")
+    assert (words(none), none.get_xlabel()) == (["no run"], "")
+    assert (words(undefined), undefined.get_xlabel()) == (["undefined"], "n = 0 of 2 seeds\n1 undefined\n× 10 images")
     assert one.get_xlabel().startswith("n = 1 of 2 seeds")
 
 
 def test_a_task_without_any_run_is_an_empty_row(tmp_path):
     files, study = write(tmp_path, both(RAMP))
     figure = mean_saliency.draw(files, study | {"tasks": {"none": {}}})
-    assert [said(axes) for axes in figure.axes] == [["no run"]] * 3
+    assert [words(axes) for axes in figure.axes] == [["no run"]] * 3
 
 
 def test_a_lost_map_is_an_error(tmp_path):
@@ -86,14 +60,3 @@ def test_a_lost_map_is_an_error(tmp_path):
     (tmp_path / "localisation/t/actdiff/seed=2.safetensors").unlink()
     with pytest.raises(StudyError, match=r"seed=2\.safetensors: there is no such file"):
         mean_saliency.draw(files, study)
-
-
-def test_rows_of_attributions(tmp_path):
-    files, study = write(tmp_path, both(RAMP), attributions=["gradient", "grad_cam"])
-    file = tmp_path / "localisation/t/actdiff/seed=2.safetensors"
-    save_file(load_file(file) | {"mean/grad_cam": RAMP.T.copy(), "mean_image": RAMP}, file)
-    figure = mean_saliency_attributions.draw(files, study | {"attributions": ["gradient", "grad_cam"]})
-    first, second = np.reshape(figure.axes, (2, 3))
-    assert [row[0].get_ylabel() for row in (first, second)] == ["Gradient", "Grad-CAM"]
-    assert not np.allclose(first[2].images[0].get_array(), second[2].images[0].get_array())
-    np.testing.assert_allclose(first[1].images[0].get_array(), second[1].images[0].get_array())

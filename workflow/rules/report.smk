@@ -1,4 +1,4 @@
-"""Results: tidy tables of all runs, then the tables, figures and pages of the study, each from small files only.
+"""Report: tidy tables of all runs, then the tables, figures and pages of the study, each from small files only.
 
 These rules take seconds each: all but the data sheets run where Snakemake runs, the login node of a cluster.
 """
@@ -114,13 +114,13 @@ rule render_table:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        words=WORDS,
         settings=item_settings,
-        code=item_code("render_table", "red_herring.report"),
+        code=item_code("render_table", items.TABLES),
         published=content("reference/published_tables.csv", "reference/published_runs.csv"),
+        table=lambda wildcards: item(wildcards).module,
         caption=lambda wildcards: item(wildcards).caption,
     shell:
-        stage("render_table", "params.settings", "wildcards.table")
+        stage("render_table", "params.settings", "params.table")
 
 
 # What the splits hold: as drawn, and as planned from the metadata before there is any image.
@@ -191,7 +191,12 @@ rule render_data_sheet:
     output:
         markdown="<results>/data/{source}/data_sheet.md",
         pdf="<results>/data/{source}/data_sheet.pdf",
-        png=report("<results>/data/{source}/data_sheet.png", category="Data", labels={"source": "{source}"}),
+        png=report(
+            "<results>/data/{source}/data_sheet.png",
+            category=DATA_SHEET.category,
+            labels={"source": "{source}"},
+            caption="../report/item.rst",
+        ),
     log:
         "<results>/logs/render_data_sheet/{source}.log",
     benchmark:
@@ -202,6 +207,7 @@ rule render_data_sheet:
         flags=flags,
         settings=settings(study.sheet_settings, "source"),
         code=code("render_data_sheet"),
+        caption=DATA_SHEET.caption,
     shell:
         stage("render_data_sheet", "params.settings")
 
@@ -226,9 +232,8 @@ rule render_figure:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        words=WORDS,
         settings=item_settings,
-        code=item_code("render_figure", "red_herring.report.figures"),
+        code=item_code("render_figure", items.FIGURES),
         figure=lambda wildcards: item(wildcards).module,
         caption=lambda wildcards: item(wildcards).caption,
     shell:
@@ -237,11 +242,9 @@ rule render_figure:
 
 rule render_explorer:
     input:
-        runs="{study}/runs.csv",
-        localisation="{study}/localisation.csv",
-        missing="{study}/missing.csv",
+        files=expand("{{study}}/{file}", file=EXPLORER.files),
     output:
-        html=report("{study}/explorer.html", category="Explorer", caption="../report/explorer.rst"),
+        html=report("{study}/explorer.html", category=EXPLORER.category, caption="../report/item.rst"),
     log:
         "{study}/logs/render_explorer.log",
     benchmark:
@@ -251,22 +254,22 @@ rule render_explorer:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        words=WORDS,
         settings=lambda wildcards: json.dumps(OF[wildcards.study] | {"title": wildcards.study}),
         code=code("render_explorer"),
         template=content("report/pages/explorer.html"),
         # Our maps are not those of the released runs, which have none.
-        maps=lambda wildcards: f"{PUBLISHED if wildcards.study == PUBLISHED else RESULTS}/localisation",
+        maps=lambda wildcards: MAPS_OF[wildcards.study],
+        caption=EXPLORER.caption,
     shell:
         stage("render_explorer", "params.settings", "params.maps")
 
 
 rule render_overview:
     input:
-        tables=expand("{{study}}/{table}.csv", table=["runs", "missing", "tables/comparisons", "tables/relation"]),
+        files=expand("{{study}}/{file}", file=OVERVIEW.files),
         counts=lambda wildcards: SPLIT_COUNTS["splits"] if wildcards.study == RESULTS else [],
     output:
-        rst=report("{study}/overview.rst", category="Overview", caption="../report/overview.rst"),
+        rst=report("{study}/overview.rst", category=OVERVIEW.category, caption="../report/item.rst"),
     log:
         "{study}/logs/render_overview.log",
     benchmark:
@@ -276,10 +279,10 @@ rule render_overview:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        words=WORDS,
         settings=lambda wildcards: json.dumps(OF[wildcards.study]),
         code=code("render_overview"),
         records=f"{RESULTS}/runs",
+        caption=OVERVIEW.caption,
     shell:
         stage("render_overview", "params.settings", "params.records")
 
@@ -299,7 +302,7 @@ rule release:
         flags=flags,
         settings=lambda wildcards: json.dumps(
             study.release_settings(
-                config, list(TABLES[RESULTS]), {name: of.shows_images for name, of in OWN_FIGURES.items()}
+                config, list(TABLES[RESULTS]), {name: of.shows_images for name, of in FIGURES[RESULTS].items()}
             )
         ),
         code=code("release"),

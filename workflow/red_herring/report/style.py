@@ -7,7 +7,7 @@ import logging
 import textwrap
 import unicodedata
 from bisect import bisect
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from red_herring.report.figures.fonts import showable
+from red_herring.report.fonts import showable
 from red_herring.runtime.files import write_bytes
-from red_herring.study.catalogue import method_card
+
+Known = Mapping[str, Mapping[str, Any]]
+"""Name -> title, and of a method approach and citation: the methods or attributions of a study."""
 
 COLUMN = 3.4
 """Width of a column of print, inches."""
@@ -87,15 +89,17 @@ SMALL = 6.0
 """The smallest type, points."""
 
 
-def colours(methods: Sequence[str]) -> dict[str, str]:
+def colours(methods: Iterable[str]) -> dict[str, str]:
     """Method -> colour, in the order of `methods`; those besides the paper's take the spare ones in order."""
+    methods = list(methods)
     others = [method for method in methods if method not in COLOURS]
     spare = {method: SPARE_COLOURS[number % len(SPARE_COLOURS)] for number, method in enumerate(others)}
     return {method: (COLOURS | spare)[method] for method in methods}
 
 
-def title(method: str) -> str:
-    return showable(method_card(method).title)
+def title(known: Known, name: str) -> str:
+    """The title of a method or an attribution, of those that the study has."""
+    return showable(known[name]["title"])
 
 
 def shortened(text: str, length: int = 16) -> str:
@@ -104,9 +108,9 @@ def shortened(text: str, length: int = 16) -> str:
     return text if not ends or ends[-1] <= length else text[: bisect(ends, length - 1)].rstrip(" /") + "…"
 
 
-def marker(method: str) -> str:
+def marker(methods: Known, method: str) -> str:
     """The marker of a method's approach."""
-    return MARKERS[method_card(method).approach]
+    return MARKERS[methods[method]["approach"]]
 
 
 def count(shown: int | Collection[int], expected: int | None = None, noun: str = "runs", undefined: int = 0) -> str:
@@ -138,17 +142,19 @@ def say(axes: Axes, text: str, **arguments: Any) -> None:
     axes.text(0.5, 0.5, text, **(settings | arguments))
 
 
-def names(methods: Collection[str]) -> str:
+def names(known: Known, shown: Iterable[str]) -> str:
     """The titles of methods, `Masked, RRR`."""
-    return ", ".join(title(method) for method in methods)
+    return ", ".join(title(known, name) for name in shown)
 
 
-def keys(methods: Sequence[str], **arguments: Any) -> list[Line2D]:
+def keys(methods: Known, **arguments: Any) -> list[Line2D]:
     """One entry of a legend per method: its colour, and the marker of its approach unless `arguments` say otherwise."""
     return [
         Line2D(
-            [], [], **({"color": colour, "marker": marker(method), "linestyle": "", "markersize": 4.5} | arguments),
-            label=shortened(title(method), 28),
+            [],
+            [],
+            label=shortened(title(methods, method), 28),
+            **({"color": colour, "marker": marker(methods, method), "linestyle": "", "markersize": 4.5} | arguments),
         )
         for method, colour in colours(methods).items()
     ]  # fmt: skip

@@ -6,8 +6,9 @@ import logging
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
-from red_herring.report.figures.fonts import showable
-from red_herring.report.figures.style import shortened
+from red_herring.report.fonts import showable
+from red_herring.report.style import shortened
+from red_herring.study.settings import described_attributions, described_methods
 
 PRIVATE = "\U000f1234"
 """A character that no font has unless it was made for a test."""
@@ -61,12 +62,13 @@ def test_wide_characters_count_twice():
 @pytest.fixture
 def figure(stage, tmp_path):
     """Draw an empty figure of a task by its stage: figure(variables) -> PNG, PDF, log. Fonts lie in the folder fonts."""
-    (tmp_path / "runs.csv").write_text("task,method,seed,test_auc,chance_iou_gradient\n")
+    (tmp_path / "runs.csv").write_text("task,method,seed,test_auc\n")
     (tmp_path / "localisation.csv").write_text(
         "task,method,seed,attribution,iou,iop,iot,chance_iou,chance_iop,chance_iot\n"
     )
     task = {"groups": [PRIVATE, "a"], "finding": "$x$", "control": "é", "ratio": 0.75}
-    settings = {"tasks": {"t": task}, "methods": ["rrr"], "seeds": [1], "attributions": ["gradient"], "measure": "iou"}
+    settings = {"tasks": {"t": task}, "methods": described_methods(["rrr"]), "seeds": [1]}
+    settings |= {"attributions": described_attributions(["gradient"]), "measure": "iou"}
     own = {"XDG_DATA_HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "cache")}
 
     def draw(**variables):
