@@ -35,7 +35,10 @@ def report_missing(
     parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):
         own = settings | {"tasks": {task: settings["tasks"][task]}}
-        parts += [of_task.tabulate(collected | released, own).to_markdown(), to_markdown(missing, task)]
+        parts += [
+            of_task.tabulate(collected | released, own).to_markdown(),
+            to_markdown(missing, task, settings["methods"]),
+        ]
     write_text(report, "\n".join(parts))
     print(
         f"Tables of the others: {report}; all figures and statistics of them: the target `incomplete`. Start "
