@@ -11,7 +11,8 @@ import pandas as pd
 from scipy import stats
 
 from red_herring.report.markup import ABSENT, UNDEFINED, Section, Table, mean_and_sd, p_value, with_interval
-from red_herring.statistics import SIGNIFICANCE, holm
+from red_herring.statistics.common import SIGNIFICANCE
+from red_herring.statistics.paired import holm
 
 Study = Mapping[str, pd.DataFrame]
 """The tables `runs` and `localisation` of a study."""

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, runs_expected, table_of
-from red_herring.statistics import EQUIVALENCE_BOUND
+from red_herring.statistics.correlation import EQUIVALENCE_BOUND
 
 TITLE = "Relation"
 CATEGORY = "Analyses"

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from red_herring.report.markup import ABSENT, UNDEFINED, mean_and_sd, number, p_value, with_interval
-from red_herring.statistics import LEAST_SEEDS
+from red_herring.statistics.common import LEAST_SEEDS
 
 TITLE = "Overview"
 CATEGORY = "Overview"

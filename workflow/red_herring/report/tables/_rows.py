@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from red_herring import statistics
 from red_herring.report.scores import with_overlaps
+from red_herring.statistics.common import LEAST_SEEDS
 
 Settings = Mapping[str, Any]
 """What `red_herring.study.settings.results_settings` gives, with the tasks of the table and its own options."""
@@ -20,7 +20,7 @@ published_runs.
 """
 
 FEW_SEEDS = (
-    f"Fewer than {statistics.LEAST_SEEDS} seeds: no bootstrap interval, as it would be far too narrow; with 5 its 95 % "
+    f"Fewer than {LEAST_SEEDS} seeds: no bootstrap interval, as it would be far too narrow; with 5 its 95 % "
     "is 84 %, with 10 it is 90 %."
 )
 

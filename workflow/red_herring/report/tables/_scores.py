@@ -19,7 +19,7 @@ from red_herring.report.markup import (
 from red_herring.report.tables._rows import (
     Settings,
 )
-from red_herring.statistics import CHANCE_AUC
+from red_herring.statistics.common import CHANCE_AUC
 from red_herring.study.names import BASELINE, OVERLAPS
 
 TABLE_GROUP = {"Input masking": "Baseline"}

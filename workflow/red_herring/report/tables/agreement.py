@@ -6,7 +6,6 @@ from itertools import combinations
 
 import pandas as pd
 
-from red_herring import statistics
 from red_herring.report.markup import (
     Section,
     Table,
@@ -23,6 +22,7 @@ from red_herring.report.tables._rows import (
     scored,
     two_scores,
 )
+from red_herring.statistics import correlation
 
 TITLE = "Agreement"
 CATEGORY = "Analyses"
@@ -62,7 +62,7 @@ AGREEMENT_NOTE = (
 
 
 def _agreement(runs: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
-    found = statistics.relation(*two_scores(runs, f"iou_{a}", f"iou_{b}"), levels=["pooled"])
+    found = correlation.relation(*two_scores(runs, f"iou_{a}", f"iou_{b}"), levels=["pooled"])
     return found[found["coefficient"] == "spearman"][AGREEMENT]
 
 

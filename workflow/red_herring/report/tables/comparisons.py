@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from red_herring import statistics
 from red_herring.data.overlaps import COLUMNS, LOCALISED
 from red_herring.data.splits import SHIFTED_TEST
 from red_herring.report.markup import (
@@ -27,6 +26,7 @@ from red_herring.report.tables._rows import (
     of_task,
     scored,
 )
+from red_herring.statistics import paired
 from red_herring.study.names import BASELINE
 
 TITLE = "Comparisons"
@@ -48,8 +48,8 @@ SCORES = {"test_auc": "test AUC", "iou_gradient": "IoU of the input gradient"}
 def tabulate(study: Study, settings: Settings) -> Table:
     """Each method against Classification on the same seeds, for each task and score of SCORES that the study has.
 
-    frame: task, score, method, the columns of `statistics.paired_comparison`, and collapsed, the share of runs that
-    have learnt nothing (`statistics.collapsed`; of test AUC only).
+    frame: task, score, method, the columns of `paired.paired_comparison`, and collapsed, the share of runs that
+    have learnt nothing (`paired.collapsed`; of test AUC only).
     """
     runs, tasks = scored(study, settings), settings["tasks"]
     scores = [score for score in SCORES if score in runs]
@@ -104,11 +104,11 @@ def _comparison(runs: pd.DataFrame, score: str, settings: Settings, overlap: pd.
     """Indexed by method."""
     methods = list(settings["methods"])
     values = runs.pivot_table(index="seed", columns="method", values=score).reindex(columns=methods)
-    table = statistics.paired_comparison(values, BASELINE, overlap)
+    table = paired.paired_comparison(values, BASELINE, overlap)
     share = np.nan
     if score == "test_auc":
         in_distribution = runs.reindex(columns=["test_in_distribution_auc"]).squeeze(axis=1).to_numpy(float)
-        at_chance = pd.Series(statistics.collapsed(runs[score].to_numpy(float), in_distribution), runs.index)
+        at_chance = pd.Series(paired.collapsed(runs[score].to_numpy(float), in_distribution), runs.index)
         share = at_chance[runs[score].notna()].groupby(runs["method"]).mean().reindex(methods)
     table.insert(list(table).index("paired"), "collapsed", share)
     return table

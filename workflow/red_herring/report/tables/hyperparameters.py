@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from red_herring import statistics
 from red_herring.report.collect import SEARCHES
 from red_herring.report.markup import (
     ABSENT,
@@ -21,6 +20,7 @@ from red_herring.report.tables._rows import (
     in_order,
     of_task,
 )
+from red_herring.statistics import correlation
 
 TITLE = "Hyperparameters"
 CATEGORY = "Analyses"
@@ -35,7 +35,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
     """The best value of each hyperparameter in its range, and how the validation AUC of the trials goes with it.
 
     frame: task, method, hyperparameter, law, low, high (of the range), best, on_bound, trials (that did not fail),
-    failed, value and p of `statistics.spearman` over these trials.
+    failed, value and p of `correlation.spearman` over these trials.
     """
     searches = in_order(study["searches"], settings)[SEARCHES]
     tried = [
@@ -61,7 +61,7 @@ SEARCH_NOTE = (
 def _tried(trials: pd.DataFrame, task: str, method: str, name: str) -> tuple[int, int, float, float]:
     own = trials[(trials["task"] == task) & (trials["method"] == method)]
     good = own[own["status"] == "ok"].reindex(columns=[name, "valid_auc"]).astype(float)
-    return len(good), int((own["status"] == "failed").sum()), *statistics.spearman(*good.to_numpy().T)
+    return len(good), int((own["status"] == "failed").sum()), *correlation.spearman(*good.to_numpy().T)
 
 
 def _search_rows(frame: pd.DataFrame, settings: Settings) -> list[list[str]]:

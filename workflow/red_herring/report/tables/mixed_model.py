@@ -13,7 +13,6 @@ from red_herring.report.markup import (
     p_value,
     with_interval,
 )
-from red_herring.report.mixed_model import mixed_model
 from red_herring.report.tables._rows import (
     Settings,
     Study,
@@ -22,6 +21,7 @@ from red_herring.report.tables._rows import (
     scored,
     two_scores,
 )
+from red_herring.statistics.mixed_model import mixed_model
 
 TITLE = "Mixed model"
 CATEGORY = "Analyses"

@@ -20,7 +20,7 @@ from red_herring.report.tables._rows import (
     scored,
 )
 from red_herring.report.tables._scores import known, named, printed, published, score, summarise
-from red_herring.statistics import CHANCE_AUC
+from red_herring.statistics.common import CHANCE_AUC
 from red_herring.study.names import MEASURES, OVERLAPS, PAPER_ATTRIBUTIONS
 
 TITLE = "Tables of the paper"

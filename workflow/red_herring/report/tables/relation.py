@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from red_herring import statistics
 from red_herring.report.markup import (
     Section,
     Table,
@@ -23,6 +22,8 @@ from red_herring.report.tables._rows import (
     scored,
     two_scores,
 )
+from red_herring.statistics import correlation, paired
+from red_herring.statistics.common import SIGNIFICANCE
 
 TITLE = "Relation"
 CATEGORY = "Analyses"
@@ -36,7 +37,7 @@ FILES = ["runs.csv", "localisation.csv"]
 
 
 def tabulate(study: Study, settings: Settings) -> Table:
-    """How test AUC goes with the IoU of each attribution, see `statistics.relation`.
+    """How test AUC goes with the IoU of each attribution, see `correlation.relation`.
 
     frame: task, attribution, the columns of that function, role and p_holm. The hypothesis of the study is one for each
     task, `primary`: Spearman's coefficient over all runs with the first attribution; its p_holm is adjusted over the
@@ -45,7 +46,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
     runs, tasks = scored(study, settings), settings["tasks"]
     attributions = list(settings["attributions"])
     parts = {
-        (task, attribution): statistics.relation(*two_scores(own, "test_auc", f"iou_{attribution}"))
+        (task, attribution): correlation.relation(*two_scores(own, "test_auc", f"iou_{attribution}"))
         for task in tasks
         for own in [of_task(runs, task)]
         for attribution in attributions
@@ -53,8 +54,8 @@ def tabulate(study: Study, settings: Settings) -> Table:
     frame = pd.concat(parts, names=["task", "attribution"]).reset_index(level=[0, 1]).reset_index(drop=True)
     primary = frame[list(PRIMARY)].eq(pd.Series(PRIMARY)).all(axis=1) & (frame["attribution"] == attributions[0])
     frame["role"] = np.where(primary, "primary", "exploratory")
-    frame["p_holm"] = pd.Series(statistics.holm(frame.loc[primary, "p"]), frame.index[primary])
-    frame.loc[primary, "verdict"] = [statistics.verdict(p) for p in frame.loc[primary, "p_holm"]]
+    frame["p_holm"] = pd.Series(paired.holm(frame.loc[primary, "p"]), frame.index[primary])
+    frame.loc[primary, "verdict"] = [correlation.verdict(p) for p in frame.loc[primary, "p_holm"]]
     note = joined(RELATION_NOTE, missing_note(runs, settings))
     sections = [
         Section(f"{task}: test AUC and IoU", RELATION_HEADINGS, _relation_rows(of_task(frame, task), settings), names=2)
@@ -74,7 +75,7 @@ RELATION_NOTE = (
     "these methods; it says nothing of others. Primary hypothesis, one for each task: Spearman over all runs with the "
     "attribution in the first row, its p adjusted by Holm over the tasks (*); all else is exploratory. All is said of "
     "these pools of images, whose re-splits the seeds are, and not of new data. Relation: p < "
-    f"{statistics.SIGNIFICANCE}. No relation: the 90 % interval lies within ±{statistics.EQUIVALENCE_BOUND} (two "
+    f"{SIGNIFICANCE}. No relation: the 90 % interval lies within ±{correlation.EQUIVALENCE_BOUND} (two "
     "one-sided tests at 0.05), asked within methods only. Negligible relation: both. Undecided: neither. " + FEW_SEEDS
 )
 

@@ -6,7 +6,6 @@ from itertools import combinations
 
 import pandas as pd
 
-from red_herring import statistics
 from red_herring.report.markup import (
     Section,
     Table,
@@ -24,6 +23,7 @@ from red_herring.report.tables._rows import (
     scored,
     two_scores,
 )
+from red_herring.statistics import correlation, paired
 
 TITLE = "Relation between tasks"
 CATEGORY = "Analyses"
@@ -37,14 +37,14 @@ FILES = ["runs.csv", "localisation.csv"]
 
 def tabulate(study: Study, settings: Settings) -> Table:
     """Whether the correlations of test AUC and IoU within methods differ between tasks, see
-    `statistics.within_difference`.
+    `correlation.within_difference`.
 
     frame: attribution, task_a, task_b, the columns of that function, and p_holm (over all pairs of tasks of the
     attribution and coefficient).
     """
     runs, tasks, attributions = scored(study, settings), settings["tasks"], settings["attributions"]
     parts = {
-        (attribution, task_a, task_b): statistics.within_difference(
+        (attribution, task_a, task_b): correlation.within_difference(
             *zip(
                 *(two_scores(of_task(runs, task), "test_auc", f"iou_{attribution}") for task in (task_a, task_b)),
                 strict=True,
@@ -56,7 +56,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
     frame = below_each_other(parts, ["attribution", "task_a", "task_b"], DIFFERENCE)
     if len(frame):
         families = frame.groupby(["attribution", "coefficient"])["p"]
-        frame["p_holm"] = families.transform(lambda p: statistics.holm(p.to_numpy()))
+        frame["p_holm"] = families.transform(lambda p: paired.holm(p.to_numpy()))
     sections = [
         Section(
             f"Test AUC and IoU within methods, {attributions[attribution]['title']}: tasks compared",

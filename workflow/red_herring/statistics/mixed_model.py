@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from red_herring.statistics import CONFIDENCE, DECIMALS
+from red_herring.statistics.common import CONFIDENCE, DECIMALS
 
 TERMS = ("within", "between")
 

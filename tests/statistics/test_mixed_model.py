@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from red_herring import reference
-from red_herring.report import mixed_model as module
-from red_herring.report.mixed_model import mixed_model
+from red_herring.statistics import mixed_model as module
+from red_herring.statistics.mixed_model import mixed_model
 from statsmodels.api import OLS
 from statsmodels.formula.api import mixedlm
 
