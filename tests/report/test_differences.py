@@ -6,7 +6,7 @@ import pytest
 from red_herring.reference import PUBLISHED_RUNS
 from red_herring.report import differences as module
 from red_herring.report.differences import compared, differences
-from red_herring.study.settings import PUBLISHED_TASKS
+from red_herring.study.settings import PUBLISHED_TASKS, known_titles
 from scipy import stats
 
 
@@ -86,19 +86,27 @@ def test_a_method_with_fewer_seeds_can_differ_after_the_others_have():
 
 def test_every_row_is_shown_under_its_verdict():
     other = {"classification": BASE["classification"], "rrr": [float("nan")] * 10}
-    text = compared(study(BASE), study(other), ("ours", "theirs")).to_markdown()
+    text = compared(study(BASE), study(other), ("ours", "theirs"), known_titles()).to_markdown()
     assert "Identical: 2 of 4" in text
     assert "Undefined: 2 of 4" in text
 
 
 def test_what_only_one_study_has_is_listed():
-    table = compared(study(BASE), study({"rrr": BASE["rrr"], "masked": BASE["rrr"]}), ("ours", "theirs"))
+    table = compared(
+        study(BASE), study({"rrr": BASE["rrr"], "masked": BASE["rrr"]}), ("ours", "theirs"), known_titles()
+    )
     text = table.to_markdown()
     assert "ours | synthetic | Test AUC, IoU, Gradient | Classification" in text
     assert "theirs | synthetic | Test AUC, IoU, Gradient | Masked" in text
-    nothing = compared(study(BASE), study(BASE, task="spc"), ("ours", "theirs"))
+    nothing = compared(study(BASE), study(BASE, task="spc"), ("ours", "theirs"), known_titles())
     assert nothing.frame.empty
     assert "nan" not in nothing.to_markdown().lower()
+
+
+def test_a_method_without_a_title_is_called_by_its_name():
+    text = compared(study(BASE), study({"mine": BASE["rrr"]}), ("ours", "theirs"), {"rrr": "RRR"}).to_markdown()
+    assert "ours | synthetic | Test AUC, IoU, gradient | classification, RRR" in text
+    assert "theirs | synthetic | Test AUC, IoU, gradient | mine" in text
 
 
 def test_the_published_tasks_with_and_without_correlation_differ():

@@ -5,6 +5,11 @@ from red_herring.report import items
 from red_herring.runtime.files import StudyError
 from red_herring.study import settings as study
 
+OWN = ["runs.csv", "localisation.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv"]
+RELEASED = tuple(OWN)
+"""What there is of the released runs."""
+
+OWN += ["histories.csv", "auc_intervals.csv", items.MAPS, items.IMAGES]
 PAPER = {
     "tasks": {task: {"ratio": 0.5 if "no_" in task else 0.9, "selection": "shifted"} for task in study.PUBLISHED_TASKS},
     "methods": ["classification"],
@@ -13,7 +18,7 @@ PAPER = {
 
 
 def test_the_papers_tasks_have_the_papers_items():
-    figures, tables = items.figures(PAPER, "maps"), items.tables(PAPER)
+    figures, tables = items.figures(PAPER, OWN), items.tables(PAPER, OWN)
     assert {"figure_1", "figure_2", "figure_3", "figure_4", "figure_5", "figure_6", "figure_7", "figure_8"} <= set(
         figures
     )
@@ -25,15 +30,15 @@ def test_the_papers_tasks_have_the_papers_items():
 
 def test_other_tasks_have_general_ones():
     own = PAPER | {"tasks": {"spc": PAPER["tasks"]["spc"], "mine": {"ratio": 1.0, "selection": "balanced"}}}
-    figures = items.figures(own, "maps")
+    figures = items.figures(own, OWN)
     assert figures["figure_a2"].tasks == ("spc",)
     assert figures["learning_curves"].tasks == figures["mean_saliency"].tasks == ("mine",)
     assert "figure_4" not in figures
-    assert "mine_localisation" in items.tables(own)
+    assert "mine_localisation" in items.tables(own, OWN)
 
 
 def test_without_gradient_maps_nothing_is_made_of_them():
-    figures = items.figures(PAPER | {"attributions": ["occlusion"]}, "maps")
+    figures = items.figures(PAPER | {"attributions": ["occlusion"]}, OWN)
     assert not {"figure_5", "figure_6", "figure_8", "comparisons_iou"} & set(figures)
     assert {"figure_8_iou", "comparisons", "mean_saliency_spc"} <= set(figures)
 
@@ -53,7 +58,7 @@ def test_without_gradient_maps_nothing_is_made_of_them():
     ],
 )
 def test_captions_say_which_relation_the_validation_set_has(selection, ratio, curves, examples):
-    mine = items.figures(PAPER | {"tasks": {"mine": {"ratio": ratio, "selection": selection}}}, "maps")
+    mine = items.figures(PAPER | {"tasks": {"mine": {"ratio": ratio, "selection": selection}}}, OWN)
     for name, words in {"learning_curves": curves, "figure_3": examples}.items():
         assert words in mine[name].caption
         assert mine[name].caption.endswith(".")
@@ -63,7 +68,7 @@ def test_captions_say_which_relation_the_validation_set_has(selection, ratio, cu
 
 
 def test_captions_name_the_tasks_where_they_differ():
-    caption = items.figures(PAPER, "maps")["figure_a2"].caption
+    caption = items.figures(PAPER, OWN)["figure_a2"].caption
     assert ". In spc and vpc the validation set has the shifted relation, so" in caption
     assert "; in no_spc and no_vpc nuisance and finding are unrelated" in caption
 
@@ -75,8 +80,8 @@ def test_the_settings_say_the_selection_of_every_task():
         "nuisance": {"name": "n", "groups": [{"name": "x"}, {"name": "y"}]},
     }  # fmt: skip
     config = {
-        "study": {"tasks": list(tasks)},
-        "saliency": {},
+        "study": {"tasks": list(tasks), "methods": [], "seeds": []},
+        "saliency": {"attributions": []},
         "tasks": {name: common | own for name, own in tasks.items()},
     }
     found = {name: task["selection"] for name, task in study.results_settings(config)["tasks"].items()}
@@ -85,23 +90,25 @@ def test_the_settings_say_the_selection_of_every_task():
 
 @pytest.mark.parametrize("released", [True, False])
 def test_captions_are_two_sentences_or_three_and_settings_are_those_of_the_tasks(released):
-    made = items.released_tables(PAPER) | items.released_figures(PAPER)
-    made = made if released else items.tables(PAPER) | items.figures(PAPER, "maps")
-    for name, item in made.items():
+    study, files = (PAPER | {"origin": "released"}, RELEASED) if released else (PAPER, OWN)
+    for name, item in (items.tables(study, files) | items.figures(study, files)).items():
         assert 2 <= item.caption.count(". ") + 1 <= 3, name
-        assert tuple(item.settings(PAPER)["tasks"]) == item.tasks
+        assert tuple(item.settings(PAPER, "maps")["tasks"]) == item.tasks
         assert item.labels["item"]
 
 
 def test_released_runs_have_neither_epochs_nor_predictions_nor_maps():
-    needed = {file for item in items.released_figures(PAPER).values() for file in item.files}
-    needed |= {file for item in items.released_tables(PAPER).values() for file in item.files}
-    assert not {"histories.csv", "auc_intervals.csv", items.IMAGES} & needed
+    study = PAPER | {"origin": "released"}
+    made = items.tables(study, RELEASED) | items.figures(study, RELEASED)
+    needed = {file for item in made.values() for file in item.files}
+    assert not {"histories.csv", "auc_intervals.csv", items.IMAGES, items.MAPS} & needed
+    assert not {"figure_2", "figure_a1", "auc_intervals"} & set(made), "there are no trials, and nothing was trained"
+    assert {"figure_8", "comparisons_iou", "hyperparameters_spc", "table_1"} <= set(made)
 
 
 def test_comparisons_are_made_of_what_seeds_share():
-    assert "overlaps.csv" in items.tables(PAPER)["comparisons"].files
-    assert "overlaps.csv" in items.released_tables(PAPER)["comparisons"].files
+    assert "overlaps.csv" in items.tables(PAPER, OWN)["comparisons"].files
+    assert "overlaps.csv" in items.tables(PAPER, RELEASED)["comparisons"].files
 
 
 @pytest.mark.parametrize("name", ["agreement", "table_1", "Table_1", "splits", "spc_localisation"])
@@ -111,7 +118,70 @@ def test_a_task_may_not_be_called_like_another_table(name):
 
 
 def test_which_figures_show_images():
-    figures = items.figures(PAPER | {"tasks": {"vpc": PAPER["tasks"]["vpc"]}}, "maps")
+    figures = items.figures(PAPER | {"tasks": {"vpc": PAPER["tasks"]["vpc"]}}, OWN)
     assert {name for name, figure in figures.items() if figure.shows_images} == {
         "figure_1", "figure_3", "masks", "figure_7", "mean_saliency_vpc",
     }  # fmt: skip
+
+
+def test_a_table_of_the_paper_needs_one_of_its_tasks():
+    tables = items.tables(PAPER | {"tasks": {"spc": PAPER["tasks"]["spc"]}}, OWN)
+    assert tables["table_1"].tasks == ("spc",)
+    assert not {"table_2", "table_synthetic"} & set(tables)
+
+
+def test_what_a_missing_file_would_show_is_not_made():
+    without = [file for file in OWN if file not in ("overlaps.csv", "histories.csv")]
+    tables, figures = items.tables(PAPER, without), items.figures(PAPER, without)
+    assert "comparisons" not in tables
+    assert not {"comparisons", "comparisons_iou", "figure_4"} & set(figures), "also what is made of that table"
+    assert {"relation", "figure_8"} <= set(figures)
+
+
+def test_a_figure_has_the_caption_of_its_table_if_it_says_so():
+    assert items.figures(PAPER, OWN)["relation"].caption == items.tables(PAPER, OWN)["relation"].caption
+
+
+def test_the_maps_are_named_in_the_settings_of_what_shows_them_alone():
+    figures = items.figures(PAPER, OWN)
+    assert figures["figure_5"].settings(PAPER, "here")["maps"] == "here"
+    assert "maps" not in figures["figure_8"].settings(PAPER, "here")
+
+
+ROOMS = (items.TABLES, items.FIGURES, items.PAGES)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_module_has_a_card(room):
+    for card in items.cards(room):
+        assert card.title
+        assert card.caption.endswith((".", items.IN_VALIDATION)), card.module
+
+
+def test_a_card_without_a_caption_is_named(tmp_path, monkeypatch):
+    (tmp_path / items.TABLES).mkdir()
+    (tmp_path / items.TABLES / "mine.py").write_text('TITLE = "Mine"\nCATEGORY = "Tables"\nFILES = ["runs.csv"]\n')
+    monkeypatch.setattr(items, "ROOM", tmp_path)
+    with pytest.raises(StudyError, match=r"tables/mine\.py: declare CAPTION as a literal at the top"):
+        items.card.__wrapped__(items.TABLES, "mine")
+
+
+def test_one_file_is_a_table_more(tmp_path, monkeypatch):
+    (tmp_path / items.TABLES).mkdir()
+    card = 'TITLE = "Mine"\nCATEGORY = "Tables"\nCAPTION = "What it is."\nFILES = ["runs.csv"]\n'
+    (tmp_path / items.TABLES / "mine.py").write_text(card)
+    monkeypatch.setattr(items, "ROOM", tmp_path)
+    (found,) = items.tables(PAPER, ["runs.csv"]).items()
+    assert found == ("mine", items.Item("mine", ("runs.csv",), tuple(PAPER["tasks"]), "What it is.", "Tables", "Mine"))
+    with pytest.raises(StudyError, match=r"tasks\.mine: is the name of another table"):
+        items.check_names(["mine"])
+
+
+def test_two_things_of_one_name_are_refused(tmp_path, monkeypatch):
+    (tmp_path / items.TABLES).mkdir()
+    card = 'TITLE = "Mine"\nCATEGORY = "Tables"\nCAPTION = "What it is."\nFILES = []\nITEMS = {"ours": {}}\n'
+    for name in ("one", "two"):
+        (tmp_path / items.TABLES / f"{name}.py").write_text(card)
+    monkeypatch.setattr(items, "ROOM", tmp_path)
+    with pytest.raises(StudyError, match=r"tables/two\.py: ITEMS: ours is one of one\.py as well"):
+        items.tables(PAPER, [])

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 from red_herring.report.missing import failures, missing_runs, to_markdown
+from red_herring.study.settings import described_methods
 
 RUNS = [("spc", method, seed) for method in ("rrr", "masked") for seed in (1, 2)]
 
 SEARCHED = {"spc": "spc"}
 MADE_BY = {"spc/rrr": "0123456789ab", "spc/masked": "ba9876543210"}
+
+METHODS = described_methods(["rrr", "masked"])
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def touch(name, text=""):
 
 def test_a_whole_study_misses_nothing(results):
     assert missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED) == {}
-    assert "All runs" in to_markdown({}, "spc")
+    assert "All runs" in to_markdown({}, "spc", {})
 
 
 def test_each_stage_can_be_the_one_that_failed(results):
@@ -48,8 +51,8 @@ def test_each_stage_can_be_the_one_that_failed(results):
     assert one == "spc, rrr, seed 1: the loss is nan (results/logs/train/spc/rrr/seed=1.log)"
     assert two.startswith("spc, rrr, seed 2: killed, or lost with its machine: the log results/logs/localisation")
     assert rest == "1 more were not started"
-    assert "* RRR, seed 1: the loss is nan" in to_markdown(missing, "spc")
-    assert "Masked, seed 2: not started" in to_markdown(missing, "spc")
+    assert "* RRR, seed 1: the loss is nan" in to_markdown(missing, "spc", METHODS)
+    assert "Masked, seed 2: not started" in to_markdown(missing, "spc", METHODS)
 
 
 def test_the_seeds_of_a_search_that_failed_are_named_together(results):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from red_herring.report.collect import Run, maps_file
 from red_herring.study.names import MEASURES
+from red_herring.study.settings import described_attributions, described_methods
 from safetensors.numpy import load_file, save_file
 
 NAMES = ["</script><b id=injected>&amp;.png", "NA", "007"]
@@ -48,9 +49,9 @@ def make(
     return {
         "title": "A study <of> two & more",
         "tasks": dict.fromkeys(tasks, task),
-        "methods": list(methods),
+        "methods": described_methods(methods),
         "seeds": list(seeds),
-        "attributions": list(attributions),
+        "attributions": described_attributions(attributions),
     }
 
 

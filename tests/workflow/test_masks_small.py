@@ -40,8 +40,10 @@ def test_runs_are_localised_on_the_masks_that_there_are(results):
     runs = pd.read_csv(results / "runs.csv")
     assert runs.groupby("task").size().to_dict() == {"views": 2, "sexes": 2}
     assert runs["test_auc"].between(0, 1).all()
-    assert (runs.query("task == 'views'")["localised"] < 50).all(), "few positives have a box"
-    assert (runs["localised"] > 0).all()
+    localisation = pd.read_csv(results / "localisation.csv")
+    assert localisation.groupby(["task", "method", "seed"]).ngroups == len(runs)
+    assert (localisation.query("task == 'views'")["images"] < 50).all(), "few positives have a box"
+    assert (localisation["images"] > 0).all()
     settings = json.loads((results / "runs/sexes/actdiff/seed=1234/run.json").read_text())["settings"]
     assert settings["guidance"] == {"negatives": "skip", "control": "none", "budget": 1.0, "blur_sigma": 0.0}
 

@@ -112,26 +112,16 @@ INCOMPLETE = f"{RESULTS}/incomplete"
 PUBLISHED = "results/published"
 OF_STUDY, OF_PUBLISHED = study.results_settings(config), study.published_settings()
 OF = {RESULTS: OF_STUDY, INCOMPLETE: OF_STUDY, PUBLISHED: OF_PUBLISHED}
-# What tables, figures and pages call the methods that they show, and in which order, which no digest of code holds.
-CARDS = {method: variants.card_of(config, method) for method in sorted({*METHODS, *OF_PUBLISHED["methods"]})}
-WORDS = json.dumps(
-    [
-        catalogue.APPROACHES,
-        *([name, variants.title_of(config, name), card.approach, card.citation] for name, card in CARDS.items()),
-    ]
-)
-TABLES = {
-    RESULTS: items.tables(OF_STUDY),
-    INCOMPLETE: items.tables(OF_STUDY),
-    PUBLISHED: items.released_tables(OF_PUBLISHED),
-}
-OWN_FIGURES = items.figures(OF_STUDY, f"{RESULTS}/localisation")
-DATA_FIGURES = [name for name, figure in OWN_FIGURES.items() if items.IMAGES in figure.files]
-FIGURES = {
-    RESULTS: OWN_FIGURES,
-    INCOMPLETE: {name: figure for name, figure in OWN_FIGURES.items() if name not in DATA_FIGURES},
-    PUBLISHED: items.released_figures(OF_PUBLISHED),
-}
+# What there is of each to make tables and figures of. The released runs have neither epochs, predictions nor maps.
+RELEASED = ["runs.csv", "localisation.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv"]
+OWN = ["runs.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv", "histories.csv", "auc_intervals.csv"]
+OWN += [*(f"{analysis}.csv" for analysis in ANALYSES), items.MAPS]
+MADE = {RESULTS: [*OWN, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
+MAPS_OF = {folder: f"{PUBLISHED if folder == PUBLISHED else RESULTS}/localisation" for folder in OF}
+TABLES = {folder: items.tables(OF[folder], made) for folder, made in MADE.items()}
+FIGURES = {folder: items.figures(OF[folder], made) for folder, made in MADE.items()}
+DATA_FIGURES = [name for name, figure in FIGURES[RESULTS].items() if items.IMAGES in figure.files]
+EXPLORER, OVERVIEW, DATA_SHEET = (items.card(items.PAGES, page) for page in ("explorer", "overview", "data_sheet"))
 
 
 def any_of(names):
@@ -253,18 +243,23 @@ def made_of(wildcards):
     """An input function: the files that a table or figure is made of."""
     files = []
     for file in item(wildcards).files:
-        files += DRAWN + DECODED if file == items.IMAGES else [f"{wildcards.study}/{file}"]
+        if file == items.IMAGES:
+            files += DRAWN + DECODED
+        elif file != items.MAPS:  # the tables of their scores stand for them
+            files.append(f"{wildcards.study}/{file}")
     return files
 
 
 def item_settings(wildcards):
     """A params function: what a table or figure reads, as JSON."""
-    return json.dumps(item(wildcards).settings(OF[wildcards.study]))
+    return json.dumps(item(wildcards).settings(OF[wildcards.study], MAPS_OF[wildcards.study]))
 
 
-def item_code(stage, package):
+def item_code(stage, room):
     """A params function: the digest of the code of a stage and of the module that makes a table or figure."""
-    return lambda wildcards: code_digest(f"red_herring.stages.{stage}", f"{package}.{item(wildcards).module}")
+    return lambda wildcards: code_digest(
+        f"red_herring.stages.{stage}", f"red_herring.report.{room}.{item(wildcards).module}"
+    )
 
 
 def labelled(wildcards):

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from red_herring.report.figures import figure_2, style
+from red_herring.report import style
+from red_herring.report.figures import figure_2
+from red_herring.study.catalogue import method_card
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    figure = figure_2.draw([], {"tasks": {}, "methods": []})
+    figure = figure_2.draw([], {"tasks": {}, "methods": {}})
     figure.canvas.draw()
     return figure
 
@@ -15,7 +17,7 @@ def drawn():
 def test_it_names_every_method_in_its_colour(drawn):
     (axes,) = drawn.axes
     said = [text.get_text() for text in axes.texts]
-    assert {style.title(method) for method in style.COLOURS} <= set(said)
+    assert {method_card(method).title for method in style.COLOURS} <= set(said)
     edges = {tuple(np.round(patch.get_edgecolor()[:3], 3)) for patch in axes.patches}
     for colour in style.COLOURS.values():
         assert tuple(np.round([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)], 3)) in edges

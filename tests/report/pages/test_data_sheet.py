@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.pages import data_sheet as sheet
 
 SETTINGS = {"source": "mine", "kind": "folder", "terms": "ours"}

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from red_herring.report import style
 from red_herring.report.collect import maps_file
-from red_herring.report.figures import style
 from red_herring.report.pages import explorer
 from red_herring.runtime.files import StudyError
 from red_herring.study.catalogue import attribution_names
 from red_herring.study.names import MEASURES
+from red_herring.study.settings import described_attributions
 from safetensors.numpy import load_file, save_file
 from support import explorer_study
 
@@ -109,8 +110,8 @@ def test_a_study_without_any_run(tmp_path, study):
 
 def test_methods_look_as_in_the_figures(tmp_path, study):
     assert held(tmp_path, study)["methods"] == [
-        {"name": name, "title": style.title(name), "colour": style.COLOURS[name], "marker": style.marker(name)}
-        for name in study["methods"]
+        {"name": name, "title": title, "colour": style.COLOURS[name], "marker": marker}
+        for name, title, marker in (("classification", "Classification", "o"), ("actdiff", "ActDiff", "^"))
     ]
 
 
@@ -205,7 +206,7 @@ def test_examples_of_other_attributions_are_refused(tmp_path, study):
     with pytest.raises(
         StudyError, match=r"seed=1.safetensors: has no example/edges, expected one for each attribution"
     ):
-        explorer.page(*read(tmp_path, study | {"attributions": ["gradient", "edges"]}))
+        explorer.page(*read(tmp_path, study | {"attributions": described_attributions(["gradient", "edges"])}))
 
 
 def test_scores_of_other_images_are_refused(tmp_path, study):
@@ -223,8 +224,7 @@ def test_scores_of_other_images_are_refused(tmp_path, study):
 def test_the_stage_writes_the_page(stage, tmp_path):
     study = explorer_study.make(tmp_path)
     arguments = (
-        "--settings", json.dumps(study), "--runs", "runs.csv", "--localisation", "localisation.csv",
-        "--missing", "missing.csv", "--maps", "maps", "--html", "out/explorer.html", "--log", "out/explorer.log",
+        "--settings", json.dumps(study), "--files", "runs.csv", "localisation.csv", "missing.csv", "--maps", "maps", "--html", "out/explorer.html", "--log", "out/explorer.log",
     )  # fmt: skip
     done = stage("render_explorer", *arguments)
     assert done.returncode == 0, done.stderr

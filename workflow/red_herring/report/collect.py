@@ -12,7 +12,7 @@ from red_herring.data.splits import TESTS
 from red_herring.report.reading import read_table
 from red_herring.runtime.files import StudyError, read_json
 from red_herring.study.catalogue import analysis_card
-from red_herring.study.names import MEASURES, OVERLAPS
+from red_herring.study.names import MEASURES
 
 Run = tuple[str, str, int]
 """Task, method, seed."""
@@ -78,39 +78,25 @@ def study_tables(results: Path, runs: Sequence[Run], study: dict[str, Any]) -> d
     """
     searches = list(dict.fromkeys((study["searched"][task], method) for task, method, _ in runs))
     return {
-        "runs": runs_table(results, runs, analysis_table(results, "localisation", runs)),
+        "runs": runs_table(results, runs),
         "histories": histories_table(results, runs),
         "trials": trials_table(results, searches),
         "searches": searches_table(results, searches, study["spaces"]),
     }
 
 
-def runs_table(results: Path, runs: Sequence[Run], localisation: pd.DataFrame) -> pd.DataFrame:
-    """One row per run, in the given order, from run.json and the table of their localisation.
+def runs_table(results: Path, runs: Sequence[Run]) -> pd.DataFrame:
+    """One row per run, in the given order, from run.json.
 
     Columns: task, method, seed, best_epoch, valid_auc, test_auc, those of SHIFT_SCORES, empty where a class is missing;
-    the number of images of each test set as {set}_images; then those of `wide`.
+    the number of images of each test set as {set}_images.
     """
     rows = []
     for run in runs:
         record = read_json(run_folder(results / "runs", run) / "run.json")
         row = {key: record[key] for key in (*KEYS, "best_epoch", "valid_auc", "test_auc", *SHIFT_SCORES)}
         rows.append(row | {f"{name}_images": record["images"][name] for name in TESTS})
-    return pd.DataFrame(rows).astype(dict.fromkeys(SHIFT_SCORES, float)).merge(wide(localisation), on=KEYS)
-
-
-def wide(localisation: pd.DataFrame) -> pd.DataFrame:
-    """One row per run: task, method, seed; for each attribution iou_*, iop_* and iot_*, and chance_iou_* and so on, the
-    means of what a random map would score; localised, the number of images behind them.
-    """
-    columns = {
-        f"{prefix}{measure}_{attribution}": rows.set_index(KEYS)[f"{prefix}{measure}"]
-        for prefix in ("", "chance_")
-        for attribution, rows in localisation.groupby("attribution", sort=False)
-        for measure in OVERLAPS
-    }
-    images = localisation.drop_duplicates(KEYS).set_index(KEYS)["images"]
-    return pd.DataFrame(columns | {"localised": images}, index=images.index).reset_index()
+    return pd.DataFrame(rows).astype(dict.fromkeys(SHIFT_SCORES, float))
 
 
 def analysis_table(results: Path, analysis: str, runs: Sequence[Run]) -> pd.DataFrame:

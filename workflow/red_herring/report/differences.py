@@ -11,9 +11,8 @@ import pandas as pd
 from scipy import stats
 
 from red_herring.report.markup import ABSENT, UNDEFINED, Section, Table, mean_and_sd, p_value, with_interval
-from red_herring.statistics import SIGNIFICANCE, holm
-from red_herring.study.catalogue import method_card
-from red_herring.study.names import ATTRIBUTIONS
+from red_herring.statistics.common import SIGNIFICANCE
+from red_herring.statistics.paired import holm
 
 Study = Mapping[str, pd.DataFrame]
 """The tables `runs` and `localisation` of a study."""
@@ -111,21 +110,21 @@ def _verdict(row: tuple, least_p: float) -> str:
     return TOO_FEW if math.isnan(row.p) or least_p >= SIGNIFICANCE else NOISE
 
 
-def compared(before: Study, after: Study, names: tuple[str, str]) -> Table:
+def compared(before: Study, after: Study, names: tuple[str, str], titles: Mapping[str, str]) -> Table:
     """What differs, then what cannot be told, then what agrees, with what only one of the studies has.
 
-    names: what the two studies are called.
+    names: what the two studies are called. titles: of methods and attributions; one without is called by its name.
     """
     frame = differences(before, after)
     verdicts = NOTES if len(frame) else ()
-    sections = [_section(frame, verdict, names) for verdict in verdicts]
-    return Table(frame, [section for section in sections if section.rows] + [_alone(before, after, names)])
+    sections = [_section(frame, verdict, names, titles) for verdict in verdicts]
+    return Table(frame, [section for section in sections if section.rows] + [_alone(before, after, names, titles)])
 
 
-def _section(frame: pd.DataFrame, verdict: str, names: tuple[str, str]) -> Section:
+def _section(frame: pd.DataFrame, verdict: str, names: tuple[str, str], titles: Mapping[str, str]) -> Section:
     rows = [
         [
-            row.task, _title(row.score), method_card(row.method).title,
+            row.task, _title(row.score, titles), titles.get(row.method, row.method),
             mean_and_sd(row.mean_before, row.sd_before, 3) + f" (n = {row.n_before})",
             mean_and_sd(row.mean_after, row.sd_after, 3) + f" (n = {row.n_after})",
             with_interval(row.difference, row.low, row.high, 3),
@@ -148,11 +147,12 @@ NOTES = {
 }
 
 
-def _title(score: str) -> str:
-    return "Test AUC" if score == "test_auc" else f"IoU, {ATTRIBUTIONS[score.removeprefix('iou_')]}"
+def _title(score: str, titles: Mapping[str, str]) -> str:
+    attribution = score.removeprefix("iou_")
+    return "Test AUC" if score == "test_auc" else f"IoU, {titles.get(attribution, attribution)}"
 
 
-def _alone(before: Study, after: Study, names: tuple[str, str]) -> Section:
+def _alone(before: Study, after: Study, names: tuple[str, str], titles: Mapping[str, str]) -> Section:
     keys = ["task", "score", "method"]
     left, right = (_long(study)[keys].drop_duplicates() for study in (before, after))
     rows = []
@@ -160,7 +160,7 @@ def _alone(before: Study, after: Study, names: tuple[str, str]) -> Section:
         only = own.merge(other, on=keys, how="left", indicator=True).query("_merge == 'left_only'")
         methods = only.groupby(["task", "score"], sort=False)["method"].agg(tuple).reset_index()
         for (task, which), scores in methods.groupby(["task", "method"], sort=False)["score"]:
-            titles = ", ".join(map(_title, scores)), ", ".join(method_card(method).title for method in which)
-            rows.append([name, task, *titles])
+            shown = [_title(score, titles) for score in scores], [titles.get(method, method) for method in which]
+            rows.append([name, task, *map(", ".join, shown)])
     note = "" if rows else "Both have the same tasks, scores and methods."
     return Section("In one of them only", ["", "Task", "Scores", "Methods"], rows, note, names=4)

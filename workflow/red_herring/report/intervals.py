@@ -11,14 +11,8 @@ from red_herring.data.splits import SHIFTED_TEST
 from red_herring.report.collect import run_folder
 from red_herring.report.reading import read_table
 from red_herring.runtime.files import StudyError
-from red_herring.statistics import (
-    LEAST_SEEDS,
-    RESAMPLES,
-    Interval,
-    Predictions,
-    auc_interval,
-    two_level_auc_interval,
-)
+from red_herring.statistics.auc import Predictions, auc_interval, two_level_auc_interval
+from red_herring.statistics.common import LEAST_SEEDS, RESAMPLES, Interval
 
 COLUMNS = ["task", "method", "seed", "seeds", "images", "patients", "auc", "low", "high", "resamples"]
 

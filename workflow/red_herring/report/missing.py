@@ -8,7 +8,6 @@ from pathlib import Path
 
 from red_herring.report.collect import Run, answer_file, run_folder
 from red_herring.runtime.files import read_json
-from red_herring.study.catalogue import method_card
 
 ERROR = "error: "
 """What the last line of a stage's log begins with when it failed."""
@@ -67,10 +66,10 @@ def failures(missing: Mapping[Run, str]) -> list[str]:
     return lines + ([f"{waiting} more were not started"] if waiting else [])
 
 
-def to_markdown(missing: Mapping[Run, str], task: str) -> str:
-    """What the table of a task lacks."""
+def to_markdown(missing: Mapping[Run, str], task: str, methods: Mapping[str, Mapping[str, str]]) -> str:
+    """What the table of a task lacks. methods: name -> title."""
     lines = [
-        f"* {method_card(method).title}, seed {seed}: {why}"
+        f"* {methods[method]['title']}, seed {seed}: {why}"
         for (of_task, method, seed), why in missing.items()
         if of_task == task
     ]

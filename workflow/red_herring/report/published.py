@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import nan
 from typing import Any
 
@@ -27,18 +27,9 @@ def published_tables(runs: pd.DataFrame, hyperparameters: pd.DataFrame, chance: 
     runs: task, method, seed, best_epoch, valid_auc, test_auc, and {iou, iop, iot}_{attribution}. hyperparameters: task,
     method, and a column per hyperparameter, missing where a method has none.
     """
-    attributions = [column.removeprefix("iou_") for column in runs if column.startswith("iou_")]
-    levels = {
-        f"chance_{name}_{attribution}": [
-            chance[task][attribution][name] if task in chance else nan for task in runs["task"]
-        ]
-        for attribution in attributions
-        for name in OVERLAPS
-    }
-    runs = runs.assign(**dict.fromkeys([*SHIFT_SCORES, "localised"], nan), **levels)
     return {
-        "runs": runs,
-        "localisation": localisation_of(runs, attributions),
+        "runs": runs[[*KEYS, "best_epoch", "valid_auc", "test_auc"]].assign(**dict.fromkeys(SHIFT_SCORES, nan)),
+        "localisation": localisation_of(runs, chance),
         "searches": searches_of(hyperparameters),
         "trials": pd.DataFrame(columns=["task", "method", "trial", "status", "valid_auc"]),
         "missing": pd.DataFrame(columns=MISSING),
@@ -55,11 +46,14 @@ def overlaps_between(runs: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
     return pairs[pairs["seed"] != pairs["other"]].merge(shares, on="task")[COLUMNS]
 
 
-def localisation_of(runs: pd.DataFrame, attributions: Sequence[str]) -> pd.DataFrame:
+def localisation_of(runs: pd.DataFrame, chance: Chance) -> pd.DataFrame:
     """One row per run and attribution."""
-    names = [f"{prefix}{name}" for prefix in ("", "chance_") for name in OVERLAPS]
+    attributions = [column.removeprefix("iou_") for column in runs if column.startswith("iou_")]
     parts = {
-        attribution: runs[KEYS].assign(**{name: runs[f"{name}_{attribution}"] for name in names})
+        attribution: runs[KEYS].assign(
+            **{name: runs[f"{name}_{attribution}"] for name in OVERLAPS},
+            **{f"chance_{name}": runs["task"].map(_levels(chance, attribution, name)) for name in OVERLAPS},
+        )
         for attribution in attributions
     }
     table = pd.concat(parts, names=["attribution"]).reset_index("attribution")
@@ -67,6 +61,11 @@ def localisation_of(runs: pd.DataFrame, attributions: Sequence[str]) -> pd.DataF
         level = table[f"chance_{name}"]
         table = table.assign(**{f"corrected_{name}": (table[name] - level) / (1 - level)})
     return table.reindex(columns=LOCALISATION)
+
+
+def _levels(chance: Chance, attribution: str, overlap: str) -> dict[str, float]:
+    """Task -> what a random map scores; without those whose masks are not known."""
+    return {task: of_task[attribution][overlap] for task, of_task in chance.items()}
 
 
 def searches_of(hyperparameters: pd.DataFrame) -> pd.DataFrame:

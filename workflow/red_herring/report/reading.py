@@ -10,7 +10,7 @@ import pandas as pd
 from red_herring.data.splits import WORDS as WORDS_OF_DATA
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.frames import read_frame
-from red_herring.study.names import ATTRIBUTIONS, OVERLAPS
+from red_herring.study.names import OVERLAPS, PAPER_ATTRIBUTIONS
 
 WORDS = frozenset(
     {
@@ -22,7 +22,7 @@ WORDS = frozenset(
 )
 """Columns of text, in whichever table."""
 
-SCORES = ("auc", *OVERLAPS, *(f"{overlap}_{attribution}" for overlap in OVERLAPS for attribution in ATTRIBUTIONS))
+SCORES = ("auc", *OVERLAPS, *(f"{overlap}_{attribution}" for overlap in OVERLAPS for attribution in PAPER_ATTRIBUTIONS))
 FLAGS = frozenset({"on_bound", "same_seeds", *(f"{score}_bold" for score in SCORES)})
 """Columns of True or False. All others hold numbers."""
 

@@ -26,10 +26,20 @@ PLUMBING = frozenset(
 )
 """How stages are started, stopped, kept apart and given their settings, which makes no difference to what they make."""
 
-WORDS = frozenset({"TITLE", "APPROACH", "APPROACHES", "CITATION", "BY", "COLUMNS"})
-"""Constants of cards and of their catalogue for readers only; the rules that show them watch them apart."""
+WORDS = frozenset(
+    {
+        *("TITLE", "APPROACH", "APPROACHES", "CITATION", "BY", "COLUMNS"),
+        *("CATEGORY", "CAPTION", "CAPTION_OF", "IN_VALIDATION", "FILES", "ITEMS", "RELEASED"),
+    }
+)
+"""Constants of cards and of their catalogue: for readers, and for the workflow, which hands to a stage what it needs of
+them. No code reads them where they stand.
+"""
 
-CARDS = tuple(f"{PACKAGE.name}.{room}." for room in ("methods", "saliency.attributions", "analyses", "study.catalogue"))
+SHOWN = ("report.tables", "report.figures", "report.pages")
+CARDS = tuple(
+    f"{PACKAGE.name}.{room}." for room in ("methods", "saliency.attributions", "analyses", "study.catalogue", *SHOWN)
+)
 """What the names of modules with such constants begin with."""
 
 
@@ -149,12 +159,12 @@ def _logic(module: str) -> str:
     """
     body = _tree(module).body
     if f"{module}.".startswith(CARDS):
-        body = [statement for statement in body if not _is_words(statement)]
+        body = [statement for statement in body if not _describes(statement)]
     return _canonical(ast.Module(body, []))
 
 
-def _is_words(statement: ast.stmt) -> bool:
-    """Whether it is a constant for readers only."""
+def _describes(statement: ast.stmt) -> bool:
+    """Whether it is a constant of WORDS."""
     return isinstance(statement, ast.Assign) and all(
         isinstance(target, ast.Name) and target.id in WORDS for target in statement.targets
     )

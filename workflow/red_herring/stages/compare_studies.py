@@ -12,6 +12,7 @@ from red_herring.report.reading import read_table
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import StudyError, write_text
+from red_herring.study.settings import known_titles
 
 
 def compare_studies(
@@ -20,7 +21,7 @@ def compare_studies(
     csv: Annotated[Path, Output()],
     markdown: Annotated[Path, Output()],
 ) -> None:
-    table = compared(read_study(before), read_study(after), (str(before), str(after)))
+    table = compared(read_study(before), read_study(after), (str(before), str(after)), known_titles())
     write_text(csv, table.to_csv())
     write_text(markdown, table.to_markdown())
     print(table.to_markdown())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.report.figures import style
-from red_herring.report.figures.fonts import showable
+from red_herring.report import style
+from red_herring.report.fonts import showable
 from red_herring.report.pages import data_sheet
 from red_herring.report.reading import read_table
 from red_herring.runtime import command

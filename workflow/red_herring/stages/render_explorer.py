@@ -14,14 +14,12 @@ from red_herring.runtime.files import write_text
 
 def render_explorer(
     settings: Settings,
-    runs: Annotated[Path, Input("runs.csv")],
-    localisation: Annotated[Path, Input("localisation.csv")],
-    missing: Annotated[Path, Input("missing.csv")],
+    files: Annotated[list[Path], Input("runs, localisation and missing, each named after it")],
     maps: Annotated[Path, Input("the folder of all maps")],
     html: Annotated[Path, Output()],
 ) -> None:
-    read = [read_table(path) for path in (runs, localisation, missing)]
-    write_text(html, explorer.page(settings, *read, maps))
+    read = {file.stem: read_table(file) for file in files}
+    write_text(html, explorer.page(settings, read["runs"], read["localisation"], read["missing"], maps))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import importlib
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.report.figures import style
-from red_herring.report.figures.fonts import showable
+from red_herring.report import style
+from red_herring.report.fonts import showable
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output, Settings
 

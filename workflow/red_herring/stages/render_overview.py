@@ -18,15 +18,15 @@ from red_herring.runtime.provenance import environment
 
 def render_overview(
     settings: Settings,
-    tables: Annotated[list[Path], Input("runs, missing and the tables of statistics, each named after it")],
+    files: Annotated[list[Path], Input("tables of the study, each named after it")],
     records: Annotated[Path, Input("the folder of the runs")],
     rst: Annotated[Path, Output()],
     counts: Annotated[list[Path], Input("CSV, the counts of the splits")] = (),
 ) -> None:
-    read = {file.stem: read_table(file) for file in tables}
+    read = {file.stem: read_table(file) for file in files}
     drawn = pd.concat([read_table(file) for file in counts]) if counts else pd.DataFrame()
-    files = [run_folder(records, run) / "run.json" for run in read["runs"][KEYS].itertuples(index=False)]
-    found = [read_json(file) for file in files if file.exists()]
+    written = [run_folder(records, run) / "run.json" for run in read["runs"][KEYS].itertuples(index=False)]
+    found = [read_json(file) for file in written if file.exists()]
     write_text(rst, front_page(settings, read, drawn, found, environment()))
 
 

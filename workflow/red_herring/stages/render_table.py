@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Annotated
 
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
 from red_herring.report.reading import read_table
-from red_herring.report.tabulate import table as made
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output, Settings
 from red_herring.runtime.files import write_text
@@ -15,7 +15,7 @@ from red_herring.runtime.files import write_text
 
 def render_table(
     settings: Settings,
-    table: Annotated[str, "the name of a table, see red_herring.report.tabulate"],
+    table: Annotated[str, "a module of red_herring.report.tables"],
     files: Annotated[list[Path], Input("tables of the study")],
     csv: Annotated[Path, Output()],
     markdown: Annotated[Path, Output()],
@@ -23,7 +23,8 @@ def render_table(
     html: Annotated[Path, Output()],
 ) -> None:
     known = [*files, PUBLISHED_TABLES, PUBLISHED_RUNS]
-    found = made(table, {file.stem: read_table(file) for file in known}, settings)
+    module = importlib.import_module(f"red_herring.report.tables.{table}")
+    found = module.tabulate({file.stem: read_table(file) for file in known}, settings)
     write_text(csv, found.to_csv())
     write_text(markdown, found.to_markdown())
     write_text(latex, found.to_latex())

@@ -10,7 +10,7 @@ from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
 from red_herring.report.collect import analysis_table, study_tables
 from red_herring.report.missing import WAITING, failures, missing_runs, to_markdown
 from red_herring.report.reading import read_table
-from red_herring.report.tabulate import table
+from red_herring.report.tables import task as of_task
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output, Settings
 from red_herring.runtime.files import write_text
@@ -34,7 +34,11 @@ def report_missing(
     released = {file.stem: read_table(file) for file in (PUBLISHED_TABLES, PUBLISHED_RUNS)}
     parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):
-        parts += [table(task, collected | released, settings).to_markdown(), to_markdown(missing, task)]
+        own = settings | {"tasks": {task: settings["tasks"][task]}}
+        parts += [
+            of_task.tabulate(collected | released, own).to_markdown(),
+            to_markdown(missing, task, settings["methods"]),
+        ]
     write_text(report, "\n".join(parts))
     print(
         f"Tables of the others: {report}; all figures and statistics of them: the target `incomplete`. Start "

@@ -1,20 +1,18 @@
 """What methods, sources, attributions and analyses exist and what each declares, read without running their files.
 
-A file in `methods/`, `data/sources/`, `saliency/attributions/` or `analyses/` declares itself by constants in capitals
-whose values are literals. The workflow, the tables and the figures need these, but not PyTorch; so they are read here
-with `ast`.
+A file in `methods/`, `data/sources/`, `saliency/attributions/` or `analyses/` declares itself by constants in capitals;
+see `red_herring.study.literals`.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from red_herring.runtime.files import StudyError
+from red_herring.study.literals import literals_of, names_in
 
 PACKAGE = Path(__file__).parents[1]
 METHODS = PACKAGE / "methods"
@@ -114,25 +112,25 @@ class AnalysisCard:
 
 
 def method_names() -> list[str]:
-    return _names(METHODS, besides={"base"})
+    return names_in(METHODS, besides={"base"})
 
 
 def source_kinds() -> list[str]:
-    return _names(SOURCES, besides={"base"})
+    return names_in(SOURCES, besides={"base"})
 
 
 def attribution_names() -> list[str]:
-    return _names(ATTRIBUTIONS)
+    return names_in(ATTRIBUTIONS)
 
 
 def analysis_names() -> list[str]:
-    return _names(ANALYSES, besides={"base"})
+    return names_in(ANALYSES, besides={"base"})
 
 
 @cache
 def attribution_card(name: str) -> AttributionCard:
     """The card of saliency/attributions/{name}.py; StudyError if there is no such file or it declares too little."""
-    declared = _declarations(ATTRIBUTIONS / f"{name}.py", "TITLE", "CITATION")
+    declared = literals_of(ATTRIBUTIONS / f"{name}.py", "TITLE", "CITATION")
     return AttributionCard(
         name=name,
         title=declared["TITLE"],
@@ -146,7 +144,7 @@ def attribution_card(name: str) -> AttributionCard:
 @cache
 def analysis_card(name: str) -> AnalysisCard:
     """The card of analyses/{name}.py; StudyError if there is no such file or it declares too little or wrongly."""
-    declared = _declarations(ANALYSES / f"{name}.py", "TITLE", "CITATION", "COLUMNS")
+    declared = literals_of(ANALYSES / f"{name}.py", "TITLE", "CITATION", "COLUMNS")
     needs = tuple(declared.get("NEEDS", ()))
     unknown = set(needs) - set(NEEDS)
     if unknown:
@@ -169,7 +167,7 @@ def analysis_card(name: str) -> AnalysisCard:
 @cache
 def method_card(name: str) -> MethodCard:
     """The card of methods/{name}.py; StudyError if there is no such file or it declares too little."""
-    declared = _declarations(METHODS / f"{name}.py", "TITLE", "APPROACH", "CITATION", "USES", "HYPERPARAMETERS")
+    declared = literals_of(METHODS / f"{name}.py", "TITLE", "APPROACH", "CITATION", "USES", "HYPERPARAMETERS")
     if declared["APPROACH"] not in APPROACHES:
         raise StudyError(f"methods/{name}.py: APPROACH is {declared['APPROACH']!r}, expected one of {APPROACHES}")
     if not isinstance(declared["USES"], list) or any(use not in USES for use in declared["USES"]):
@@ -196,7 +194,7 @@ def method_card(name: str) -> MethodCard:
 @cache
 def source_card(kind: str) -> SourceCard:
     """The card of data/sources/{kind}.py; StudyError if there is no such file or it declares too little."""
-    declared = _declarations(SOURCES / f"{kind}.py", "SETTINGS", "REQUIRED")
+    declared = literals_of(SOURCES / f"{kind}.py", "SETTINGS", "REQUIRED")
     return SourceCard(
         kind=kind,
         settings=declared["SETTINGS"],
@@ -211,34 +209,3 @@ def source_card(kind: str) -> SourceCard:
         pixel_range=declared.get("PIXEL_RANGE"),
         shareable=declared.get("SHAREABLE", False),
     )
-
-
-def _names(folder: Path, besides: Collection[str] = ()) -> list[str]:
-    return sorted(
-        file.stem for file in folder.glob("*.py") if not file.stem.startswith("_") and file.stem not in besides
-    )
-
-
-def _declarations(file: Path, *needed: str) -> dict[str, Any]:
-    if not file.is_file():
-        raise StudyError(
-            f"{file.parent.name}/{file.name}: there is no such file; expected one of {_names(file.parent, {'base'})}"
-        )
-    declared = {}
-    for node in _parsed(file):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
-            try:
-                declared[node.targets[0].id] = ast.literal_eval(node.value)
-            except ValueError:
-                continue
-    missing = [name for name in needed if name not in declared]
-    if missing:
-        raise StudyError(f"{file.parent.name}/{file.name}: declare {', '.join(missing)} as a literal at the top")
-    return declared
-
-
-def _parsed(file: Path) -> list[ast.stmt]:
-    try:
-        return ast.parse(file.read_text(encoding="utf-8")).body
-    except SyntaxError as error:
-        raise StudyError(f"{file.parent.name}/{file.name}: line {error.lineno}: {error.msg}") from error

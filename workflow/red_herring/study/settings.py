@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from red_herring.reference import PUBLISHED_RUNS
 from red_herring.runtime.files import read_rows
 from red_herring.runtime.provenance import made_by
-from red_herring.study.catalogue import analysis_card, source_card
+from red_herring.study.catalogue import (
+    MethodCard,
+    analysis_card,
+    attribution_card,
+    attribution_names,
+    method_card,
+    method_names,
+    source_card,
+)
 from red_herring.study.defaults import Config
 from red_herring.study.lineage import as_written, lineage
-from red_herring.study.names import ATTRIBUTIONS
+from red_herring.study.names import PAPER_ATTRIBUTIONS
 from red_herring.study.places import NEEDED_FOR
 from red_herring.study.space import fixed_hyperparameters, search_space
 from red_herring.study.stage_settings import (
@@ -39,7 +47,7 @@ from red_herring.study.tasks import (
     task_sources,
     used_tasks,
 )
-from red_herring.study.variants import card_of, file_of
+from red_herring.study.variants import card_of, file_of, title_of
 
 PUBLISHED_TASKS = ("synthetic", "spc", "no_spc", "vpc", "no_vpc")
 PUBLISHED_METHODS = ("classification", "masked", "actdiff", "adversarial", "gradmask", "rrr")
@@ -267,6 +275,8 @@ def missing_settings(config: Config) -> dict[str, Any]:
 def results_settings(config: Config) -> dict[str, Any]:
     """What tables and figures read: the tasks in order with their groups and masks, methods, seeds and saliency.
 
+    methods: name -> title, approach, citation; attributions: name -> title, control; both in display order.
+
     How maps are made is part of it, as the figures of maps have no map among their inputs. A blur of the masks that is
     searched is given as the middle of its range.
     """
@@ -284,7 +294,38 @@ def results_settings(config: Config) -> dict[str, Any]:
             "guidance": guidance_settings(config, name)
             | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},
         }
-    return {key: config["study"][key] for key in ("methods", "seeds")} | {"tasks": tasks} | config["saliency"]
+    shown = {
+        "tasks": tasks,
+        "methods": {
+            name: described_method(card_of(config, name), title_of(config, name)) for name in config["study"]["methods"]
+        },
+        "seeds": config["study"]["seeds"],
+        "attributions": described_attributions(config["saliency"]["attributions"]),
+    }
+    return config["saliency"] | shown
+
+
+def described_method(card: MethodCard, title: str) -> dict[str, str]:
+    """Title, approach and citation of a method, for readers."""
+    return {"title": title, "approach": card.approach, "citation": card.citation}
+
+
+def described_methods(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Method -> title, approach and citation, as its file has them."""
+    cards = {name: method_card(name) for name in names}
+    return {name: described_method(card, card.title) for name, card in cards.items()}
+
+
+def described_attributions(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Attribution -> title, and whether it is a control, which knows nothing of the model."""
+    cards = {name: attribution_card(name) for name in names}
+    return {name: {"title": card.title, "control": card.control} for name, card in cards.items()}
+
+
+def known_titles() -> dict[str, str]:
+    """Name -> title of every method and attribution that there is, whether a study has it or not."""
+    described = described_methods(method_names()) | described_attributions(attribution_names())
+    return {name: about["title"] for name, about in described.items()}
 
 
 def _is_place(key: str, value: Any) -> bool:
@@ -297,9 +338,9 @@ def published_settings() -> dict[str, Any]:
     rows = read_rows(PUBLISHED_RUNS)
     return {
         "tasks": {task: {"groups": ["first", "second"]} for task in PUBLISHED_TASKS},
-        "methods": list(PUBLISHED_METHODS),
+        "methods": described_methods(PUBLISHED_METHODS),
         "seeds": sorted({int(row["seed"]) for row in rows if row["task"] != "synthetic"}),
-        "attributions": [name for name in ATTRIBUTIONS if f"iou_{name}" in rows[0]],
+        "attributions": described_attributions(PAPER_ATTRIBUTIONS),
         "origin": "released by the authors",
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from red_herring.data.splits import read_split
+from red_herring.report.collect import KEYS
 from red_herring.report.reading import read_table
+from red_herring.report.scores import with_overlaps
 from red_herring.runtime.files import StudyError
 
 CHUNK = 256
@@ -38,6 +40,18 @@ def table_of(files: Collection[Path], name: str, *columns: str) -> pd.DataFrame:
     if missing:
         raise StudyError(f"{path}: has no column {missing[0]!r}, expected {', '.join(columns)}; make it again")
     return table
+
+
+def scored_runs(files: Collection[Path], attributions: Sequence[str], *columns: str) -> pd.DataFrame:
+    """The runs with these columns of runs.csv, and the IoU of each attribution beside them from localisation.csv, see
+    `with_overlaps`.
+    """
+    runs = table_of(files, "runs.csv", *KEYS, *columns)
+    if not attributions:
+        return runs
+    return with_overlaps(
+        runs, table_of(files, "localisation.csv", *KEYS, "attribution", "iou", "chance_iou"), attributions
+    )
 
 
 def rows_of(table: pd.DataFrame, **values: Any) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,13 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, runs_expected, table_of
-from red_herring.study.names import ATTRIBUTIONS
+
+TITLE = "Agreement"
+CATEGORY = "Analyses"
+CAPTION_OF = "tables/agreement"
+FILES = ["tables/agreement.csv"]
 
 AGREEMENT = ("task", "attribution_a", "attribution_b", "n", "value")
 """Columns of agreement.csv."""
@@ -49,7 +53,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     return figure
 
 
-def matrix(rows: pd.DataFrame, attributions: Sequence[str]) -> np.ndarray:
+def matrix(rows: pd.DataFrame, attributions: Iterable[str]) -> np.ndarray:
     """The coefficients of a task, symmetric, [attributions, attributions]; NaN where undefined, and on the diagonal."""
     place = {attribution: number for number, attribution in enumerate(attributions)}
     values = np.full((len(place), len(place)), np.nan)
@@ -80,8 +84,8 @@ def _number(value: float) -> str:
     return text.removesuffix(".00") if text.endswith("1.00") else text
 
 
-def _label(axes: Axes, attributions: Sequence[str]) -> None:
-    titles = [ATTRIBUTIONS.get(attribution, attribution) for attribution in attributions]
+def _label(axes: Axes, attributions: style.Known) -> None:
+    titles = [style.title(attributions, attribution) for attribution in attributions]
     axes.set_xticks(
         range(len(titles) - 1), titles[:-1], rotation=40, ha="right", rotation_mode="anchor", fontsize=style.SMALL
     )

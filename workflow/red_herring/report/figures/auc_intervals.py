@@ -11,8 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, runs_expected, table_of
+
+TITLE = "AUC intervals"
+CATEGORY = "Analyses"
+CAPTION_OF = "tables/auc_intervals"
+FILES = ["auc_intervals.csv"]
 
 INTERVALS = ("task", "method", "seed", "images", "patients", "auc", "low", "high")
 """Columns of auc_intervals.csv."""
@@ -29,10 +34,10 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     for task, axes in panels.items():
         rows = rows_of(table, task=task)
         for position, (method, colour) in enumerate(style.colours(methods).items()):
-            _draw_method(axes, position, rows_of(rows, method=method), colour, style.marker(method))
+            _draw_method(axes, position, rows_of(rows, method=method), colour, style.marker(methods, method))
         axes.axhline(0.5, **style.CHANCE)
         axes.set(ylabel="test AUC", ylim=(-0.03, 1.03), xlim=(-0.5, len(methods) - 0.5))
-        titles = [style.shortened(style.title(method)) for method in methods]
+        titles = [style.shortened(style.title(methods, method)) for method in methods]
         axes.set_xticks(range(len(methods)), titles, rotation=35, ha="right", rotation_mode="anchor")
         _head(axes, task, rows.dropna(subset="seed"), study)
     look = {"color": "dimgrey", "linestyle": "-"}

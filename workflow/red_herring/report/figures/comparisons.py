@@ -11,9 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from red_herring.report.figures import style
-from red_herring.report.figures._inputs import rows_of, runs_expected, seeds_expected, table_of
-from red_herring.report.tables import BASELINE
+from red_herring.report import style
+from red_herring.report.figures._inputs import rows_of, runs_expected, scored_runs, seeds_expected, table_of
+from red_herring.study.names import BASELINE
+
+TITLE = "Comparisons"
+CATEGORY = "Analyses"
+CAPTION_OF = "tables/comparisons"
+FILES = ["runs.csv", "localisation.csv", "tables/comparisons.csv"]
+ITEMS = {
+    "comparisons": {"score": "test_auc"},
+    "comparisons_iou": {"title": "Comparisons of IoU", "score": "iou_gradient", "attribution": "gradient"},
+}
 
 COMPARISON = (
     *("task", "score", "method", "collapsed", "paired", "difference"),
@@ -28,7 +37,8 @@ MEAN, SEEDS = 0.12, -0.2
 
 
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
-    """files: comparisons.csv, and runs.csv for the seeds. study: `score`, a key of SCORES, test_auc unless given.
+    """files: comparisons.csv, and for the seeds runs.csv and localisation.csv. study: `score`, a key of SCORES,
+    test_auc unless given; the `attribution` that the score is of, if any.
 
     Large: the mean over the seeds that a method shares with Classification, with its 95 % bootstrap interval on this
     pool of images, and thin the one on new data; small: each of these seeds. To the right Holm's p on this pool and on
@@ -36,7 +46,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     """
     score = study.get("score", "test_auc")
     table = rows_of(table_of(files, "comparisons.csv", *COMPARISON), score=score)
-    runs = table_of(files, "runs.csv", "task", "method", "seed", score)
+    runs = scored_runs(files, [study["attribution"]] if "attribution" in study else [], "test_auc")
     methods = [method for method in study["methods"] if method != BASELINE]
     colours = style.colours(study["methods"])
     figure, panels = style.panels(list(study["tasks"]), height=0.3 * len(methods) + 0.85, across=2)
@@ -46,7 +56,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         for position, method in enumerate(methods):
             row = rows.loc[method]
             _draw_seeds(axes, position, differences(own, method, score), colours[method])
-            look = {"linewidth": 1.4, "marker": style.marker(method), "markersize": 5}
+            look = {"linewidth": 1.4, "marker": style.marker(study["methods"], method), "markersize": 5}
             style.interval(axes, position + MEAN, row, "difference", colours[method], **look)
             new = row[["low_new", "high_new"]].astype(float).clip(-1, 1)  # no score differs by more
             axes.plot(new, [position + MEAN] * 2, color=colours[method], linewidth=0.5)
@@ -54,7 +64,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
                 1.01, position, _words(row, method in set(own["method"])), transform=axes.get_yaxis_transform(),
                 fontsize=style.SMALL, va="center",
             )  # fmt: skip
-        _dress(axes, methods, SCORES[score])
+        _dress(axes, [style.title(study["methods"], method) for method in methods], SCORES[score])
         _head(axes, task, own[score], rows, study)
     extra = [
         Line2D([], [], color="dimgrey", marker="o", markersize=4.5, label="mean, 95 % on this pool"),
@@ -95,10 +105,10 @@ def _p_value(p: float) -> str:
     return "–" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _dress(axes: Axes, methods: list[str], score: str) -> None:
+def _dress(axes: Axes, titles: list[str], score: str) -> None:
     axes.axvline(0, color="grey", linewidth=0.6, zorder=0.5)
-    axes.set_yticks(range(len(methods)), [style.shortened(style.title(method), 18) for method in methods])
-    axes.set(ylim=(len(methods) - 0.5, -0.5), xlabel=f"difference to Classification, {score}")
+    axes.set_yticks(range(len(titles)), [style.shortened(title, 18) for title in titles])
+    axes.set(ylim=(len(titles) - 0.5, -0.5), xlabel=f"difference to Classification, {score}")
     axes.margins(x=0.08)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.tick_params(axis="y", length=0)

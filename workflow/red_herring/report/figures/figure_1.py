@@ -13,8 +13,16 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from red_herring.data.splits import SPLITS
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.figures._inputs import chunks, images_of, shape_of, splits_of
+
+TITLE = "Figure 1"
+CATEGORY = "Figures"
+CAPTION = (
+    "Mean images of the two nuisance groups and the mean difference of the classes without and with the relation of "
+    "training. What appears only with the relation is what a classifier can take for the finding."
+)
+FILES = ["images"]
 
 SATURATED = 98.0
 """The percentile of the absolute differences where the colours end; a few bright pixels would leave the rest pale."""

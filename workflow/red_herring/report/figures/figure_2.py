@@ -11,7 +11,16 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
-from red_herring.report.figures import style
+from red_herring.report import style
+
+TITLE = "Figure 2"
+CATEGORY = "Figures"
+CAPTION = (
+    "The classifier and where each method's loss acts on it. Masks are used in training only, and every method is "
+    "evaluated on whole images."
+)
+FILES = []
+RELEASED = False
 
 HEIGHT = 3.95
 """Inches, as are all places in this module."""
@@ -28,6 +37,16 @@ PICTURE = 0.62
 PALE = "#EEEEEE"
 
 X, MASKED, FEATURES = "$x$", r"$x_{\mathrm{masked}}$", {"x": "$o(x)$", "masked": r"$o(x_{\mathrm{masked}})$"}
+
+TITLES = {
+    "classification": "Classification",
+    "masked": "Masked",
+    "actdiff": "ActDiff",
+    "adversarial": "Adversarial",
+    "gradmask": "GradMask",
+    "rrr": "RRR",
+}
+"""As the paper has them, as does the text below; a study may have none of them."""
 
 NOTES = (
     r"$m$: ROI mask, 1 inside. $x_{\mathrm{masked}}$: $x$ with the pixels outside $m$ permuted, each time anew. "
@@ -181,10 +200,10 @@ def _loss(axes: Axes, x: float, y: float, method: str, text: str, width: float =
         )
     )
     if beside:
-        _text(axes, x - width / 2 + 0.06, y, style.title(method), weight="bold", ha="left", fontsize=7)
+        _text(axes, x - width / 2 + 0.06, y, TITLES[method], weight="bold", ha="left", fontsize=7)
         _text(axes, x + 0.3, y, text, fontsize=7.5)
     else:
-        _text(axes, x, y + height / 2 - 0.07, style.title(method), weight="bold", fontsize=7)
+        _text(axes, x, y + height / 2 - 0.07, TITLES[method], weight="bold", fontsize=7)
         _text(axes, x, y - 0.07, text, fontsize=6.5)
 
 

@@ -8,8 +8,21 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.figures._inputs import images_of, splits_of
+
+TITLE = "Figure 3"
+CATEGORY = "Figures"
+CAPTION = (
+    "Examples of both classes in training and validation, the nuisance marked where it has a place, with the share "
+    "of the class that has it. {in_validation}"
+)
+FILES = ["images"]
+IN_VALIDATION = {
+    "shifted": "the nuisance changes sides from training to validation",
+    "in_distribution": "the nuisance goes with the classes in validation as in training",
+    "balanced": "the nuisance tells nothing of the class in validation",
+}
 
 SPLITS = {"train": "training", "valid": "validation"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,30 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from red_herring.report.figures import style
-from red_herring.report.figures._inputs import has_table, rows_of, runs_expected, table_of
+from red_herring.report import style
+from red_herring.report.figures._inputs import has_table, rows_of, runs_expected, scored_runs, table_of
+
+TITLE = "Figure 8"
+CATEGORY = "Figures"
+CAPTION = (
+    "Test AUC against agreement of saliency and ROI mask, one point per run; dotted lines are chance. If saliency "
+    "told which classifiers generalise, the points of every panel and of every method would rise to the right."
+)
+FILES = ["runs.csv", "localisation.csv", "tables/relation.csv"]
+ITEMS = {
+    "figure_8": {"attribution": "gradient"},
+}
 
 ATTRIBUTION = "gradient"
 SCORES = ("iou_gradient", "test_auc")
 
 
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
-    """files: runs.csv, and relation.csv for the rank correlation over all runs of a task, if it is there.
+    """files: runs.csv and localisation.csv; relation.csv for the rank correlation of a task, if it is there.
 
     The colour is the method, the marker its approach; dotted lines are chance. Viviano et al. 2021, Figure 8.
     """
-    runs = table_of(files, "runs.csv", "task", "method", *SCORES, "chance_iou_gradient")
+    runs = scored_runs(files, [ATTRIBUTION], "test_auc")
     relation = None
     if has_table(files, "relation.csv"):
         relation = table_of(files, "relation.csv", *RELATION)
@@ -38,7 +48,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
             lines.append(correlation(rows_of(relation, task=task, attribution=ATTRIBUTION)))
         absent = [method for method in study["methods"] if method not in set(rows["method"])]
         if absent:
-            lines.append(f"no run: {style.names(absent)}")
+            lines.append(f"no run: {style.names(study['methods'], absent)}")
         style.head(axes, *lines)
         if n == 0:
             style.say(axes, "no run" if rows.empty else "undefined")
@@ -60,13 +70,13 @@ def correlation(relation: pd.DataFrame) -> str:
     return f"Spearman ρ = {value:z.2f} {interval}".replace("-", "−")
 
 
-def scatter(axes: Axes, rows: pd.DataFrame, x: str, y: str, methods: Sequence[str], size: float = 18) -> int:
+def scatter(axes: Axes, rows: pd.DataFrame, x: str, y: str, methods: style.Known, size: float = 18) -> int:
     """A point per row, by method; how many. rows: with `method` and the columns x and y, none of them undefined."""
     for method, colour in style.colours(methods).items():
         own = rows_of(rows, method=method)
         axes.scatter(
-            own[x], own[y], s=size, color=colour, marker=style.marker(method), alpha=0.8, linewidths=0,
-            label=style.title(method), clip_on=False, zorder=3,
+            own[x], own[y], s=size, color=colour, marker=style.marker(methods, method), alpha=0.8, linewidths=0,
+            label=style.title(methods, method), clip_on=False, zorder=3,
         )  # fmt: skip
     return int(rows["method"].isin(methods).sum())
 

@@ -8,12 +8,22 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from red_herring.report import style
 from red_herring.report.collect import KEYS
-from red_herring.report.figures import style
 from red_herring.report.figures._inputs import rows_of, runs_expected, table_of
 from red_herring.report.figures.figure_8 import chance_lines, scatter
 from red_herring.runtime.files import StudyError
-from red_herring.study.names import ATTRIBUTIONS, MEASURES
+from red_herring.study.names import MEASURES
+
+TITLE = "Figure 8 of all attributions"
+CATEGORY = "Figures"
+CAPTION_OF = "figures/figure_8"
+FILES = ["runs.csv", "localisation.csv"]
+ITEMS = {
+    "figure_8_iou": {"title": "Figure 8, IoU of all attributions", "measure": "iou"},
+    "figure_8_iop": {"title": "Figure 8, IoP of all attributions", "measure": "iop"},
+    "figure_8_iot": {"title": "Figure 8, IoT of all attributions", "measure": "iot"},
+}
 
 
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
@@ -37,7 +47,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
             style.head(axes, *([] if number else [task]), *lines)
             if n == 0:
                 style.say(axes, "no run" if rows.empty else "undefined", fontsize=style.SMALL)
-        name = style.wrapped(ATTRIBUTIONS.get(attribution, attribution), 12)
+        name = style.wrapped(style.title(attributions, attribution), 12)
         row[0].set_ylabel(name, fontsize=style.SMALL, rotation=0, ha="right", va="center")
     grid[0, 0].set(xlim=(0, None), ylim=(-0.05, 1.05), yticks=[0, 0.5, 1])
     for axes in grid[-1]:

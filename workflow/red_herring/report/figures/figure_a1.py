@@ -10,8 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, table_of
+
+TITLE = "Figure A.1"
+CATEGORY = "Figures"
+CAPTION = (
+    "The validation AUC of every trial of the search, at the epoch that a run would select (the highest of all "
+    "epochs where `tuning.objective` says so). Look how much luck there is in the best of a few, and whether optima "
+    "lie on a bound."
+)
+FILES = ["trials.csv", "searches.csv"]
+RELEASED = False
 
 SPREAD = 0.55
 """How far apart the first and last trial of a method stand, in columns."""
@@ -37,7 +47,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         _head(axes, task, rows, searched, methods)
         axes.axhline(0.5, **style.CHANCE)
         axes.set(ylabel="best validation AUC", ylim=(-0.05, 1.05), xlim=(-0.6, len(methods) - 0.4))
-        titles = [style.shortened(style.title(method)) for method in methods]
+        titles = [style.shortened(style.title(methods, method)) for method in methods]
         axes.set_xticks(range(len(methods)), titles, rotation=35, ha="right", rotation_mode="anchor")
     style.legend(figure, _keys())
     return figure
@@ -64,7 +74,7 @@ def _draw_search(axes: Axes, position: int, rows: pd.DataFrame, colour: str, on_
         )  # fmt: skip
 
 
-def _head(axes: Axes, task: str, rows: pd.DataFrame, searched: list[str], methods: list[str]) -> None:
+def _head(axes: Axes, task: str, rows: pd.DataFrame, searched: list[str], methods: style.Known) -> None:
     if not searched:
         style.head(axes, task, "n = 0 trials")
         style.say(axes, "not searched:\nhyperparameters were given")
@@ -72,7 +82,7 @@ def _head(axes: Axes, task: str, rows: pd.DataFrame, searched: list[str], method
     counts = [len(rows_of(rows, method=method)) for method in searched]
     lines = [task, f"{style.count(counts, noun='trials')} each"]
     absent = [method for method in methods if method not in searched]
-    style.head(axes, *lines, *([f"no trials: {style.names(absent)}"] if absent else []))
+    style.head(axes, *lines, *([f"no trials: {style.names(methods, absent)}"] if absent else []))
 
 
 def _keys() -> list[Line2D]:

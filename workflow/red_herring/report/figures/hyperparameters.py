@@ -11,8 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.figures._inputs import only_task, rows_of, table_of
+
+TITLE = "Hyperparameters"
+CATEGORY = "Analyses"
+CAPTION = (
+    "Validation AUC of every trial against each hyperparameter. A best trial at the end of a range is flagged: a "
+    "wider range may do better."
+)
+FILES = ["trials.csv", "searches.csv"]
+ITEMS = {
+    "hyperparameters_{task}": {"tasks": "each"},
+}
 
 SEARCH = ("task", "method", "hyperparameter", "law", "low", "high", "best", "on_bound")
 """Columns of searches.csv."""
@@ -47,7 +58,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
                 _panel(axes, ranges.loc[name], own, colour)
             else:
                 _blank(axes)
-        _label(row[0], method, own, bool(len(ranges)), bool(len(trials)))
+        _label(row[0], style.title(study["methods"], method), own, bool(len(ranges)), bool(len(trials)))
     for axes, name in zip(grid[0], columns, strict=True):
         axes.set_title(style.wrapped(name.replace("_", " "), 16), fontsize=7)
     shown = "best validation AUC of each trial, best" if len(trials) else "n = 0 trials known, chosen values"
@@ -116,8 +127,8 @@ def _star(axes: Axes, search: pd.Series, trials: pd.DataFrame, colour: str) -> N
     )  # fmt: skip
 
 
-def _label(axes: Axes, method: str, trials: pd.DataFrame, has_ranges: bool, searched: bool) -> None:
-    name = style.wrapped(style.title(method), 14)
+def _label(axes: Axes, title: str, trials: pd.DataFrame, has_ranges: bool, searched: bool) -> None:
+    name = style.wrapped(title, 14)
     failed = int((trials["status"] == "failed").sum())
     text = f"{name}\n{style.count(len(trials), noun='trials')}" + (f",\n{failed} failed" if failed else "")
     if not has_ranges:

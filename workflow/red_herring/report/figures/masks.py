@@ -12,9 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from red_herring.data import masks as roi
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.figures._inputs import chunks, images_of, seeds_of, shape_of, splits_of
 from red_herring.runtime.files import StudyError
+
+TITLE = "Masks"
+CATEGORY = "Data"
+CAPTION = (
+    "ROI masks, and what training is shown of them under each option. Look whether they cover what an expert would "
+    "point at."
+)
+FILES = ["images"]
 
 SHOWN = 2
 """Images of each class on the sheet."""

@@ -13,25 +13,38 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from safetensors import safe_open
 
-from red_herring.report.collect import maps_file
-from red_herring.report.figures import style
+from red_herring.report import style
+from red_herring.report.collect import KEYS, maps_file
 from red_herring.report.figures._inputs import rows_of, seeds_expected, table_of
 from red_herring.runtime.files import StudyError
-from red_herring.study.names import ATTRIBUTIONS
 
-NEEDED = ("task", "method", "seed", "localised")
+TITLE = "Mean saliency"
+CATEGORY = "Figures"
+CAPTION = (
+    "The mean image with its mean mask in red, then the mean map of each method over some positive test images, "
+    "every run weighing the same, the lower half left dark. Look whether the maps lie on the mask or on the "
+    "nuisance; thresholding at the median colours half of any image."
+)
+FILES = ["localisation.csv", "maps"]
+ITEMS = {
+    "figure_5": {"title": "Figure 5", "tasks": ["synthetic"], "attribution": "gradient"},
+    "figure_6": {"title": "Figure 6", "tasks": ["spc", "no_spc"], "attribution": "gradient"},
+    "figure_7": {"title": "Figure 7", "tasks": ["vpc", "no_vpc"], "attribution": "gradient"},
+    "mean_saliency": {"tasks": "others", "attribution": "gradient"},
+}
+
 SHOWN_ABOVE = 50.0
 """Percentile of a mean map below which it is left dark."""
 
 
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
-    """files: runs.csv. study: `maps`, the folder with {task}/{method}/seed={seed}.safetensors; `attribution`,
+    """files: localisation.csv. study: `maps`, the folder with {task}/{method}/seed={seed}.safetensors; `attribution`,
     gradient unless given; `mean_map_images` of a task, at most how many images a run's map is the mean of, if known.
 
     A row per task; a map is `mean_map` of the runs of a method and has its own scale, from 0 to its maximum.
     Viviano et al. 2021, Figures 5 to 7.
     """
-    runs = table_of(files, "runs.csv", *NEEDED)
+    runs = localised_runs(files)
     tasks, methods = study["tasks"], study["methods"]
     attribution = study.get("attribution", "gradient")
     figure = style.Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(tasks) + 0.35))
@@ -41,14 +54,20 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         draw_row(row, own, attribution, task, study)
         row[0].set_ylabel(style.wrapped(name, 15, rows=3), fontsize=style.SMALL)
     head(grid[0], methods)
-    figure.suptitle(f"{ATTRIBUTIONS.get(attribution, attribution)}, mean over seeds", fontsize=7)
+    figure.suptitle(f"{style.title(study['attributions'], attribution)}, mean over seeds", fontsize=7)
     return figure
+
+
+def localised_runs(files: list[Path]) -> pd.DataFrame:
+    """task, method, seed, attribution, and images, of how many there are maps."""
+    return table_of(files, "localisation.csv", *KEYS, "attribution", "images")
 
 
 def draw_row(
     row: Sequence[Axes], runs: pd.DataFrame, attribution: str, task: dict[str, Any], study: dict[str, Any]
 ) -> None:
-    """The mean image with its mask, then the mean map of each method. runs: those of the task."""
+    """The mean image with its mask, then the mean map of each method. runs: those of the task, see `localised_runs`."""
+    runs = rows_of(runs, attribution=attribution)
     picture(row[0], read_maps(study["maps"], runs, attribution))
     for axes, method in zip(row[1:], study["methods"], strict=True):
         own = rows_of(runs, method=method)
@@ -61,7 +80,7 @@ def read_maps(folder: str | Path, runs: pd.DataFrame, attribution: str) -> np.nd
     StudyError when a file is missing, or when the maps differ in size.
     """
     found = []
-    for run in runs[["task", "method", "seed"]].itertuples(index=False, name=None):
+    for run in runs[KEYS].itertuples(index=False, name=None):
         found.append(mean_of(maps_file(Path(folder), run), attribution))
     if len({maps.shape for maps in found}) > 1:
         raise StudyError(f"{folder}: the {attribution} maps of a task differ in size; make them again")
@@ -71,7 +90,7 @@ def read_maps(folder: str | Path, runs: pd.DataFrame, attribution: str) -> np.nd
 def mean_of(path: Path, attribution: str) -> np.ndarray:
     """The mean map, mean image and mean mask in the arrays of a run's localisation."""
     if not path.is_file():
-        raise StudyError(f"{path}: there is no such file, but runs.csv has its run; make its maps")
+        raise StudyError(f"{path}: there is no such file, but localisation.csv has its run; make its maps")
     with safe_open(path, "np") as arrays:
         names = (f"mean/{attribution}", "mean_image", "mean_mask")
         return np.stack([arrays.get_tensor(name).astype(float) for name in names])
@@ -95,10 +114,10 @@ def mean_map(maps: np.ndarray) -> tuple[np.ndarray | None, int]:
 
 def images_of_a_map(runs: pd.DataFrame, task: dict[str, Any]) -> tuple[int, int] | None:
     """The fewest and most images that the map of one of the runs is the mean of; None if that is not known."""
-    localised = runs["localised"].dropna()
-    if "mean_map_images" not in task or localised.empty:
+    images = runs["images"].dropna()
+    if "mean_map_images" not in task or images.empty:
         return None
-    counts = localised.clip(upper=task["mean_map_images"]).astype(int)
+    counts = images.clip(upper=task["mean_map_images"]).astype(int)
     return int(counts.min()), int(counts.max())
 
 
@@ -142,9 +161,9 @@ def empty(axes: Axes, words: str) -> None:
     style.say(axes, words, fontsize=style.SMALL)
 
 
-def head(row: Sequence[Axes], methods: Sequence[str]) -> None:
+def head(row: Sequence[Axes], methods: style.Known) -> None:
     """The titles of the columns: the picture, then the methods with the letters of the paper."""
     width = max(int(style.PAGE / len(row) / style.CHARACTER) - 2, 6)
     row[0].set_title("image,\nmask in red", fontsize=style.SMALL)
     for letter, method, axes in zip(string.ascii_uppercase, methods, row[1:], strict=False):
-        axes.set_title(f"{letter}\n{style.wrapped(style.title(method), width)}", fontsize=style.SMALL)
+        axes.set_title(f"{letter}\n{style.wrapped(style.title(methods, method), width)}", fontsize=style.SMALL)

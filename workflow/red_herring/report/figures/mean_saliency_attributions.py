@@ -7,22 +7,29 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from red_herring.report.figures import style
-from red_herring.report.figures._inputs import only_task, rows_of, table_of
-from red_herring.report.figures.mean_saliency import NEEDED, draw_row, head
-from red_herring.study.names import ATTRIBUTIONS
+from red_herring.report import style
+from red_herring.report.figures._inputs import only_task, rows_of
+from red_herring.report.figures.mean_saliency import draw_row, head, localised_runs
+
+TITLE = "All attributions"
+CATEGORY = "Figures"
+CAPTION_OF = "figures/mean_saliency"
+FILES = ["localisation.csv", "maps"]
+ITEMS = {
+    "mean_saliency_{task}": {"tasks": "each"},
+}
 
 
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
-    """files: runs.csv. study: one task, `attributions`, and else what `mean_saliency` reads, whose maps these are."""
+    """files: localisation.csv. study: one task, `attributions`, and else what `mean_saliency` reads."""
     name, task = only_task(study)
-    runs = rows_of(table_of(files, "runs.csv", *NEEDED), task=name)
+    runs = rows_of(localised_runs(files), task=name)
     methods, attributions = study["methods"], study["attributions"]
     figure = style.Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(attributions) + 0.35))
     grid = figure.subplots(len(attributions), 1 + len(methods), squeeze=False)
     for row, attribution in zip(grid, attributions, strict=True):
         draw_row(row, runs, attribution, task, study)
-        row[0].set_ylabel(style.wrapped(ATTRIBUTIONS.get(attribution, attribution), 14), fontsize=7)
+        row[0].set_ylabel(style.wrapped(style.title(attributions, attribution), 14), fontsize=7)
     head(grid[0], methods)
     figure.suptitle(f"{name}, mean over seeds", fontsize=7)
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, runs_expected, table_of
-from red_herring.statistics import EQUIVALENCE_BOUND
-from red_herring.study.names import ATTRIBUTIONS
+from red_herring.statistics.correlation import EQUIVALENCE_BOUND
+
+TITLE = "Relation"
+CATEGORY = "Analyses"
+CAPTION_OF = "tables/relation"
+FILES = ["tables/relation.csv"]
 
 RELATION = ("task", "attribution", "level", "coefficient", "n", "value", "low", "high")
 """Columns of relation.csv."""
@@ -61,10 +64,10 @@ def _draw_attribution(axes: Axes, position: int, rows: pd.DataFrame) -> None:
         style.interval(axes, place, found.iloc[0], "value", colour, **look)
 
 
-def _dress(axes: Axes, attributions: Sequence[str]) -> None:
+def _dress(axes: Axes, attributions: style.Known) -> None:
     axes.axvspan(-EQUIVALENCE_BOUND, EQUIVALENCE_BOUND, color="grey", alpha=0.18, linewidth=0, zorder=0)
     axes.axvline(0, color="grey", linewidth=0.6, zorder=0.5)
-    names = [style.wrapped(ATTRIBUTIONS.get(attribution, attribution), 14) for attribution in attributions]
+    names = [style.wrapped(style.title(attributions, attribution), 14) for attribution in attributions]
     axes.set_yticks(range(len(attributions)), names)
     axes.set(xlim=(-1.05, 1.05), ylim=(len(attributions) - 0.5, -0.5), xlabel="Spearman ρ, test AUC and IoU")
     axes.set_xticks([-1, -0.5, 0, 0.5, 1])

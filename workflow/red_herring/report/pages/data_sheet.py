@@ -14,8 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from red_herring.data.intensity import DARK, warnings_of
-from red_herring.report.figures import style
+from red_herring.report import style
 from red_herring.report.markup import ABSENT, markdown_table
+
+TITLE = "Data sheet"
+CATEGORY = "Data"
+CAPTION = (
+    "What a source holds, and what decoding made of its images: patients, findings, sizes and intensities of each "
+    "group. Look whether anything but the finding tells the groups apart."
+)
+FILES = ["index.csv", "decoded.csv", "source.json"]
 
 NO_FINDING_AT_ALL = "none recorded"
 GROUPS = len(style.GROUP_COLOURS)

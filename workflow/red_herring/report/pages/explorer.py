@@ -18,12 +18,20 @@ from matplotlib.colors import to_hex
 from PIL import Image
 from safetensors.numpy import load_file
 
+from red_herring.report import style
 from red_herring.report.collect import KEYS, Run, maps_file
-from red_herring.report.figures import style
 from red_herring.report.reading import read_table
 from red_herring.runtime.files import StudyError
-from red_herring.study.catalogue import method_card
-from red_herring.study.names import ATTRIBUTIONS, CONTROLS, MEASURES
+from red_herring.study.names import MEASURES
+
+TITLE = "Explorer"
+CATEGORY = "Explorer"
+CAPTION = (
+    "Every run of the study with some of its images: pick a task, method, seed, attribution and image, or click a "
+    "point of the scatter. Look whether images with a good map belong to runs that generalise; download the page to "
+    "keep it, it needs no network."
+)
+FILES = ["runs.csv", "localisation.csv", "missing.csv"]
 
 TEMPLATE = Path(__file__).with_name("explorer.html")
 
@@ -68,7 +76,7 @@ def study_of(
     A score is a list: the measure, its chance level, the measure corrected for chance.
     """
     runs = runs[runs["task"].isin(list(settings["tasks"])) & runs["method"].isin(settings["methods"])]
-    found = _runs(runs, localisation, settings["attributions"], maps)
+    found = _runs(runs, localisation, list(settings["attributions"]), maps)
     others = sorted(set(runs["seed"].astype(int)) - set(settings["seeds"]))
     return {
         "title": settings["title"],
@@ -77,8 +85,8 @@ def study_of(
         "seeds": [*settings["seeds"], *others],
         "planned": settings["seeds"],
         "attributions": [
-            {"name": name, "title": ATTRIBUTIONS[name], "control": name in CONTROLS}
-            for name in settings["attributions"]
+            {"name": name, "title": about["title"], "control": about["control"]}
+            for name, about in settings["attributions"].items()
         ],
         "measures": [{"name": name, "title": title} for name, title in MEASURES.items()],
         "viridis": [to_hex(colour) for colour in matplotlib.colormaps["viridis"].colors],
@@ -131,11 +139,11 @@ def _about(task: Mapping[str, Any]) -> str:
     )
 
 
-def _methods(names: Sequence[str]) -> list[dict[str, str]]:
-    colours = style.colours(names)
+def _methods(methods: style.Known) -> list[dict[str, str]]:
+    colours = style.colours(methods)
     return [
-        {"name": name, "title": method_card(name).title, "colour": colours[name], "marker": style.marker(name)}
-        for name in names
+        {"name": name, "title": about["title"], "colour": colours[name], "marker": style.marker(methods, name)}
+        for name, about in methods.items()
     ]
 
 

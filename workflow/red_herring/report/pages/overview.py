@@ -8,10 +8,17 @@ from typing import Any
 import pandas as pd
 
 from red_herring.report.markup import ABSENT, UNDEFINED, mean_and_sd, number, p_value, with_interval
-from red_herring.statistics import LEAST_SEEDS
-from red_herring.study.catalogue import method_card
+from red_herring.statistics.common import LEAST_SEEDS
 
-CITATION = (
+TITLE = "Overview"
+CATEGORY = "Overview"
+CAPTION = (
+    "The text of the front page: the key numbers of the study, what is missing, versions and counts. Look here first "
+    "for how many seeds stand behind a number."
+)
+FILES = ["runs.csv", "localisation.csv", "missing.csv", "tables/comparisons.csv", "tables/relation.csv"]
+
+PAPER = (
     "Viviano, Simpson, Dutil, Bengio and Cohen, *Saliency is a Possible Red Herring When Diagnosing Poor "
     "Generalization*, ICLR 2021"
 )
@@ -33,17 +40,17 @@ def front_page(
 ) -> str:
     """The page.
 
-    study: tasks, methods, seeds; origin: whose runs they are, if not ours. tables: runs, missing, comparisons and
-    relation. counts: those of the splits, or no row. records: run.json of each run, or none. rendered:
+    study: tasks, methods, seeds; origin: whose runs they are, if not ours. tables: runs, localisation, missing,
+    comparisons and relation. counts: those of the splits, or no row. records: run.json of each run, or none. rendered:
     `red_herring.runtime.provenance.environment` of whoever writes it.
     """
     runs, missing = tables["runs"], tables["missing"]
     parts = [
         _heading("Does saliency tell which classifiers generalise?", "="),
         f"{_many(len(runs), 'run')}: {_many(len(study['tasks']), 'task')}, {_many(len(study['methods']), 'method')}, "
-        f"{_seeds(runs)}{_origin(study)} {CITATION}.",
-        _missing(missing),
-        *(_task(task, runs, tables["comparisons"], tables["relation"]) for task in study["tasks"]),
+        f"{_seeds(runs)}{_origin(study)} {PAPER}.",
+        _missing(missing, study["methods"]),
+        *(_task(task, study, tables) for task in study["tasks"]),
         _counts(counts),
         _versions(records, rendered),
     ]
@@ -68,22 +75,22 @@ def _heading(text: str, line: str) -> str:
     return f"{text}\n{line * len(text)}"
 
 
-def _missing(missing: pd.DataFrame) -> str:
+def _missing(missing: pd.DataFrame, methods: Mapping[str, Mapping[str, str]]) -> str:
     if missing.empty:
         return "No run is missing."
-    rows = [[row.task, method_card(row.method).title, str(row.seed), row.why] for row in missing.itertuples()]
+    rows = [[row.task, methods[row.method]["title"], str(row.seed), row.why] for row in missing.itertuples()]
     return f"**{_many(len(rows), 'run')} missing.** The numbers below are those of the others.\n\n" + rst_table(
         ["Task", "Method", "Seed", "Why"], rows
     )
 
 
-def _task(task: str, runs: pd.DataFrame, comparisons: pd.DataFrame, relation: pd.DataFrame) -> str:
-    own = comparisons[comparisons["task"] == task]
+def _task(task: str, study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:
+    own = tables["comparisons"][tables["comparisons"]["task"] == task]
     scores = {score: rows.set_index("method") for score, rows in own.groupby("score")}
     aucs, ious = scores.get("test_auc", pd.DataFrame()), scores.get("iou_gradient", pd.DataFrame())
     rows = [
         [
-            method_card(row.Index).title,
+            study["methods"][row.Index]["title"],
             str(row.n),
             mean_and_sd(row.mean, row.sd) if row.n else ABSENT,
             with_interval(row.difference, row.low, row.high) if pd.notna(row.difference) else ABSENT,
@@ -92,12 +99,13 @@ def _task(task: str, runs: pd.DataFrame, comparisons: pd.DataFrame, relation: pd
         ]
         for row in aucs.itertuples()
     ]
-    chance = runs[runs["task"] == task].reindex(columns=["chance_iou_gradient"])["chance_iou_gradient"].mean()
+    maps = tables["localisation"]
+    chance = maps.loc[(maps["task"] == task) & (maps["attribution"] == "gradient"), "chance_iou"].mean()
     headings = [
         *("Method", "n", "Test AUC", "Against Classification [95 % on this pool]"),
         *("p (Holm) on this pool", "p (Holm) on new data", "IoU (gradient)"),
     ]
-    parts = [_heading(_plain(task), "-"), rst_table(headings, rows), _scopes(aucs), _relation(task, relation)]
+    parts = [_heading(_plain(task), "-"), rst_table(headings, rows), _scopes(aucs), _relation(task, tables["relation"])]
     random = [f"IoU of a random map, smoothed like the gradient: {number(chance)}."] if pd.notna(chance) else []
     return "\n\n".join(parts + random)
 

@@ -1,0 +1,65 @@
+"""Every measure of every attribution: as measured, of chance, corrected for chance."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from red_herring.study.names import MEASURES
+from support.tabulated import (
+    RELEASED,
+    SETTINGS,
+    of_tasks,
+    settings_of,
+    table,
+)
+
+
+def localisation(methods=("masked", "rrr"), attributions=("gradient", "random")):
+    rows = [
+        {
+            "task": "spc",
+            "method": method,
+            "seed": seed,
+            "attribution": attribution,
+            "images": 50,
+            "undefined": seed,
+            "steps": 16 + seed if attribution == "gradient" else np.nan,
+            "completeness_error": 0.009 - 0.001 * seed,
+        }
+        | {f"{measure}": 0.5 + seed / 10 for measure in MEASURES}
+        | {f"chance_{measure}": 0.25 for measure in MEASURES}
+        | {f"corrected_{measure}": (0.25 + seed / 10) / 0.75 for measure in MEASURES}
+        for method in methods
+        for seed in (0, 1)
+        for attribution in attributions
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_localisation_by_hand():
+    settings = settings_of(methods=["masked", "rrr", "actdiff"], attributions=["gradient", "random"])
+    found = table("localisation", {"localisation": localisation()}, settings)
+    assert [section.title for section in found.sections] == ["spc: Gradient", "spc: Random"]
+    rows = found.sections[0].rows
+    assert rows[0] == ["As measured", "Masked", "2", "50", "1", *["0.55 ± 0.07"] * len(MEASURES)]
+    assert rows[2] == ["As measured", "ActDiff", "0", "–", "–", *["–"] * len(MEASURES)]
+    assert rows[3] == ["Chance", "", "", "", "", *["0.25"] * len(MEASURES)]
+    assert rows[4][:6] == ["Chance-corrected", "Masked", "", "", "", "0.40 ± 0.09"]
+    assert "2 of 6 runs are missing (ActDiff 2)" in found.to_markdown()
+    row = found.frame.set_index(["method", "attribution"]).loc[("rrr", "random")]
+    assert row[["n", "images", "undefined"]].tolist() == [2, 50, 1]
+    assert row["corrected_ap_mean"] == pytest.approx(0.4)
+    assert found.sections[0].note.endswith("completeness error: Masked 16 and 0.9%, RRR 16 and 0.9%.")
+    assert found.sections[1].note == ""
+
+
+def test_localisation_of_the_released_runs_has_what_was_released():
+    found = table("localisation", RELEASED, of_tasks(SETTINGS, "spc"))
+    assert found.sections[0].headings[-3:] == ["IoU", "IoP", "IoT"]
+    assert len(found.sections[0].rows) == 6, "no chance level is known"
+
+
+def test_constant_maps_only_are_undefined():
+    constant = localisation().assign(**dict.fromkeys(MEASURES, np.nan))
+    constant.loc[constant["method"] == "rrr", "iou"] = 0.5
+    found = table("localisation", {"localisation": constant}, settings_of(methods=["masked", "rrr"]))
+    assert found.sections[0].rows[0][5] == "undefined"

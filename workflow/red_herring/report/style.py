@@ -1,0 +1,235 @@
+"""What all figures share: sizes, the colour of each method, panels, saving."""
+
+from __future__ import annotations
+
+import io
+import logging
+import textwrap
+import unicodedata
+from bisect import bisect
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from red_herring.report.fonts import showable
+from red_herring.runtime.files import write_bytes
+
+Known = Mapping[str, Mapping[str, Any]]
+"""Name -> title, and of a method approach and citation: the methods or attributions of a study."""
+
+COLUMN = 3.4
+"""Width of a column of print, inches."""
+
+PAGE = 7.0
+"""Width of a page of print, inches."""
+
+# It tells of every table of every font that goes into a PDF.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
+
+matplotlib.rcdefaults()  # not what a user's matplotlibrc says, such as that LaTeX sets all text
+matplotlib.rcParams.update(
+    {
+        "font.size": 8,
+        "axes.titlesize": 8,
+        "axes.labelsize": 8,
+        "legend.fontsize": 7,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "lines.linewidth": 1.2,
+        "legend.frameon": False,
+        "pdf.fonttype": 42,  # text stays text
+        "savefig.dpi": 200,
+        "figure.constrained_layout.use": True,
+    }
+)
+
+# Okabe and Ito's palette, told apart by colour-blind readers too. The paper's methods keep theirs in every study.
+COLOURS = {
+    "classification": "#000000",
+    "masked": "#E69F00",
+    "actdiff": "#0072B2",
+    "adversarial": "#56B4E9",
+    "gradmask": "#D55E00",
+    "rrr": "#CC79A7",
+}
+MARKERS = {
+    "Baseline": "o",
+    "Input masking": "s",
+    "Domain invariance": "^",
+    "Group robustness": "P",
+    "Saliency based": "D",
+}
+SPARE_COLOURS = ("#009E73", "#7F3C8D", "#999999", "#80561B", "#F0E442")
+
+# Tol's bright palette, so that no group looks like a method; grey is for what is left over.
+GROUP_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#BBBBBB")
+
+CHANCE = {"color": "grey", "linewidth": 0.6, "linestyle": ":", "zorder": 0.5}
+"""How the line of a chance level looks."""
+
+CHARACTER = 0.052
+"""Width of a character of 7 points, inches; on the safe side."""
+
+SMALL = 6.0
+"""The smallest type, points."""
+
+
+def colours(methods: Iterable[str]) -> dict[str, str]:
+    """Method -> colour, in the order of `methods`; those besides the paper's take the spare ones in order."""
+    methods = list(methods)
+    others = [method for method in methods if method not in COLOURS]
+    spare = {method: SPARE_COLOURS[number % len(SPARE_COLOURS)] for number, method in enumerate(others)}
+    return {method: (COLOURS | spare)[method] for method in methods}
+
+
+def title(known: Known, name: str) -> str:
+    """The title of a method or an attribution, of those that the study has."""
+    return showable(known[name]["title"])
+
+
+def shortened(text: str, length: int = 16) -> str:
+    """At most `length` characters, of which Chinese ones and the like count twice: a finding may be a list of names."""
+    ends = list(accumulate(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text))
+    return text if not ends or ends[-1] <= length else text[: bisect(ends, length - 1)].rstrip(" /") + "…"
+
+
+def marker(methods: Known, method: str) -> str:
+    """The marker of a method's approach."""
+    return MARKERS[methods[method]["approach"]]
+
+
+def count(shown: int | Collection[int], expected: int | None = None, noun: str = "runs", undefined: int = 0) -> str:
+    """How many are shown: `n = 18 runs`, `n = 17 of 18 runs`, `n = 9–10 of 10 seeds, 1 undefined`.
+
+    shown: a number, or those of several groups, of which the range is given. expected: how many there should be, if
+    that is known; they are named when any is missing. undefined: how many are there without a value.
+    """
+    numbers = [shown] if isinstance(shown, int) else list(shown) or [0]
+    low, high = min(numbers), max(numbers)
+    text = f"{low}" if low == high else f"{low}–{high}"
+    total = high
+    if expected is not None and low < expected:
+        text, total = f"{text} of {expected}", expected
+    one = noun.removesuffix("s") if total == 1 else noun
+    return f"n = {text} {one}" + (f", {undefined} undefined" if undefined else "")
+
+
+def head(axes: Axes, *lines: str) -> None:
+    """The title of a panel, its lines wrapped to the width that the panel has in its figure."""
+    width = axes.figure.get_figwidth() / axes.get_subplotspec().get_gridspec().ncols
+    axes.set_title("\n".join(wrapped(line, int(width / CHARACTER), rows=3) for line in lines), fontsize=7)
+
+
+def say(axes: Axes, text: str, **arguments: Any) -> None:
+    """Words in the middle of a panel that has nothing else to show."""
+    settings = {"ha": "center", "va": "center", "fontsize": 7, "color": "dimgrey", "transform": axes.transAxes}
+    settings["bbox"] = {"facecolor": "white", "linewidth": 0, "pad": 1}
+    axes.text(0.5, 0.5, text, **(settings | arguments))
+
+
+def names(known: Known, shown: Iterable[str]) -> str:
+    """The titles of methods, `Masked, RRR`."""
+    return ", ".join(title(known, name) for name in shown)
+
+
+def keys(methods: Known, **arguments: Any) -> list[Line2D]:
+    """One entry of a legend per method: its colour, and the marker of its approach unless `arguments` say otherwise."""
+    return [
+        Line2D(
+            [],
+            [],
+            label=shortened(title(methods, method), 28),
+            **({"color": colour, "marker": marker(methods, method), "linestyle": "", "markersize": 4.5} | arguments),
+        )
+        for method, colour in colours(methods).items()
+    ]  # fmt: skip
+
+
+def interval(
+    axes: Axes, place: float, row: pd.Series, value: str, colour: str, upright: bool = False, **look: Any
+) -> None:
+    """The value of a row with the line from its `low` to its `high`, across at height `place` or upright there.
+
+    Hollow where the interval is undefined. look: linewidth of the line, marker and markersize of the value.
+    """
+    ends, places = [row["low"], row["high"]], [place, place]
+    width = look.pop("linewidth")
+    axes.plot(*((places, ends) if upright else (ends, places)), color=colour, linewidth=width, solid_capstyle="butt")
+    fill = "white" if pd.isna(ends).any() else colour
+    point = ([place], [row[value]]) if upright else ([row[value]], [place])
+    axes.plot(*point, color=colour, linestyle="", markerfacecolor=fill, clip_on=False, **look)
+
+
+def hollow_key() -> Line2D:
+    """The entry of a legend for values without an interval."""
+    return Line2D(
+        [],
+        [],
+        color="dimgrey",
+        linestyle="",
+        marker="o",
+        markersize=4,
+        markerfacecolor="white",
+        label="interval undefined",
+    )
+
+
+def legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """A legend below all panels, with as many columns as the figure is wide enough for, evenly filled."""
+    longest = max(len(handle.get_label()) for handle in handles)
+    fitting = max(int(figure.get_figwidth() / (longest * CHARACTER + 0.45)), 1)
+    rows = -(-len(handles) // fitting)
+    columns = -(-len(handles) // rows)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.5)
+
+
+def wrapped(text: str, width: int, rows: int = 2) -> str:
+    """The text in at most `rows` lines of `width` characters, broken at spaces, underscores and, at need, hyphens."""
+    text = text.replace("_", "_ ")
+    too_long = max(map(len, text.split()), default=0) > width
+    lines = textwrap.wrap(text, width, max_lines=rows, placeholder="…", break_on_hyphens=too_long)
+    return "\n".join(lines).replace("_ ", "_")
+
+
+def panels(
+    tasks: Sequence[str], height: float = 2.2, across: int = 3, **arguments: Any
+) -> tuple[Figure, dict[str, Axes]]:
+    """One panel per task, at most `across` in a row; a single one is as wide as a column. arguments: of subplots."""
+    columns = min(len(tasks), across)
+    rows = -(-len(tasks) // columns)
+    figure = Figure(figsize=(COLUMN if columns == 1 else PAGE, height * rows))
+    grid = figure.subplots(rows, columns, squeeze=False, **arguments)
+    for spare in grid.flat[len(tasks) :]:
+        spare.axis("off")
+    return figure, dict(zip(tasks, grid.flat, strict=False))
+
+
+def picture(axes: Axes, image: np.ndarray, **arguments: Any) -> None:
+    """Show an array in a thin frame, in grey unless said otherwise."""
+    axes.imshow(image, **({"cmap": "gray"} | arguments))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set(visible=True, color="grey", linewidth=0.4)
+
+
+def save(figure: Figure, pdf: Path, png: Path) -> None:
+    """Write both files, the same bytes every time for the same figure."""
+    for path, metadata in ((pdf, {"CreationDate": None, "Creator": None, "Producer": None}), (png, {"Software": None})):
+        content = io.BytesIO()  # on a full disk Matplotlib's writer of PDF would hide what is wrong
+        figure.savefig(content, format=path.suffix[1:], metadata=metadata)
+        write_bytes(path, content.getvalue())

@@ -1,0 +1,157 @@
+"""Each method against Classification, seed by seed, on this pool of images and on new data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from red_herring.data.overlaps import COLUMNS, LOCALISED
+from red_herring.data.splits import SHIFTED_TEST
+from red_herring.report.markup import (
+    UNDEFINED,
+    Section,
+    Table,
+    given,
+    joined,
+    mean_and_sd,
+    number,
+    p_value,
+    with_interval,
+)
+from red_herring.report.tables._rows import (
+    FEW_SEEDS,
+    Settings,
+    Study,
+    missing_note,
+    of_task,
+    scored,
+)
+from red_herring.statistics import paired
+from red_herring.study.names import BASELINE
+
+TITLE = "Comparisons"
+CATEGORY = "Analyses"
+CAPTION = (
+    "Each method against Classification, seed by seed, with Holm's correction: on this pool of images, whose "
+    "re-splits the seeds are (95 % bootstrap interval, exact Wilcoxon test), and on new data (corrected resampled t "
+    "test, which allows for the test images that seeds share). What holds in one scope alone, or by an interval "
+    "without a small corrected p, is no finding about the method, and a share of collapsed runs means that the mean "
+    "describes no run."
+)
+FILES = ["runs.csv", "localisation.csv", "overlaps.csv"]
+
+
+SCORES = {"test_auc": "test AUC", "iou_gradient": "IoU of the input gradient"}
+"""Scores of runs in which methods are compared."""
+
+
+def tabulate(study: Study, settings: Settings) -> Table:
+    """Each method against Classification on the same seeds, for each task and score of SCORES that the study has.
+
+    frame: task, score, method, the columns of `paired.paired_comparison`, and collapsed, the share of runs that
+    have learnt nothing (`paired.collapsed`; of test AUC only).
+    """
+    runs, tasks = scored(study, settings), settings["tasks"]
+    scores = [score for score in SCORES if score in runs]
+    parts = {
+        (task, score): _comparison(of_task(runs, task), score, settings, _overlap(study["overlaps"], task, score))
+        for task in tasks
+        for score in scores
+    }
+    frame = pd.concat(parts, names=["task", "score"]).reset_index()
+    note = joined(COMPARISON_NOTE, OTHERS_SPLITS if "origin" in settings else "", missing_note(runs, settings))
+    sections = [
+        Section(
+            f"{task}: {SCORES[score]}",
+            _comparison_headings(score),
+            _comparison_rows(part, score, settings),
+            _shared(part, score),
+        )
+        for (task, score), part in parts.items()
+    ]
+    return Table(frame, sections, note)
+
+
+OTHERS_SPLITS = (
+    "The splits behind these runs were not released, so the shares that seeds have in common are those of our own "
+    "splits, drawn as published."
+)
+
+COMPARISON_NOTE = (
+    "n: seeds. IQR: first and third quartile. Difference: mean over the seeds that both have of method - "
+    "Classification. On this pool: whether they differ on re-splits of these images, which is what seeds are; 95 % "
+    "bootstrap interval over seeds, and exact two-sided Wilcoxon signed-rank test, which n seeds cannot bring below "
+    "2 / 2^n. On new data: whether they would differ on other images of the kind; interval and p of the corrected "
+    "resampled t test (Nadeau and Bengio 2003), which takes the share of test images (of the IoU: of positive ones) "
+    "that two seeds have in common for the correlation of their differences. It has an interval from two seeds on, as "
+    "it takes the differences for normal; what holds on new data but not on this pool rests on that, and is no "
+    "finding. Holm: adjusted over the methods of this task and score, in each scope. "
+    "Collapsed: share of runs that rank at chance, an AUC of 0.45 to 0.55 in two decimals on the shifted test "
+    "set and, where it is known, on one with the relation of training. Where it is not, a classifier half-way between "
+    "shortcut and finding counts as well. " + FEW_SEEDS
+)
+
+
+def _overlap(overlaps: pd.DataFrame, task: str, score: str) -> pd.DataFrame:
+    """[seed, other]: the share of the images behind a score of a seed that are behind that of another one as well."""
+    own = overlaps.reindex(columns=COLUMNS)  # a study without pairs of seeds may have a table without columns
+    of = SHIFTED_TEST if score == "test_auc" else LOCALISED
+    own = own[(own["task"] == task) & (own["split"] == of) & (own["other_split"] == of)]
+    return own.pivot_table(index="seed", columns="other", values="share")
+
+
+def _comparison(runs: pd.DataFrame, score: str, settings: Settings, overlap: pd.DataFrame) -> pd.DataFrame:
+    """Indexed by method."""
+    methods = list(settings["methods"])
+    values = runs.pivot_table(index="seed", columns="method", values=score).reindex(columns=methods)
+    table = paired.paired_comparison(values, BASELINE, overlap)
+    share = np.nan
+    if score == "test_auc":
+        in_distribution = runs.reindex(columns=["test_in_distribution_auc"]).squeeze(axis=1).to_numpy(float)
+        at_chance = pd.Series(paired.collapsed(runs[score].to_numpy(float), in_distribution), runs.index)
+        share = at_chance[runs[score].notna()].groupby(runs["method"]).mean().reindex(methods)
+    table.insert(list(table).index("paired"), "collapsed", share)
+    return table
+
+
+def _comparison_headings(score: str) -> list[str]:
+    collapsed = ["Collapsed"] if score == "test_auc" else []
+    pool = ["Difference [95 % on this pool]", "p on this pool", "Holm"]
+    return ["Method", "n", "Mean", "Median (IQR)", *collapsed, *pool, "[95 % on new data]", "p on new data", "Holm"]
+
+
+def _comparison_rows(table: pd.DataFrame, score: str, settings: Settings) -> list[list[str]]:
+    rows = []
+    for method, row in table.iterrows():
+        quartiles = f"{number(row['median'])} ({number(row['q1'])}, {number(row['q3'])})"
+        own = [mean_and_sd(row["mean"], row["sd"]), quartiles]
+        own += [f"{row['collapsed']:.0%}"] if score == "test_auc" else []
+        difference = with_interval(row["difference"], row["low"], row["high"], 3)
+        against = [difference, p_value(row["p"]), p_value(row["p_holm"])]
+        against += [_ends(row["low_new"], row["high_new"]), p_value(row["p_new"]), p_value(row["p_new_holm"])]
+        against = [given(cell, method != BASELINE and row["n"]) for cell in against]
+        rows.append(
+            [
+                settings["methods"][method]["title"],
+                f"{row['n']:.0f}",
+                *(given(cell, row["n"]) for cell in own),
+                *against,
+            ]
+        )
+    return rows
+
+
+def _ends(low: float, high: float) -> str:
+    return UNDEFINED if np.isnan(low) else f"[{number(low, 3)}, {number(high, 3)}]"
+
+
+def _shared(table: pd.DataFrame, score: str) -> str:
+    """How many of the images behind a score seeds share, in a sentence."""
+    if table["overlap"].isna().all():
+        return UNKNOWN_OVERLAP if (table["paired"] > 1).any() else ""
+    shares = [f"{100 * share:.0f}" for share in (table["overlap"].min(), table["overlap"].max())]
+    images = "test images" if score == "test_auc" else "positive test images, of which maps are made,"
+    return f"Two seeds have {' to '.join(dict.fromkeys(shares))} % of their {images} in common."
+
+
+UNKNOWN_OVERLAP = "How many test images seeds have in common is not known, so that nothing is said of new data."
