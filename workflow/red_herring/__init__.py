@@ -2,8 +2,8 @@
 
 In a notebook, `red_herring.read_tables("results/demo")` reads the tables of a study; see its docstring.
 
-Imports run downwards only: stages -> analyses -> training, saliency -> methods, data -> networks -> study -> runtime, and
-stages -> report -> data; see docs/design.md.
+Imports run downwards only: stages -> analyses -> training, saliency -> methods, data -> networks -> study -> runtime,
+and stages -> report -> data; docs/design.md has the rooms.
 """
 
 import importlib
