@@ -74,6 +74,7 @@ def test_numbers_of_here_are_those_of_the_code():
 def test_the_default_of_every_method_is_the_papers():
     """The first of each option is the default."""
     first = {name: {o: v[0] for o, v in method_card(name).options.items()} for name in CONFIG["study"]["methods"]}
+    assert {options.pop("sampling") for options in first.values()} == {"shuffled"}
     assert {name: options for name, options in first.items() if options} == {
         "masked": {"background": "shuffle"}, "gradmask": {"norm": "l2"}, "adversarial": {"schedule": "batch"},
     }  # fmt: skip

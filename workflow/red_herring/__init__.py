@@ -2,7 +2,8 @@
 
 In a notebook, `red_herring.read_tables("results/demo")` reads the tables of a study; see its docstring.
 
-Imports run downwards only: stages -> report, saliency -> training -> methods, data -> networks, study -> runtime.
+Imports run downwards only: stages -> analyses -> training, saliency -> methods, data -> networks -> study -> runtime,
+and stages -> report -> data; docs/design.md has the rooms.
 """
 
 import importlib
