@@ -285,7 +285,7 @@ def test_a_number_of_steps_is_used_for_all(rough, tiny_data):
 
 
 def test_a_map_that_stays_incomplete_is_kept_with_its_error(rough, tiny_data, monkeypatch):
-    monkeypatch.setattr(integrated_gradients, "MOST_HALVINGS", 1)
+    monkeypatch.setattr(integrated_gradients, "MOST_PIECES", 2)
     monkeypatch.setattr(integrated_gradients, "TOLERANCE", 0.0)
     images = tiny_data(3).batch(slice(None)).images
     maps, details = signed(rough, images)

@@ -60,7 +60,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
 def _with_masks(pool: Dataset, tested: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """The masks of all images, bool [n, height, width]; negatives without one have that of some positive test image."""
     masks, label = pool.masks.numpy().copy(), pool.labels.numpy()
-    given = masks.any(axis=(1, 2))
+    given = np.asarray(masks.any(axis=(1, 2)))
     of_positives = tested[given[tested] & (label[tested] == 1)]
     without = tested[~given[tested] & (label[tested] == 0)]
     if len(of_positives):

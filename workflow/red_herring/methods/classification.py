@@ -16,5 +16,7 @@ HYPERPARAMETERS = {}
 
 
 class Method(base.Method):
+    """Without a penalty."""
+
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return {"classification": base.classification_loss(self.model(batch.images), batch.labels)}

@@ -18,6 +18,8 @@ OPTIONS = {"background": ["shuffle", "zero"]}
 
 
 class Method(base.Method):
+    """Without a penalty. background: `shuffle` or `zero`, what the pixels outside of the mask become."""
+
     def __init__(self, model: ResNet18, hyperparameters: dict[str, float], background: str):
         super().__init__(model, hyperparameters)
         self.background = background

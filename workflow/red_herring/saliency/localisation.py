@@ -13,6 +13,8 @@ CHUNK = 64
 
 
 class Chance(Protocol):
+    """What gives the chance levels of a run's maps."""
+
     def levels(self, mask: np.ndarray, last: np.ndarray) -> dict[str, float]:
         """Measure -> what a random map scores. mask: bool [height, width]. last: int [pixels], for each place in the
         order of falling values, counted from 1, the last one of the same value in the map that is scored.
@@ -91,12 +93,14 @@ def overlap(binary: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
 
 def _pointing(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
     largest = flat == flat.max(axis=1, keepdims=True)
-    return (largest & inside).sum(axis=1) / largest.sum(axis=1)
+    return np.asarray((largest & inside).sum(axis=1) / largest.sum(axis=1))
 
 
 def _mass(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
     total = flat.sum(axis=1)
-    return np.divide((flat * inside).sum(axis=1), total, out=np.full(len(flat), np.nan), where=total > 0)
+    share = np.full(len(flat), np.nan)
+    np.divide((flat * inside).sum(axis=1), total, out=share, where=total > 0)
+    return share
 
 
 def _auc(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -105,7 +109,9 @@ def _auc(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
     p = inside.sum(axis=1)
     pairs = p * (flat.shape[1] - p)
     above = (ranks * inside).sum(axis=1) - p * (p + 1) / 2
-    return np.divide(above, pairs, out=np.full(len(flat), np.nan), where=pairs > 0)
+    areas = np.full(len(flat), np.nan)
+    np.divide(above, pairs, out=areas, where=pairs > 0)
+    return areas
 
 
 def average_precision(last: np.ndarray) -> np.ndarray:
@@ -113,7 +119,8 @@ def average_precision(last: np.ndarray) -> np.ndarray:
 
     last: int [..., p], rising: for each pixel of the mask, how many pixels of the map have at least its value.
     """
-    return (run_ends(last) / last).mean(axis=-1)
+    precision: np.ndarray = (run_ends(last) / last).mean(axis=-1)
+    return precision
 
 
 def run_ends(values: np.ndarray) -> np.ndarray:

@@ -26,4 +26,4 @@ def as_levels(maps: np.ndarray) -> np.ndarray:
     """
     largest = maps.max(axis=(1, 2), keepdims=True)
     scaled = np.divide(maps, largest, out=np.zeros(maps.shape), where=largest > 0)
-    return np.rint(255 * scaled).astype(np.uint8)
+    return np.asarray(np.rint(255 * scaled), np.uint8)

@@ -18,4 +18,5 @@ def explain(request: Request) -> Tensor:
     coarse = LayerGradCam(request.model, request.model.layer4).attribute(
         request.images, target=POSITIVE, relu_attributions=True
     )
-    return LayerAttribution.interpolate(coarse, tuple(request.images.shape[-2:]), "bilinear")
+    maps: Tensor = LayerAttribution.interpolate(coarse, tuple(request.images.shape[-2:]), "bilinear")
+    return maps

@@ -13,4 +13,5 @@ CITATION = "Simonyan et al. 2014"
 
 def explain(request: Request) -> Tensor:
     """d y1 / dx (Simonyan et al. 2014; paper, section 4)."""
-    return Saliency(request.model).attribute(request.images, target=POSITIVE, abs=False)
+    maps: Tensor = Saliency(request.model).attribute(request.images, target=POSITIVE, abs=False)
+    return maps

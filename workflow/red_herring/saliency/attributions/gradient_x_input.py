@@ -13,4 +13,5 @@ CITATION = "Shrikumar et al. 2016"
 
 def explain(request: Request) -> Tensor:
     """x * d y1 / dx (Shrikumar et al. 2016)."""
-    return InputXGradient(request.model).attribute(request.images, target=POSITIVE)
+    maps: Tensor = InputXGradient(request.model).attribute(request.images, target=POSITIVE)
+    return maps

@@ -17,4 +17,5 @@ def explain(request: Request) -> Tensor:
     """The gradient, but each ReLU on the way back lets only positive values pass (Springenberg et al. 2015)."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Setting backward hooks on ReLU")
-        return GuidedBackprop(request.model).attribute(request.images, target=POSITIVE)
+        maps: Tensor = GuidedBackprop(request.model).attribute(request.images, target=POSITIVE)
+    return maps

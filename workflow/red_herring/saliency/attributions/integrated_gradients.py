@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from itertools import count
+from typing import NamedTuple
 
 import torch
 from captum.attr import IntegratedGradients
@@ -20,9 +22,6 @@ TOLERANCE = 0.01
 POINTS = 16
 """Of the quadrature of each piece of the way."""
 
-MOST_HALVINGS = 16
-"""In turn, should an image never be complete: of the roughest models seen, an image took nine."""
-
 MOST_PIECES = 256
 """An image whose way has so many is divided no further; of the roughest models seen, an image took 88."""
 
@@ -37,6 +36,29 @@ CANCELLED = 0.1
 """Share of a map's total relevance below which the change of the logit is taken to be mere cancellation."""
 
 
+class Pieces(NamedTuple):
+    """Of the ways from zero to images. row: whose, int64 [pieces]. start, end: shares of the way, [pieces]. maps and
+    missing: as `piece` gives them.
+    """
+
+    row: Tensor
+    start: Tensor
+    end: Tensor
+    maps: Tensor
+    missing: Tensor
+
+    def whole(self, images: Tensor) -> Tensor:
+        """The map of each image."""
+        return torch.zeros_like(images).index_add(0, self.row, self.maps)
+
+
+class Target(NamedTuple):
+    """What the maps of images add up to: y1(x) - y1(0), and what of it may be rounding, one of each per image."""
+
+    change: Tensor
+    rounding: Tensor
+
+
 def explain(request: Request) -> Signed:
     """x times the mean gradient on the way from 0 to x (Sundararajan et al. 2017).
 
@@ -46,42 +68,53 @@ def explain(request: Request) -> Signed:
     Details: steps, the points of the final quadrature, and completeness_error.
     """
     images = request.images.detach()
+    target = _target(request.model, images)
+    points = POINTS if request.steps == "adaptive" else request.steps
+    rows = torch.arange(len(images), device=images.device)
+    pieces = _pieces(request, rows, torch.zeros_like(target.change), torch.ones_like(target.change), points)
+    if request.steps == "adaptive":
+        pieces = _refined(request, pieces, target)
+    whole = pieces.whole(images)
+    error = completeness_error(whole, target.change, target.rounding)
+    return Signed(whole, {"steps": points * torch.bincount(pieces.row), "completeness_error": error})
+
+
+def _target(model: nn.Module, images: Tensor) -> Target:
     with torch.no_grad():
-        logits, of_zero = _logit(request.model, images), _logit(request.model, torch.zeros_like(images[:1]))
-    change, rounding = logits - of_zero, ROUNDING * torch.maximum(logits.abs(), of_zero.abs())
-    row = torch.arange(len(images), device=images.device)
-    start, end = torch.zeros_like(change), torch.ones_like(change)
-    adaptive = request.steps == "adaptive"
-    points = POINTS if adaptive else request.steps
-    maps, missing = piece(request, images[row], start, end, points)
-    for turn in range(MOST_HALVINGS if adaptive else 0):
-        error = completeness_error(torch.zeros_like(images).index_add(0, row, maps), change, rounding)
-        pieces = torch.bincount(row)
-        own = torch.zeros_like(change).index_add(0, row, missing) / pieces
-        goes_on = (error > TOLERANCE) & (pieces < MOST_PIECES)
-        halved = goes_on[row] & (missing >= own[row])  # at least the mean of the image's pieces
+        logits, of_zero = _logit(model, images), _logit(model, torch.zeros_like(images[:1]))
+    return Target(logits - of_zero, ROUNDING * torch.maximum(logits.abs(), of_zero.abs()))
+
+
+def _refined(request: Request, pieces: Pieces, target: Target) -> Pieces:
+    images = request.images.detach()
+    for turn in count():
+        halved = _to_halve(pieces, images, target)
         if not halved.any():
             break
-        middle = (start[halved] + end[halved]) / 2
-        new_row = row[halved].repeat(2)
-        new_start, new_end = torch.cat([start[halved], middle]), torch.cat([middle, end[halved]])
+        middle = (pieces.start[halved] + pieces.end[halved]) / 2
+        start, end = torch.cat([pieces.start[halved], middle]), torch.cat([middle, pieces.end[halved]])
         with nullcontext() if turn < ROUGH_HALVINGS else _in_float32(images):
-            new_maps, new_missing = piece(request, images[new_row], new_start, new_end, points)
-        row, start, end = (
-            torch.cat([old[~halved], new])
-            for old, new in ((row, new_row), (start, new_start), (end, new_end))
-        )  # fmt: skip
-        maps, missing = torch.cat([maps[~halved], new_maps]), torch.cat([missing[~halved], new_missing])
-    whole = torch.zeros_like(images).index_add(0, row, maps)
-    return Signed(
-        whole,
-        {"steps": points * torch.bincount(row), "completeness_error": completeness_error(whole, change, rounding)},
-    )
+            halves = _pieces(request, pieces.row[halved].repeat(2), start, end, POINTS)
+        pieces = Pieces(*(torch.cat([old[~halved], new]) for old, new in zip(pieces, halves, strict=True)))
+    return pieces
+
+
+def _to_halve(pieces: Pieces, images: Tensor, target: Target) -> Tensor:
+    """Of each incomplete image those pieces that miss at least the mean of its own, bool [pieces]."""
+    error = completeness_error(pieces.whole(images), target.change, target.rounding)
+    number = torch.bincount(pieces.row)
+    mean = torch.zeros_like(target.change).index_add(0, pieces.row, pieces.missing) / number
+    goes_on = (error > TOLERANCE) & (number < MOST_PIECES)
+    return goes_on[pieces.row] & (pieces.missing >= mean[pieces.row])
+
+
+def _pieces(request: Request, row: Tensor, start: Tensor, end: Tensor, points: int) -> Pieces:
+    return Pieces(row, start, end, *piece(request, request.images.detach()[row], start, end, points))
 
 
 def piece(request: Request, images: Tensor, start: Tensor, end: Tensor, points: int) -> tuple[Tensor, Tensor]:
     """The maps of pieces of the way, from start x to end x, and how much of the change of y1 each misses."""
-    start, end = (share.view(-1, 1, 1, 1) * images for share in (start, end))
+    start, end = start.view(-1, 1, 1, 1) * images, end.view(-1, 1, 1, 1) * images
     parts = []
     for some in torch.arange(len(images)).split(request.together):
         explained = IntegratedGradients(request.model).attribute(
@@ -108,7 +141,8 @@ def completeness_error(maps: Tensor, change: Tensor, rounding: Tensor) -> Tensor
 
 def _logit(model: nn.Module, images: Tensor) -> Tensor:
     with _in_float32(images):
-        return model(images)[:, POSITIVE]
+        logits: Tensor = model(images)
+    return logits[:, POSITIVE]
 
 
 def _in_float32(images: Tensor) -> torch.autocast:

@@ -28,7 +28,7 @@ def explain(request: Request) -> Tensor:
     numbers = anything.flatten(1).cumsum(1).view(anything.shape) * anything  # of each image from 1; 0: is zero
     windows = numbers.repeat_interleave(window, 2).repeat_interleave(window, 3)
     windows = windows[..., : images.shape[-2], : images.shape[-1]]
-    fall = FeatureAblation(request.model).attribute(
+    fall: Tensor = FeatureAblation(request.model).attribute(
         images,
         feature_mask=windows,
         target=POSITIVE,
