@@ -17,8 +17,14 @@ PAPER = {
 }
 
 
+ASKED = {
+    "localisation": {"title": "Localisation", "by": {"attribution": "a"}, "columns": {"iou": "b"}},
+    "mine": {"title": "My question", "by": {}, "columns": {"x": "c"}},
+}
+
+
 def test_the_papers_tasks_have_the_papers_items():
-    figures, tables = items.figures(PAPER, OWN), items.tables(PAPER, OWN)
+    figures, tables = items.figures(PAPER, OWN, ASKED), items.tables(PAPER, OWN, ASKED)
     assert {"figure_1", "figure_2", "figure_3", "figure_4", "figure_5", "figure_6", "figure_7", "figure_8"} <= set(
         figures
     )
@@ -30,15 +36,15 @@ def test_the_papers_tasks_have_the_papers_items():
 
 def test_other_tasks_have_general_ones():
     own = PAPER | {"tasks": {"spc": PAPER["tasks"]["spc"], "mine": {"ratio": 1.0, "selection": "balanced"}}}
-    figures = items.figures(own, OWN)
+    figures = items.figures(own, OWN, ASKED)
     assert figures["figure_a2"].tasks == ("spc",)
     assert figures["learning_curves"].tasks == figures["mean_saliency"].tasks == ("mine",)
     assert "figure_4" not in figures
-    assert "mine_localisation" in items.tables(own, OWN)
+    assert "mine_localisation" in items.tables(own, OWN, ASKED)
 
 
 def test_without_gradient_maps_nothing_is_made_of_them():
-    figures = items.figures(PAPER | {"attributions": ["occlusion"]}, OWN)
+    figures = items.figures(PAPER | {"attributions": ["occlusion"]}, OWN, ASKED)
     assert not {"figure_5", "figure_6", "figure_8", "comparisons_iou"} & set(figures)
     assert {"figure_8_iou", "comparisons", "mean_saliency_spc"} <= set(figures)
 
@@ -58,7 +64,7 @@ def test_without_gradient_maps_nothing_is_made_of_them():
     ],
 )
 def test_captions_say_which_relation_the_validation_set_has(selection, ratio, curves, examples):
-    mine = items.figures(PAPER | {"tasks": {"mine": {"ratio": ratio, "selection": selection}}}, OWN)
+    mine = items.figures(PAPER | {"tasks": {"mine": {"ratio": ratio, "selection": selection}}}, OWN, ASKED)
     for name, words in {"learning_curves": curves, "figure_3": examples}.items():
         assert words in mine[name].caption
         assert mine[name].caption.endswith(".")
@@ -68,7 +74,7 @@ def test_captions_say_which_relation_the_validation_set_has(selection, ratio, cu
 
 
 def test_captions_name_the_tasks_where_they_differ():
-    caption = items.figures(PAPER, OWN)["figure_a2"].caption
+    caption = items.figures(PAPER, OWN, ASKED)["figure_a2"].caption
     assert ". In spc and vpc the validation set has the shifted relation, so" in caption
     assert "; in no_spc and no_vpc nuisance and finding are unrelated" in caption
 
@@ -91,7 +97,7 @@ def test_the_settings_say_the_selection_of_every_task():
 @pytest.mark.parametrize("released", [True, False])
 def test_captions_are_two_sentences_or_three_and_settings_are_those_of_the_tasks(released):
     study, files = (PAPER | {"origin": "released"}, RELEASED) if released else (PAPER, OWN)
-    for name, item in (items.tables(study, files) | items.figures(study, files)).items():
+    for name, item in (items.tables(study, files, ASKED) | items.figures(study, files, ASKED)).items():
         assert 2 <= item.caption.count(". ") + 1 <= 3, name
         assert tuple(item.settings(PAPER, "maps")["tasks"]) == item.tasks
         assert item.labels["item"]
@@ -99,7 +105,7 @@ def test_captions_are_two_sentences_or_three_and_settings_are_those_of_the_tasks
 
 def test_released_runs_have_neither_epochs_nor_predictions_nor_maps():
     study = PAPER | {"origin": "released"}
-    made = items.tables(study, RELEASED) | items.figures(study, RELEASED)
+    made = items.tables(study, RELEASED, ASKED) | items.figures(study, RELEASED, ASKED)
     needed = {file for item in made.values() for file in item.files}
     assert not {"histories.csv", "auc_intervals.csv", items.IMAGES, items.MAPS} & needed
     assert not {"figure_2", "figure_a1", "auc_intervals"} & set(made), "there are no trials, and nothing was trained"
@@ -107,8 +113,8 @@ def test_released_runs_have_neither_epochs_nor_predictions_nor_maps():
 
 
 def test_comparisons_are_made_of_what_seeds_share():
-    assert "overlaps.csv" in items.tables(PAPER, OWN)["comparisons"].files
-    assert "overlaps.csv" in items.tables(PAPER, RELEASED)["comparisons"].files
+    assert "overlaps.csv" in items.tables(PAPER, OWN, ASKED)["comparisons"].files
+    assert "overlaps.csv" in items.tables(PAPER, RELEASED, ASKED)["comparisons"].files
 
 
 @pytest.mark.parametrize("name", ["agreement", "table_1", "Table_1", "splits", "spc_localisation"])
@@ -118,32 +124,32 @@ def test_a_task_may_not_be_called_like_another_table(name):
 
 
 def test_which_figures_show_images():
-    figures = items.figures(PAPER | {"tasks": {"vpc": PAPER["tasks"]["vpc"]}}, OWN)
+    figures = items.figures(PAPER | {"tasks": {"vpc": PAPER["tasks"]["vpc"]}}, OWN, ASKED)
     assert {name for name, figure in figures.items() if figure.shows_images} == {
         "figure_1", "figure_3", "masks", "figure_7", "mean_saliency_vpc",
     }  # fmt: skip
 
 
 def test_a_table_of_the_paper_needs_one_of_its_tasks():
-    tables = items.tables(PAPER | {"tasks": {"spc": PAPER["tasks"]["spc"]}}, OWN)
+    tables = items.tables(PAPER | {"tasks": {"spc": PAPER["tasks"]["spc"]}}, OWN, ASKED)
     assert tables["table_1"].tasks == ("spc",)
     assert not {"table_2", "table_synthetic"} & set(tables)
 
 
 def test_what_a_missing_file_would_show_is_not_made():
     without = [file for file in OWN if file not in ("overlaps.csv", "histories.csv")]
-    tables, figures = items.tables(PAPER, without), items.figures(PAPER, without)
+    tables, figures = items.tables(PAPER, without, ASKED), items.figures(PAPER, without, ASKED)
     assert "comparisons" not in tables
     assert not {"comparisons", "comparisons_iou", "figure_4"} & set(figures), "also what is made of that table"
     assert {"relation", "figure_8"} <= set(figures)
 
 
 def test_a_figure_has_the_caption_of_its_table_if_it_says_so():
-    assert items.figures(PAPER, OWN)["relation"].caption == items.tables(PAPER, OWN)["relation"].caption
+    assert items.figures(PAPER, OWN, ASKED)["relation"].caption == items.tables(PAPER, OWN, ASKED)["relation"].caption
 
 
 def test_the_maps_are_named_in_the_settings_of_what_shows_them_alone():
-    figures = items.figures(PAPER, OWN)
+    figures = items.figures(PAPER, OWN, ASKED)
     assert figures["figure_5"].settings(PAPER, "here")["maps"] == "here"
     assert "maps" not in figures["figure_8"].settings(PAPER, "here")
 
@@ -171,7 +177,7 @@ def test_one_file_is_a_table_more(tmp_path, monkeypatch):
     card = 'TITLE = "Mine"\nCATEGORY = "Tables"\nCAPTION = "What it is."\nFILES = ["runs.csv"]\n'
     (tmp_path / items.TABLES / "mine.py").write_text(card)
     monkeypatch.setattr(items, "ROOM", tmp_path)
-    (found,) = items.tables(PAPER, ["runs.csv"]).items()
+    (found,) = items.tables(PAPER, ["runs.csv"], ASKED).items()
     assert found == ("mine", items.Item("mine", ("runs.csv",), tuple(PAPER["tasks"]), "What it is.", "Tables", "Mine"))
     with pytest.raises(StudyError, match=r"tasks\.mine: is the name of another table"):
         items.check_names(["mine"])
@@ -184,4 +190,23 @@ def test_two_things_of_one_name_are_refused(tmp_path, monkeypatch):
         (tmp_path / items.TABLES / f"{name}.py").write_text(card)
     monkeypatch.setattr(items, "ROOM", tmp_path)
     with pytest.raises(StudyError, match=r"tables/two\.py: ITEMS: ours is one of one\.py as well"):
-        items.tables(PAPER, [])
+        items.tables(PAPER, [], ASKED)
+
+
+def test_an_analysis_without_a_module_has_a_table_and_one_with_has_that():
+    tables = items.tables(PAPER, [*OWN, "mine.csv"], ASKED)
+    mine = tables["mine"]
+    assert (mine.module, mine.files, mine.title, mine.tasks) == (
+        "analysis",
+        ("mine.csv",),
+        "My question",
+        tuple(PAPER["tasks"]),
+    )
+    assert mine.settings(PAPER, "maps")["columns"] == {"x": "c"}
+    assert "localisation" not in tables
+    assert "mine" not in items.tables(PAPER, OWN, ASKED), "its answers are not there"
+
+
+def test_a_task_may_not_be_called_like_an_analysis():
+    with pytest.raises(StudyError, match="tasks.reliance: is the name of another table"):
+        items.check_names(["reliance"])

@@ -118,8 +118,9 @@ OWN = ["runs.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv", 
 OWN += [*(f"{analysis}.csv" for analysis in ANALYSES), items.MAPS]
 MADE = {RESULTS: [*OWN, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
 MAPS_OF = {folder: f"{PUBLISHED if folder == PUBLISHED else RESULTS}/localisation" for folder in OF}
-TABLES = {folder: items.tables(OF[folder], made) for folder, made in MADE.items()}
-FIGURES = {folder: items.figures(OF[folder], made) for folder, made in MADE.items()}
+ASKED = study.described_analyses(ANALYSES)
+TABLES = {folder: items.tables(OF[folder], made, ASKED) for folder, made in MADE.items()}
+FIGURES = {folder: items.figures(OF[folder], made, ASKED) for folder, made in MADE.items()}
 DATA_FIGURES = [name for name, figure in FIGURES[RESULTS].items() if items.IMAGES in figure.files]
 EXPLORER, OVERVIEW, DATA_SHEET = (items.card(items.PAGES, page) for page in ("explorer", "overview", "data_sheet"))
 
@@ -164,7 +165,7 @@ def code(stage, *more):
 
 def analysis_settings(analysis):
     """A params function: what an analysis reads of the study."""
-    return lambda wildcards: json.dumps(study.analysis_settings(config, analysis, wildcards.task))
+    return lambda wildcards: dumped(study.analysis_settings(config, analysis, wildcards.task))
 
 
 def analysis_code(analysis):

@@ -11,7 +11,6 @@ rule collect_runs:
     input:
         RUNS,
         expand("<results>/runs/{task}/{method}/seed={seed}/history.csv", task=TASKS, method=METHODS, seed=SEEDS),
-        answers("localisation"),
         expand("<results>/tuning/{task}/{method}/trials.csv", task=SEARCHED, method=METHODS),
     output:
         tables=expand("<results>/{table}.csv", table=STUDY_TABLES),

@@ -6,8 +6,12 @@ import pytest
 from red_herring.report import items
 from support.tabulated import FEW, RELEASED, RUNS, SETTINGS, few, table
 
-STATISTICAL = [card.module for card in items.cards(items.TABLES) if card.category == "Analyses"]
-"""Those of all tasks."""
+STATISTICAL = [
+    card.module
+    for card in items.cards(items.TABLES)
+    if card.category == "Analyses" and items.ANALYSIS not in card.items
+]
+"""Those of all tasks, but for that of any analysis."""
 
 
 @pytest.mark.parametrize("name", STATISTICAL)

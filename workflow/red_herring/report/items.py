@@ -7,16 +7,20 @@ these without running them, as it needs neither pandas nor Matplotlib.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from red_herring.runtime.files import StudyError
+from red_herring.study.catalogue import analysis_names
 from red_herring.study.literals import literals_of, names_in
 
 Settings = Mapping[str, Any]
 """What `red_herring.study.settings.results_settings` gives."""
+
+Analyses = Mapping[str, Mapping[str, Any]]
+"""What `red_herring.study.settings.described_analyses` gives of the analyses of a study."""
 
 ROOM = Path(__file__).parent
 TABLES, FIGURES, PAGES = "tables", "figures", "pages"
@@ -31,6 +35,7 @@ SPLITS = ("splits", "planned_splits")
 """Tables that are made of the splits before there is any run."""
 
 TASK = "{task}"
+ANALYSIS = "{analysis}"
 IN_VALIDATION = "{in_validation}"
 
 
@@ -44,6 +49,7 @@ class Card:
     MAPS. ITEMS: name -> what is made under it, where that is not one thing of all tasks called like the module: `title`
     (TITLE unless given); `tasks` (those of a list, `each` for one thing of each, whose name has TASK in its place, or
     `others` for those in no list); `attribution`, without which it is not made; and whatever else the module reads.
+    Under ANALYSIS one thing of each analysis that has no module of its name; it stands in FILES and TITLE as well.
     IN_VALIDATION: relation -> the words for it. RELEASED: False for what the authors' released runs cannot show.
     """
 
@@ -117,7 +123,7 @@ def cards(room: str) -> list[Card]:
 
 def check_names(tasks: Iterable[str]) -> None:
     """StudyError if a task is called like another table."""
-    taken = [name for one in cards(TABLES) for name in one.items if name != TASK]
+    taken = [*analysis_names(), *(name for one in cards(TABLES) for name in one.items if name != TASK)]
     for name in tasks:
         if name.lower() in SPLITS or any(_may_be(name.lower(), other) for other in taken):
             raise StudyError(f"config: tasks.{name}: is the name of another table; call the task otherwise")
@@ -129,27 +135,42 @@ def _may_be(name: str, pattern: str) -> bool:
     return name.startswith(before) and name.endswith(after) if task else name == pattern
 
 
-def tables(study: Settings, made: Collection[str]) -> dict[str, Item]:
-    """Name -> table of a study. made: the files that there are, IMAGES and MAPS among them."""
-    return _collected(TABLES, study, made)
+def tables(study: Settings, made: Collection[str], analyses: Analyses) -> dict[str, Item]:
+    """Name -> table of a study. made: the files that there are, IMAGES and MAPS among them. analyses: those asked."""
+    return _collected(TABLES, study, made, analyses)
 
 
-def figures(study: Settings, made: Collection[str]) -> dict[str, Item]:
+def figures(study: Settings, made: Collection[str], analyses: Analyses) -> dict[str, Item]:
     """Name -> figure of a study. made: the files that there are besides its tables, IMAGES and MAPS among them."""
-    tabulated = [f"{TABLES}/{name}.csv" for name in tables(study, made)]
-    return _collected(FIGURES, study, {*made, *tabulated})
+    tabulated = [f"{TABLES}/{name}.csv" for name in tables(study, made, analyses)]
+    return _collected(FIGURES, study, {*made, *tabulated}, analyses)
 
 
-def _collected(room: str, study: Settings, made: Collection[str]) -> dict[str, Item]:
+def _collected(room: str, study: Settings, made: Collection[str], analyses: Analyses) -> dict[str, Item]:
     """Name -> item, of those modules whose files there are."""
     found: dict[str, Item] = {}
-    for one in cards(room):
+    for one in [whole for general in cards(room) for whole in _of_analyses(general, analyses)]:
         if set(one.files) <= set(made) and (one.released or "origin" not in study):
             for name, item in _items(one, study):
                 if name in found:
                     raise StudyError(f"{room}/{one.module}.py: ITEMS: {name} is one of {found[name].module}.py as well")
                 found[name] = item
     return found
+
+
+def _of_analyses(of: Card, analyses: Analyses) -> Iterator[Card]:
+    """The card, or if it is of any analysis one for each that has no module of its own."""
+    if ANALYSIS not in of.items:
+        yield of
+        return
+    for name, about in analyses.items():
+        if not (ROOM / TABLES / f"{name}.py").is_file():
+            yield replace(
+                of,
+                title=of.title.replace(ANALYSIS, about["title"]),
+                files=tuple(file.replace(ANALYSIS, name) for file in of.files),
+                items={name: {**of.items[ANALYSIS], "analysis": name, **about}},
+            )
 
 
 def _items(of: Card, study: Settings) -> Iterator[tuple[str, Item]]:

@@ -11,14 +11,15 @@ import safetensors.numpy
 
 from red_herring.analyses.base import Run
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import replacing, write_text
 from red_herring.runtime.hardware import pick
+from red_herring.study.stage_settings import Analysing
 
 
 def analyse(
     analysis: Annotated[str, "the name of a file of red_herring.analyses"],
-    settings: Settings,
+    settings: Analysing,
     split: Annotated[Path, Input("CSV of draw_splits")],
     images: Annotated[list[Path], Input("images.npy of each source, the rest beside it")],
     model: Annotated[Path, Input("safetensors of train")],
@@ -28,9 +29,9 @@ def analyse(
     arrays: Annotated[Path, Output("safetensors, such as maps")],
     threads: int = 1,
 ) -> None:
-    hardware = pick(settings["device"], settings["precision"], threads)
-    run = Run(settings["task"], seed, model, split, images, settings["mask"], settings["batch_size"], hardware)
-    found = importlib.import_module(f"red_herring.analyses.{analysis}").analyse(run, settings["analysis"])
+    hardware = pick(settings.device, settings.precision, threads)
+    run = Run(settings.task, seed, model, split, images, settings.mask, settings.batch_size, hardware)
+    found = importlib.import_module(f"red_herring.analyses.{analysis}").analyse(run, settings.analysis)
     write_text(table, found.table.to_csv(index=False))
     write_text(per_image, found.per_image.to_csv(index=False))
     named = {name: np.ascontiguousarray(array) for name, array in found.arrays.items()}

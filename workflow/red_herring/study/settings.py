@@ -23,6 +23,7 @@ from red_herring.study.names import PAPER_ATTRIBUTIONS
 from red_herring.study.places import NEEDED_FOR
 from red_herring.study.space import fixed_hyperparameters, search_space
 from red_herring.study.stage_settings import (
+    Analysing,
     Comparing,
     Drawing,
     Fetching,
@@ -218,18 +219,14 @@ def _run_settings(config: Config, task: str, method: str, section: str) -> dict[
     }
 
 
-def analysis_settings(config: Config, analysis: str, task: str) -> dict[str, Any]:
+def analysis_settings(config: Config, analysis: str, task: str) -> Analysing:
     """What an analysis reads: its own keys, each with its default, and `saliency` if its card says so."""
     card = analysis_card(analysis)
     own = {key: schema["default"] for key, schema in card.settings.items()} | config["analyses"].get(analysis, {})
     if "saliency" in card.needs:
         own["saliency"] = config["saliency"] | {"mean_map_images": config["tasks"][task]["mean_map_images"]}
-    return {
-        "task": task,
-        "mask": mask_settings(config, task),
-        "analysis": own,
-        **{key: config["training"][key] for key in ("batch_size", "device", "precision")},
-    }
+    hardware = {key: config["training"][key] for key in ("batch_size", "device", "precision")}
+    return Analysing(task=task, mask=mask_settings(config, task), analysis=own, **hardware)
 
 
 def collect_settings(config: Config) -> dict[str, Any]:
@@ -320,6 +317,12 @@ def described_attributions(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Attribution -> title, and whether it is a control, which knows nothing of the model."""
     cards = {name: attribution_card(name) for name in names}
     return {name: {"title": card.title, "control": card.control} for name, card in cards.items()}
+
+
+def described_analyses(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Analysis -> title, and what the columns of its table hold: those that tell rows apart, and the others."""
+    cards = {name: analysis_card(name) for name in names}
+    return {name: {"title": card.title, "by": card.by, "columns": card.columns} for name, card in cards.items()}
 
 
 def known_titles() -> dict[str, str]:

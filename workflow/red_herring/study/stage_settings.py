@@ -185,3 +185,15 @@ class Given:
     file: str
     mode: Literal["published", "given"]
     hyperparameters: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Analysing:
+    """For `analyse`. analysis: its own keys, and `saliency` where it needs that."""
+
+    task: str
+    mask: dict[str, Any]
+    analysis: dict[str, Any]
+    batch_size: int
+    device: str
+    precision: str

@@ -1,0 +1,38 @@
+"""The table of an analysis that has no module of its own."""
+
+import pandas as pd
+import pytest
+from red_herring.report.tables.analysis import tabulate
+
+SETTINGS = {
+    "tasks": {"t": {}, "u": {}},
+    "methods": {"masked": {"title": "Masked"}, "rrr": {"title": "RRR"}},
+    "seeds": [1, 2],
+    "analysis": "mine",
+    "by": {},
+    "columns": {"images": "how many", "auc": "chance 0.5"},
+}
+ROWS = [("t", "masked", 1, 8, 0.5), ("t", "masked", 2, 8, 0.7), ("t", "rrr", 1, 8, 0.25), ("u", "rrr", 1, 8, None)]
+MINE = pd.DataFrame(ROWS, columns=["task", "method", "seed", "images", "auc"])
+
+
+def test_each_number_has_its_mean_and_spread_over_seeds():
+    table = tabulate({"mine": MINE}, SETTINGS)
+    found = table.frame.set_index(["task", "method", "column"])
+    assert found.loc[("t", "masked", "auc"), ["n", "mean", "sd"]].tolist() == pytest.approx([2, 0.6, 0.1414], abs=1e-4)
+    assert found.loc[("u", "rrr", "auc"), "n"] == 0
+    text = table.to_markdown()
+    assert "| auc | 0.60 ± 0.14 | 0.25 |" in text
+    assert "| images | 8 ± 0 | 8 |" in text
+    assert "auc: chance 0.5." in text
+    assert "t: 1 of 4 runs are missing (RRR 1)." in text
+
+
+def test_rows_that_an_analysis_tells_apart_are_apart():
+    mine = pd.concat([MINE.assign(block=name, auc=value) for name, value in (("last", 0.1), ("first", 0.9))])
+    table = tabulate({"mine": mine}, SETTINGS | {"by": {"block": "of the network"}})
+    assert table.frame.columns.tolist() == ["task", "method", "block", "column", "n", "mean", "sd"]
+    text = table.to_markdown()
+    assert text.index("last") < text.index("first"), "in the order of the analysis"
+    assert "0.10 ± 0.00" in text
+    assert "0.90 ± 0.00" in text

@@ -1,0 +1,73 @@
+"""What an analysis says of every run: the form of its table unless it has a module of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+import pandas as pd
+
+from red_herring.report.markup import Section, Table, given, joined, mean_and_sd
+from red_herring.report.tables._rows import Settings, Study, missing_note, of_task
+
+TITLE = "{analysis}"
+CATEGORY = "Analyses"
+CAPTION = (
+    "What an analysis says of the runs: the mean and standard deviation over seeds of each of its numbers. Below the "
+    "table stands what each number is, and what it would be by chance."
+)
+FILES = ["{analysis}.csv"]
+ITEMS = {"{analysis}": {}}
+RELEASED = False
+
+
+def tabulate(study: Study, settings: Settings) -> Table:
+    """Every number of the analysis for every task and method.
+
+    settings: `analysis`, its name; `by`, `columns`: column -> what it holds.
+
+    frame: task, method, the columns of `by`, column, n (runs with a number), mean and sd over seeds.
+    """
+    table, by = study[settings["analysis"]], list(settings["by"])
+    rows = [
+        {"task": task, "method": method, **of, "column": column, **_over_seeds(found[column])}
+        for task, method in product(settings["tasks"], settings["methods"])
+        for of, found in _parts(of_task(table, task).query("method == @method"), by)
+        for column in settings["columns"]
+    ]
+    frame = pd.DataFrame(rows, columns=["task", "method", *by, "column", "n", "mean", "sd"])
+    sections = [_section(task, of_task(frame, task), by, settings) for task in settings["tasks"]]
+    meanings = [f"{name}: {what}." for name, what in (settings["by"] | settings["columns"]).items()]
+    note = joined("Mean ± sample standard deviation over seeds.", *meanings, missing_note(table, settings))
+    return Table(frame, sections, note)
+
+
+def _parts(table: pd.DataFrame, by: list[str]) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """The rows for each value of the columns of `by`, in the order of the analysis."""
+    if not by:
+        yield {}, table
+        return
+    for values, rows in table.groupby(by, sort=False):
+        yield dict(zip(by, values, strict=True)), rows
+
+
+def _over_seeds(values: pd.Series) -> Mapping[str, float]:
+    return {"n": values.count(), "mean": values.mean(), "sd": values.std()}
+
+
+def _section(task: str, frame: pd.DataFrame, by: list[str], settings: Settings) -> Section:
+    """A row for each number, a column for each method."""
+    titles = [about["title"] for about in settings["methods"].values()]
+    rows = []
+    for names, found in frame.groupby([*by, "column"], sort=False):
+        cells = found.set_index("method")
+        rows.append([*names, *(_cell(cells, method) for method in settings["methods"])])
+    return Section(task, [*by, "", *titles], rows, names=len(by) + 1)
+
+
+def _cell(cells: pd.DataFrame, method: str) -> str:
+    if method not in cells.index:
+        return given("", 0)
+    n, mean, sd = cells.loc[method, ["n", "mean", "sd"]]
+    whole = mean > 1 and mean == round(mean) and not sd > 0
+    return given(mean_and_sd(mean, sd, 0 if whole else 2), n)
