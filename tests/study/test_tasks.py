@@ -13,7 +13,9 @@ from red_herring.study import configuration, tasks
 from red_herring.study import settings as study
 from red_herring.study.defaults import difference, leaves, over
 from red_herring.study.lineage import as_written
+from snakemake.target_jobs import parse_target_jobs_cli_args
 from snakemake.utils import update_config
+from snakemake_interface_executor_plugins.utils import TargetSpec, encode_target_jobs_cli_args
 
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 
@@ -126,10 +128,10 @@ tasks:
 def test_a_family_has_a_task_for_every_combination_in_place():
     config = typed(FAMILY)
     assert config["study"]["tasks"] == [
-        "spc", "spc_dose_ratio=0.7,mask.budget=0.5", "spc_dose_ratio=0.7,mask.budget=0.1",
-        "spc_dose_ratio=1,mask.budget=0.5", "spc_dose_ratio=1,mask.budget=0.1", "spc_permuted",
+        "spc", "spc_dose_ratio=0.7_mask.budget=0.5", "spc_dose_ratio=0.7_mask.budget=0.1",
+        "spc_dose_ratio=1_mask.budget=0.5", "spc_dose_ratio=1_mask.budget=0.1", "spc_permuted",
     ]  # fmt: skip
-    member = config["tasks"]["spc_dose_ratio=0.7,mask.budget=0.1"]
+    member = config["tasks"]["spc_dose_ratio=0.7_mask.budget=0.1"]
     spc = config["tasks"]["spc"]
     assert member == over({"of": "spc", "tuned_on": "spc", "ratio": 0.7, "mask": {"budget": 0.1}}, spc)
     assert "spc_dose" not in config["tasks"]
@@ -144,9 +146,9 @@ def test_a_family_that_is_called_by_its_key_does_not_say_it_twice():
 
 
 def test_one_of_a_family_may_be_named_alone_and_derived_from():
-    text = FAMILY.replace("tasks: [spc, spc_dose, spc_permuted]", "tasks: ['spc_dose_ratio=1,mask.budget=0.5', again]")
-    config = typed(text + "  again: {of: 'spc_dose_ratio=1,mask.budget=0.5', labels: permuted}\n")
-    assert config["study"]["tasks"] == ["spc_dose_ratio=1,mask.budget=0.5", "again"]
+    text = FAMILY.replace("tasks: [spc, spc_dose, spc_permuted]", "tasks: ['spc_dose_ratio=1_mask.budget=0.5', again]")
+    config = typed(text + "  again: {of: 'spc_dose_ratio=1_mask.budget=0.5', labels: permuted}\n")
+    assert config["study"]["tasks"] == ["spc_dose_ratio=1_mask.budget=0.5", "again"]
     again = config["tasks"]["again"]
     assert (again["ratio"], again["mask"]["budget"], again["labels"], again["tuned_on"]) == (
         1.0,
@@ -154,6 +156,12 @@ def test_one_of_a_family_may_be_named_alone_and_derived_from():
         "permuted",
         "spc",
     )
+
+
+def test_the_jobs_of_a_cluster_are_told_the_names_of_a_family():
+    for task in typed(FAMILY)["study"]["tasks"]:
+        target = TargetSpec("train", {"task": task, "method": "rrr", "seed": "1"})
+        assert parse_target_jobs_cli_args(encode_target_jobs_cli_args([target])) == [target]
 
 
 def test_how_it_is_written_makes_no_other_name():

@@ -13,11 +13,11 @@ DERIVED = {
     },
     "tasks": {
         "dose": {"of": "synthetic", "each": {"ratio": [0.7, 1], "mask.budget": [0.5]}, "tuned_on": "synthetic"},
-        "permuted": {"of": "dose_ratio=0.7,mask.budget=0.5", "labels": "permuted"},
+        "permuted": {"of": "dose_ratio=0.7_mask.budget=0.5", "labels": "permuted"},
     },
     "methods": {"gradmask_l1": {"of": "gradmask", "options": {"norm": "l1"}}},
 }
-FAMILY = ["dose_ratio=0.7,mask.budget=0.5", "dose_ratio=1,mask.budget=0.5"]
+FAMILY = ["dose_ratio=0.7_mask.budget=0.5", "dose_ratio=1_mask.budget=0.5"]
 
 
 @pytest.fixture

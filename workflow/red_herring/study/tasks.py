@@ -47,8 +47,8 @@ def derive_tasks(config: Config) -> Config:
 
 
 def _members(family: str, task: Config) -> dict[str, Config]:
-    """Name -> task of a family: one for every combination of values, called `spc_ratio=0.7,mask.budget=0.5` whether the
-    family is `spc` or `spc_ratio`.
+    """Name -> task of a family: one for every combination of values, called `spc_ratio=0.7_mask.budget=0.5` whether the
+    family is `spc` or `spc_ratio`. No comma, at which Snakemake cuts what it tells the jobs of a cluster.
     """
     if "of" not in task:
         raise StudyError(f"config: tasks.{family}.each: goes with of, and only with it")
@@ -58,7 +58,7 @@ def _members(family: str, task: Config) -> dict[str, Config]:
     members, stem = {}, family.removesuffix(f"_{next(iter(task['each']))}")
     for values in product(*task["each"].values()):
         chosen = dict(zip(task["each"], values, strict=True))
-        words = ",".join(f"{key}={_word(family, key, value)}" for key, value in chosen.items())
+        words = "_".join(f"{key}={_word(family, key, value)}" for key, value in chosen.items())
         members[f"{stem}_{words}"] = over(_nested(chosen), own)
     return members
 
