@@ -86,4 +86,5 @@ def _weighted_aucs(run: Predictions, weights: np.ndarray) -> np.ndarray:
     below = np.cumsum(negatives, axis=1) - negatives / 2
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
     right = (positives * below).sum(axis=1)
-    return np.divide(right, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    aucs: np.ndarray = np.divide(right, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return aucs

@@ -27,6 +27,8 @@ SIGNIFICANCE = 0.05
 
 
 class Interval(NamedTuple):
+    """A value with the ends of its interval."""
+
     value: float
     low: float
     high: float

@@ -32,7 +32,8 @@ def _pooled(grid: np.ndarray) -> np.ndarray:
 def _between(grid: np.ndarray) -> np.ndarray:
     """The mean of each method, [..., methods]."""
     count = (~np.isnan(grid)).sum(axis=-2)
-    return np.round(np.nansum(grid, axis=-2) / np.where(count, count, np.nan), DECIMALS)
+    means: np.ndarray = np.round(np.nansum(grid, axis=-2) / np.where(count, count, np.nan), DECIMALS)
+    return means
 
 
 def _within(grid: np.ndarray) -> np.ndarray:
@@ -73,26 +74,31 @@ def relation(
     """
     there = ~(np.isnan(x) | np.isnan(y))
     x, y, groups, clusters = (np.asarray(values)[there] for values in (x, y, groups, clusters))
-    seeds = len(np.unique(clusters))
     x, y = (_grid(np.round(values, DECIMALS), groups, clusters) for values in (x, y))
+    return pd.DataFrame([row for level in levels for row in _at_level(x, y, level)], columns=RELATION)
+
+
+RELATION = ["level", "coefficient", "n", "seeds", "value", "low", "high", "low_90", "high_90", "p", "verdict"]
+
+
+def _at_level(x: np.ndarray, y: np.ndarray, level: str) -> list[tuple[object, ...]]:
+    """A row of RELATION for each coefficient at a level. x, y: grids [seeds, methods]."""
+    arrange, seeds = LEVELS[level], len(x)
+    values = _correlations(arrange(x), arrange(y))
     drawn = np.random.default_rng(0).integers(max(seeds, 1), size=(RESAMPLES, seeds))
-    rows = []
-    for level in levels:
-        arrange = LEVELS[level]
-        points = arrange(x)
-        values = _correlations(points, arrange(y))
-        resampled = _correlations(arrange(x[drawn]), arrange(y[drawn])) if seeds >= LEAST_SEEDS else values
-        chance = _correlations(*_both(arrange(_relabelled(x, level)), arrange(y)))
-        for coefficient in COEFFICIENTS:
-            row = {"level": level, "coefficient": coefficient, "n": int((~np.isnan(points)).sum()), "seeds": seeds}
-            value = float(values[coefficient])
-            wide = narrow = (np.nan, np.nan)
-            if seeds >= LEAST_SEEDS and not np.isnan(value):
-                wide, narrow = (percentiles(resampled[coefficient], confidence) for confidence in (0.95, 0.9))
-            row |= {"value": value, "low": wide[0], "high": wide[1], "low_90": narrow[0], "high_90": narrow[1]}
-            row["p"] = permutation_p(value, chance[coefficient])
-            rows.append(row | {"verdict": verdict(row["p"], narrow if level == "within" else None)})
-    return pd.DataFrame(rows)
+    resampled = _correlations(arrange(x[drawn]), arrange(y[drawn])) if seeds >= LEAST_SEEDS else values
+    chance = _correlations(*_both(arrange(_relabelled(x, level)), arrange(y)))
+    rows: list[tuple[object, ...]] = []
+    for coefficient in COEFFICIENTS:
+        value = float(values[coefficient])
+        wide = narrow = (np.nan, np.nan)
+        if seeds >= LEAST_SEEDS and not np.isnan(value):
+            wide, narrow = (percentiles(resampled[coefficient], confidence) for confidence in (0.95, 0.9))
+        p = permutation_p(value, chance[coefficient])
+        said = verdict(p, narrow if level == "within" else None)
+        n = int((~np.isnan(arrange(x))).sum())
+        rows.append((level, coefficient, n, seeds, value, *wide, *narrow, p, said))
+    return rows
 
 
 def _relabelled(grid: np.ndarray, level: str) -> np.ndarray:
@@ -214,13 +220,15 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         for values in (x, y)
     )
     spread = np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
-    return np.divide((x * y).sum(axis=-1), spread, out=np.full(spread.shape, np.nan), where=defined).clip(-1, 1)
+    found: np.ndarray = np.divide((x * y).sum(axis=-1), spread, out=np.full(spread.shape, np.nan), where=defined)
+    return found.clip(-1, 1)
 
 
 def _varies(values: np.ndarray) -> np.ndarray:
     missing = np.isnan(values)
     lowest, highest = (np.where(missing, end, values) for end in (np.inf, -np.inf))
-    return lowest.min(axis=-1, initial=np.inf) < highest.max(axis=-1, initial=-np.inf)
+    varies: np.ndarray = lowest.min(axis=-1, initial=np.inf) < highest.max(axis=-1, initial=-np.inf)
+    return varies
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

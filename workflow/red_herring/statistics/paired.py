@@ -157,8 +157,10 @@ def collapsed(test: np.ndarray, in_distribution: np.ndarray) -> np.ndarray:
     with the relation of training too; where that AUC is NaN (it was not released), the shifted set has to do. Constant
     predictions have an AUC of 0.5 on both. A run without AUC is not collapsed.
     """
-    return _at_chance(test) & (_at_chance(in_distribution) | np.isnan(in_distribution))
+    unlearnt: np.ndarray = _at_chance(test) & (_at_chance(in_distribution) | np.isnan(in_distribution))
+    return unlearnt
 
 
 def _at_chance(aucs: np.ndarray) -> np.ndarray:
-    return np.abs(aucs - CHANCE_AUC) < COLLAPSE_MARGIN
+    near: np.ndarray = np.abs(aucs - CHANCE_AUC) < COLLAPSE_MARGIN
+    return near
