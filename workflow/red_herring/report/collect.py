@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def check_made_by(results: Path, runs: Sequence[Run], made_by: dict[str, dict[st
         )
 
 
-def study_tables(results: Path, runs: Sequence[Run], study: dict[str, Any]) -> dict[str, pd.DataFrame]:
+def study_tables(results: Path, runs: Sequence[Run], study: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """Name -> table of a study, from the files of these runs below `results`; all but its missing
     runs and what is asked of them.
 
@@ -132,7 +132,7 @@ def searches_table(
     return pd.DataFrame(rows, columns=SEARCHES)
 
 
-def _concat(files: dict[tuple, Path], names: list[str]) -> pd.DataFrame:
+def _concat(files: Mapping[Any, Path], names: list[str]) -> pd.DataFrame:
     """The tables in `files` below each other, with their keys as the first columns; empty ones give only columns."""
     parts = {key: read_table(file) for key, file in files.items()}
     filled = {key: part for key, part in parts.items() if len(part)} or dict(list(parts.items())[:1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,12 +85,9 @@ def _permutation(a: np.ndarray, b: np.ndarray, paired: bool) -> tuple[float, flo
     """
     if min(len(a), len(b)) < 2:
         return np.nan, np.nan
-    if paired:
-        least = 2 / 2 ** len(a)
-        data, kind = (b - a,), "samples"
-    else:
-        least = 2 / math.comb(len(a) + len(b), len(a))
-        data, kind = (a, b), "independent"
+    least = 2 / (2 ** len(a) if paired else math.comb(len(a) + len(b), len(a)))
+    data: tuple[np.ndarray, ...] = (b - a,) if paired else (a, b)
+    kind = "samples" if paired else "independent"
     test = stats.permutation_test(
         data, _mean_difference, permutation_type=kind, n_resamples=RESAMPLES, vectorized=True, rng=0
     )
@@ -97,10 +95,12 @@ def _permutation(a: np.ndarray, b: np.ndarray, paired: bool) -> tuple[float, flo
 
 
 def _mean_difference(*samples: np.ndarray, axis: int = -1) -> np.ndarray:
-    return samples[-1].mean(axis=axis) - (samples[0].mean(axis=axis) if len(samples) > 1 else 0)
+    difference: np.ndarray = samples[-1].mean(axis=axis) - (samples[0].mean(axis=axis) if len(samples) > 1 else 0)
+    return difference
 
 
-def _verdict(row: tuple, least_p: float) -> str:
+def _verdict(row: Any, least_p: float) -> str:
+    """row: of the table, by attributes."""
     if row.n_before == 0 or row.n_after == 0:
         return UNDEFINED
     if row.identical:

@@ -6,7 +6,7 @@ import logging
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import matplotlib
 from matplotlib import font_manager
@@ -21,7 +21,7 @@ LAST_RESORT = "Last Resort"
 SHAPELESS = ("Cc", "Cf", "Zs", "Zl", "Zp")
 """Unicode's categories of characters that are nothing to see: controls, joiners and spaces."""
 
-Value = TypeVar("Value", str, list, dict)
+Value = TypeVar("Value", str, list[Any], dict[str, Any])
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ def showable(value: Value) -> Value:
     From now on figures take further fonts of this machine where ours has no shape for a character. If none has, its
     code point stands for it, such as \\u53f3, and one sentence in the log says so. A dollar begins no formula.
     """
-    shapes = {character: _family(character) for character in sorted(_characters(value))}
-    families = matplotlib.rcParams["font.family"]
+    shapes: dict[str, str | None] = {character: _family(character) for character in sorted(_characters(value))}
+    families: list[str] = matplotlib.rcParams["font.family"]
     matplotlib.rcParams["font.family"] = list(dict.fromkeys([*families, *filter(None, shapes.values())]))
     lacking = [character for character, family in shapes.items() if family is None]
     if lacking:
@@ -87,6 +87,10 @@ def _family(character: str) -> str | None:
     return next((name for name, file in _others().items() if ord(character) in _charmap(file)), None)
 
 
+def _weight(font: font_manager.FontEntry) -> int:
+    return font.weight if isinstance(font.weight, int) else font_manager.weight_dict[font.weight]
+
+
 @cache
 def _others() -> dict[str, str]:
     """Family -> file of the fonts of this machine, the plain ones first; also of those that were installed since
@@ -99,7 +103,7 @@ def _others() -> dict[str, str]:
         except Exception as error:  # whatever is wrong with it, it is none of ours
             log.info("%s: cannot be used (%s)", file, error)
     upright = [font for font in manager.ttflist if font.style == "normal" and not font.name.startswith(LAST_RESORT)]
-    upright.sort(key=lambda font: ("Sans" not in font.name, "Mono" in font.name, font.name, abs(font.weight - 400)))
+    upright.sort(key=lambda font: ("Sans" not in font.name, "Mono" in font.name, font.name, abs(_weight(font) - 400)))
     found: dict[str, str] = {}
     for font in upright:
         found.setdefault(font.name, font.fname)

@@ -48,6 +48,6 @@ def read_predictions(folder: Path, run: tuple[str, str, int]) -> Predictions:
     return Predictions(*(values.to_numpy() for values in (test["label"], scores, test["patient"], images)))
 
 
-def _row(task: str, method: str, seed: int | None, runs: list[Predictions], interval: Interval) -> tuple:
+def _row(task: str, method: str, seed: int | None, runs: list[Predictions], interval: Interval) -> tuple[object, ...]:
     images, patients = (len(set().union(*(getattr(run, what) for run in runs))) for what in ("images", "patients"))
     return (task, method, seed, len(runs), images, patients, *interval, RESAMPLES)

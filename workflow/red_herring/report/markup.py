@@ -42,7 +42,8 @@ class Table:
     note: str = ""
 
     def to_csv(self) -> str:
-        return self.frame.to_csv(index=False)
+        text: str = self.frame.to_csv(index=False)
+        return text
 
     def to_markdown(self) -> str:
         parts = [_markdown_section(section) for section in self.sections]
@@ -80,6 +81,7 @@ def with_interval(value: float, low: float, high: float, digits: int = 2) -> str
 
 
 def p_value(p: float) -> str:
+    """Three digits, or that it is below them."""
     return "< 0.001" if p < 0.001 else number(p, 3)
 
 
@@ -94,6 +96,7 @@ def joined(*sentences: str) -> str:
 
 
 def bold(text: str, emphasis: bool = True) -> str:
+    """The text in bold, if it is to be emphasised."""
     return f"**{text}**" if emphasis else text
 
 

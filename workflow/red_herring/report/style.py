@@ -10,7 +10,7 @@ from bisect import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 
@@ -79,7 +79,7 @@ SPARE_COLOURS = ("#009E73", "#7F3C8D", "#999999", "#80561B", "#F0E442")
 # Tol's bright palette, so that no group looks like a method; grey is for what is left over.
 GROUP_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#BBBBBB")
 
-CHANCE = {"color": "grey", "linewidth": 0.6, "linestyle": ":", "zorder": 0.5}
+CHANCE: dict[str, Any] = {"color": "grey", "linewidth": 0.6, "linestyle": ":", "zorder": 0.5}
 """How the line of a chance level looks."""
 
 CHARACTER = 0.052
@@ -99,7 +99,8 @@ def colours(methods: Iterable[str]) -> dict[str, str]:
 
 def title(known: Known, name: str) -> str:
     """The title of a method or an attribution, of those that the study has."""
-    return showable(known[name]["title"])
+    words: str = known[name]["title"]
+    return showable(words)
 
 
 def shortened(text: str, length: int = 16) -> str:
@@ -131,13 +132,20 @@ def count(shown: int | Collection[int], expected: int | None = None, noun: str =
 
 def head(axes: Axes, *lines: str) -> None:
     """The title of a panel, its lines wrapped to the width that the panel has in its figure."""
-    width = axes.figure.get_figwidth() / axes.get_subplotspec().get_gridspec().ncols
+    place = axes.get_subplotspec()
+    width = cast(Figure, axes.figure).get_figwidth() / (place.get_gridspec().ncols if place else 1)
     axes.set_title("\n".join(wrapped(line, int(width / CHARACTER), rows=3) for line in lines), fontsize=7)
 
 
 def say(axes: Axes, text: str, **arguments: Any) -> None:
     """Words in the middle of a panel that has nothing else to show."""
-    settings = {"ha": "center", "va": "center", "fontsize": 7, "color": "dimgrey", "transform": axes.transAxes}
+    settings: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "fontsize": 7,
+        "color": "dimgrey",
+        "transform": axes.transAxes,
+    }
     settings["bbox"] = {"facecolor": "white", "linewidth": 0, "pad": 1}
     axes.text(0.5, 0.5, text, **(settings | arguments))
 
@@ -149,15 +157,11 @@ def names(known: Known, shown: Iterable[str]) -> str:
 
 def keys(methods: Known, **arguments: Any) -> list[Line2D]:
     """One entry of a legend per method: its colour, and the marker of its approach unless `arguments` say otherwise."""
-    return [
-        Line2D(
-            [],
-            [],
-            label=shortened(title(methods, method), 28),
-            **({"color": colour, "marker": marker(methods, method), "linestyle": "", "markersize": 4.5} | arguments),
-        )
+    looks: dict[str, dict[str, Any]] = {
+        method: {"color": colour, "marker": marker(methods, method), "linestyle": "", "markersize": 4.5} | arguments
         for method, colour in colours(methods).items()
-    ]  # fmt: skip
+    }
+    return [Line2D([], [], label=shortened(title(methods, name), 28), **look) for name, look in looks.items()]
 
 
 def interval(
@@ -191,7 +195,7 @@ def hollow_key() -> Line2D:
 
 def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     """A legend below all panels, with as many columns as the figure is wide enough for, evenly filled."""
-    longest = max(len(handle.get_label()) for handle in handles)
+    longest = max(len(str(handle.get_label())) for handle in handles)
     fitting = max(int(figure.get_figwidth() / (longest * CHARACTER + 0.45)), 1)
     rows = -(-len(handles) // fitting)
     columns = -(-len(handles) // rows)

@@ -9,12 +9,13 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TextIO, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NoReturn, TextIO, get_args, get_origin, get_type_hints
 
 from red_herring.runtime import cards, interrupt
 from red_herring.runtime.files import StudyError, remove_leftovers, telling
@@ -47,9 +48,9 @@ class Output:
 Settings = Annotated[dict[str, Any], "what the stage reads of the study, as JSON"]
 
 Stage = Callable[..., None]
-"""Its parameters are its command line, `--name value`: Path or list[Path], each `Annotated` as Input or Output; int,
-str; and a dataclass, a union of some, or a dict, given as JSON. One with a default may be left out. `resume` is no
-flag, see RESUME.
+"""Its parameters are its command line, `--name value`: Path, list[Path] or Sequence[Path], each `Annotated` as Input or
+Output; int, str; and a dataclass, a union of some, or a dict, given as JSON. One with a default may be left out.
+`resume` is no flag, see RESUME.
 """
 
 
@@ -65,7 +66,7 @@ def run(stage: Stage) -> None:
     resumes = RESUME in inspect.signature(stage).parameters
     if resumes:
         given[RESUME] = outputs[0].parent / RESUME
-    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show it shows as \u2013
+    for stream in _streams():  # what a terminal cannot show it shows as \u2013
         stream.reconfigure(errors="backslashreplace")
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="backslashreplace")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=terminal)
@@ -81,24 +82,23 @@ def run(stage: Stage) -> None:
     except interrupt.Interrupted as stop:
         kept = "what was done is kept; " if resumes else ""
         _fail(f"stopped by {stop}; {kept}run again to go on", terminal, stop.status)
-    except StudyError as error:
-        _fail(str(error), terminal)
-    except OSError as error:
-        if error.errno not in SPACE_AND_RIGHTS:
-            traceback.print_exc()
-        _fail(
-            f"{error.filename or outputs[0].parent}: {error.strerror or error}; put that right and run again", terminal
-        )
     except Exception as error:
-        traceback.print_exc()
-        name, text = type(error).__name__, str(error)
-        if name == "OutOfMemoryError":  # PyTorch's, of a GPU
-            why = text.partition("\n")[0].rstrip(".")
-            _fail(
-                f"{why}; set a smaller training.batch_size, let fewer jobs share the card, or take a larger one",
-                terminal,
-            )
-        _fail(f"{name}: {text} (the log has the details)", terminal)
+        if not (isinstance(error, StudyError) or (isinstance(error, OSError) and error.errno in SPACE_AND_RIGHTS)):
+            traceback.print_exc()
+        _fail(_sentence(error, outputs[0].parent), terminal)
+
+
+def _sentence(error: Exception, folder: Path) -> str:
+    """What went wrong and, where that is known, what to do. folder: that of the outputs."""
+    if isinstance(error, StudyError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or folder}: {error.strerror or error}; put that right and run again"
+    name, text = type(error).__name__, str(error)
+    if name == "OutOfMemoryError":  # PyTorch's, of a GPU
+        why = text.partition("\n")[0].rstrip(".")
+        return f"{why}; set a smaller training.batch_size, let fewer jobs share the card, or take a larger one"
+    return f"{name}: {text} (the log has the details)"
 
 
 def parser_of(stage: Stage) -> argparse.ArgumentParser:
@@ -119,7 +119,7 @@ def parser_of(stage: Stage) -> argparse.ArgumentParser:
 def _read_as(hint: Any) -> dict[str, Any]:
     """How argparse reads a parameter of this type."""
     own, marks = _unmarked(hint)
-    several = get_origin(own) is list
+    several = get_origin(own) in (list, Sequence)
     if is_record(own) or get_origin(own) is dict:
         return {"type": partial(_from_json, own), "help": "; ".join([*map(_described, marks), *_reads(own)])}
     if several or get_origin(own) is UnionType:  # of one type, and of it or None
@@ -181,7 +181,7 @@ def _log_to(path: Path | None, terminal: TextIO) -> None:
         telling.addHandler(aloud)
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "wb") as log:
-            for stream in (sys.stdout, sys.stderr):
+            for stream in _streams():
                 os.dup2(log.fileno(), stream.fileno())
                 stream.reconfigure(encoding="utf-8")
     # A terminal gets a progress bar, a log gets lines.
@@ -189,7 +189,11 @@ def _log_to(path: Path | None, terminal: TextIO) -> None:
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr, force=True)
 
 
-def _fail(sentence: str, terminal: TextIO, status: int = 1) -> None:
+def _streams() -> list[TextIOWrapper]:
+    return [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, TextIOWrapper)]
+
+
+def _fail(sentence: str, terminal: TextIO, status: int = 1) -> NoReturn:
     print(f"error: {sentence}", file=terminal, flush=True)
     if not os.path.sameopenfile(terminal.fileno(), sys.stderr.fileno()):
         print(f"error: {sentence}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ def render_figure(
     figure: Annotated[str, "a module of red_herring.report.figures"],
     pdf: Annotated[Path, Output()],
     png: Annotated[Path, Output()],
-    files: Annotated[list[Path], Input("what the figure shows")] = (),
+    files: Annotated[Sequence[Path], Input("what the figure shows")] = (),
 ) -> None:
     module = importlib.import_module(f"red_herring.report.figures.{figure}")
     study = settings | {"tasks": showable(settings["tasks"])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ def render_overview(
     files: Annotated[list[Path], Input("tables of the study, each named after it")],
     records: Annotated[Path, Input("the folder of the runs")],
     rst: Annotated[Path, Output()],
-    counts: Annotated[list[Path], Input("CSV, the counts of the splits")] = (),
+    counts: Annotated[Sequence[Path], Input("CSV, the counts of the splits")] = (),
 ) -> None:
     read = {file.stem: read_table(file) for file in files}
     drawn = pd.concat([read_table(file) for file in counts]) if counts else pd.DataFrame()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,13 +27,15 @@ def tune(
     best: Annotated[Path, Output("JSON, the hyperparameters to use")],
     resume: Path,
     split: Annotated[Path | None, Input("CSV of draw_splits for the search's seed")] = None,
-    images: Annotated[list[Path], Input("images.npy of each source, the rest beside it")] = (),
+    images: Annotated[Sequence[Path], Input("images.npy of each source, the rest beside it")] = (),
     threads: int = 1,
 ) -> None:
     if isinstance(settings, Given):
         given = settings.hyperparameters
         tried = pd.DataFrame(columns=["trial", *given, "status", "valid_auc", "best_epoch", "epochs"])
         chosen: dict[str, Any] = {"trial": None, "hyperparameters": given, "valid_auc": None, "on_bound": []}
+    elif split is None:
+        raise ValueError("a search needs the split that it is made on")
     else:
         tried, chosen = _search(settings, split, images, resume, threads)
     write_text(trials, tried.to_csv(index=False))
@@ -41,7 +43,7 @@ def tune(
 
 
 def _search(
-    settings: Searching, split: Path, images: list[Path], resume: Path, threads: int
+    settings: Searching, split: Path, images: Sequence[Path], resume: Path, threads: int
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     from red_herring.training import search  # needs scikit-optimize, which given hyperparameters do not
 
@@ -64,7 +66,7 @@ def _search(
 
 
 def _evaluation(
-    settings: Searching, split: Path, images: list[Path], threads: int
+    settings: Searching, split: Path, images: Sequence[Path], threads: int
 ) -> tuple[str, AbstractContextManager[Evaluate]]:
     """The fingerprint of the search, and what evaluates its trials: this process, or several others at once."""
     from red_herring.training.run import Run  # needs PyTorch, which given hyperparameters do not

@@ -112,18 +112,22 @@ class AnalysisCard:
 
 
 def method_names() -> list[str]:
+    """The files of methods/, in alphabetical order."""
     return names_in(METHODS, besides={"base"})
 
 
 def source_kinds() -> list[str]:
+    """The files of data/sources/."""
     return names_in(SOURCES, besides={"base"})
 
 
 def attribution_names() -> list[str]:
+    """The files of saliency/attributions/."""
     return names_in(ATTRIBUTIONS)
 
 
 def analysis_names() -> list[str]:
+    """The files of analyses/."""
     return names_in(ANALYSES, besides={"base"})
 
 

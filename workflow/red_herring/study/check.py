@@ -149,7 +149,8 @@ def _check_images(config: Config, task: str) -> None:
 
 
 def _size(source: dict[str, Any]) -> int:
-    return source["size"]
+    size: int = source["size"]
+    return size
 
 
 def _pixel_range(source: dict[str, Any]) -> str:

@@ -99,7 +99,9 @@ def _several(schema: Schema) -> Schema:
 
 
 def read_schema(name: str) -> Schema:
-    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    """The JSON schema in schemas/{name}.schema.yaml."""
+    schema: Schema = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    return schema
 
 
 def check_schema(value: Any, schema: Schema, subject: str) -> None:
@@ -137,32 +139,35 @@ def _closed(properties: Schema) -> Schema:
 
 
 def _explain(error: jsonschema.ValidationError) -> str:
-    given = json.dumps(error.instance, default=str)
+    schema: Any = error.schema
+    instance: Any = error.instance
+    wants: Any = error.validator_value
+    rule = str(error.validator)
+    given = json.dumps(instance, default=str)
     given = given if len(given) <= 80 else given[:77] + "..."
-    if error.validator == "additionalProperties":
-        known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
-        unknown = [
-            name for name in error.instance if name not in known and not any(re.search(p, name) for p in patterns)
-        ]
+    if rule == "additionalProperties":
+        known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+        unknown = [name for name in instance if name not in known and not any(re.search(p, name) for p in patterns)]
         known = [*known, *(f"names like {pattern}" for pattern in patterns)]
         return f"has the unknown key {str(unknown[0])!r}; allowed are {', '.join(known) or 'none'}"
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
+    if rule == "required":
+        missing = [name for name in wants if name not in instance]
         return f"lacks the key {missing[0]!r}"
-    if error.validator == "enum":
-        return f"is {given}; allowed are {', '.join(map(str, error.validator_value))}"
-    if error.validator == "type":
-        types = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    if rule == "enum":
+        return f"is {given}; allowed are {', '.join(map(str, wants))}"
+    if rule == "type":
+        types: list[str] = wants if isinstance(wants, list) else [wants]
         return f"is {given}; allowed is {' or '.join(TYPES.get(name, name) for name in types)}{_unit(error)}"
-    wanted = f"{WORDS.get(error.validator, error.validator)} {error.validator_value}{_unit(error)}"
-    if error.validator == "oneOf":
-        wanted = error.schema.get("description", "one of several forms")
+    wanted = f"{WORDS.get(rule, rule)} {wants}{_unit(error)}"
+    if rule == "oneOf":
+        wanted = schema.get("description", "one of several forms")
     return f"is {given}; allowed is {wanted}"
 
 
 def _unit(error: jsonschema.ValidationError) -> str:
-    description = error.schema.get("description")
-    return f" ({description})" if description and error.schema.get("type") != "object" else ""
+    schema: Any = error.schema
+    description = schema.get("description")
+    return f" ({description})" if description and schema.get("type") != "object" else ""
 
 
 TYPES = {"object": "names with values", "array": "a list", "string": "text"}

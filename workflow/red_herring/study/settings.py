@@ -110,9 +110,10 @@ def people_of(config: Config, source: str) -> str:
     entry = config["sources"][source]
     card = source_card(entry["kind"])
     if card.one_data_set:
-        return entry["kind"]
+        return card.kind
     dataset = entry.get("dataset")
-    return entry.get("people") or card.people.get(dataset, dataset) or entry.get("csvpath") or source
+    people: str = entry.get("people") or card.people.get(dataset, dataset) or entry.get("csvpath") or source
+    return people
 
 
 def people_are_given(config: Config, source: str) -> bool:
@@ -299,7 +300,7 @@ def results_settings(config: Config) -> dict[str, Any]:
         "seeds": config["study"]["seeds"],
         "attributions": described_attributions(config["saliency"]["attributions"]),
     }
-    return config["saliency"] | shown
+    return {**config["saliency"], **shown}
 
 
 def described_method(card: MethodCard, title: str) -> dict[str, str]:

@@ -43,7 +43,7 @@ def of_rules(site: Site) -> dict[str, Site]:
 
 
 def _typed(values: Any, schema: Schema, written: Written) -> Site:
-    typed = convert(values, schema, Place(written))
+    typed: Site = convert(values, schema, Place(written))
     check_schema(typed, schema, written.subject)
     return typed
 

@@ -60,10 +60,11 @@ def convert(value: Any, schema: Schema, place: Place) -> Any:
 
 def _fitting(schema: Schema, value: Any, kind: str) -> Schema:
     """The part of a schema that speaks of lists or of mappings, with what holds for one like this."""
-    for one in schema.get("oneOf", ()):
+    forms: list[Schema] = schema.get("oneOf", [])
+    for one in forms:
         if one.get("type") == kind:
             return one
-    conditional = [part["then"] for part in schema.get("allOf", ()) if _holds(part["if"], value)]
+    conditional: list[Schema] = [part["then"] for part in schema.get("allOf", ()) if _holds(part["if"], value)]
     return conditional[0] if conditional else schema
 
 
@@ -84,9 +85,11 @@ def _mapping(value: dict[Any, Any], schema: Schema, place: Place) -> dict[str, A
 
 def _of(schema: Schema, name: str) -> Schema:
     """The schema of one key."""
-    if name in schema.get("properties", {}):
-        return schema["properties"][name]
-    for pattern, one in schema.get("patternProperties", {}).items():
+    own: dict[str, Schema] = schema.get("properties", {})
+    if name in own:
+        return own[name]
+    patterns: dict[str, Schema] = schema.get("patternProperties", {})
+    for pattern, one in patterns.items():
         if re.search(pattern, name):
             return one
     others = schema.get("additionalProperties", {})

@@ -75,7 +75,7 @@ class Written:
         elif isinstance(node, yaml.SequenceNode):
             for number, item in enumerate(node.value):
                 self._walk(loader, item, (*keys, number), file)
-        else:
+        elif isinstance(node, yaml.ScalarNode):
             self._keep(self._values, keys, _scalar(loader, node, file))
 
     def _items(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class Run:
     images: images.npy of each source.
     """
 
-    def __init__(self, settings: Training, split: Path, images: list[Path], seed: int, threads: int):
+    def __init__(self, settings: Training, split: Path, images: Sequence[Path], seed: int, threads: int):
         self.hardware = pick(settings.device, settings.precision, threads)
         self.settings, self.seed, self.threads = settings, seed, threads
         self.split, self.folders = split, [path.parent for path in images]

@@ -76,7 +76,8 @@ def only_task(study: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if len(study["tasks"]) != 1:
         given = ", ".join(study["tasks"]) or "none"
         raise StudyError(f"tasks: this figure shows one task, given are {given}; name one in the rule")
-    return next(iter(study["tasks"].items()))
+    ((name, task),) = study["tasks"].items()
+    return name, task
 
 
 def splits_of(files: Collection[Path]) -> dict[str, pd.DataFrame]:

@@ -25,8 +25,9 @@ FILES = ["tables/agreement.csv"]
 AGREEMENT = ("task", "attribution_a", "attribution_b", "n", "value")
 """Columns of agreement.csv."""
 
-SCALE = ScalarMappable(Normalize(-1, 1), "RdBu_r")
-HATCH = {"facecolor": "white", "edgecolor": "grey", "hatch": "/////", "linewidth": 0}
+RANGE = Normalize(-1, 1)
+SCALE = ScalarMappable(RANGE, "RdBu_r")
+HATCH: dict[str, Any] = {"facecolor": "white", "edgecolor": "grey", "hatch": "/////", "linewidth": 0}
 """How an undefined coefficient looks."""
 
 
@@ -68,7 +69,7 @@ def _draw_matrix(axes: Axes, values: np.ndarray) -> None:
     """The part below the diagonal, with its numbers."""
     below = np.tril(np.ones(values.shape, bool), -1)
     shown = np.where(below, values, np.nan)[1:, :-1]
-    axes.imshow(shown, cmap=SCALE.cmap, norm=SCALE.norm, aspect="auto")
+    axes.imshow(shown, cmap=SCALE.cmap, norm=RANGE, aspect="auto")
     for row, column in zip(*np.nonzero(below), strict=True):
         value, place = values[row, column], (column, row - 1)
         if np.isnan(value):

@@ -40,7 +40,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         titles = [style.shortened(style.title(methods, method)) for method in methods]
         axes.set_xticks(range(len(methods)), titles, rotation=35, ha="right", rotation_mode="anchor")
         _head(axes, task, rows.dropna(subset="seed"), study)
-    look = {"color": "dimgrey", "linestyle": "-"}
+    look: dict[str, Any] = {"color": "dimgrey", "linestyle": "-"}
     extra = [
         Line2D([], [], **look, marker=".", markersize=3, linewidth=0.7, label="a run: 95 % over patients"),
         Line2D([], [], **look, marker="o", markersize=4.5, linewidth=2, label="a method: over seeds and patients"),
@@ -55,15 +55,15 @@ def _draw_method(axes: Axes, position: int, rows: pd.DataFrame, colour: str, mar
     runs = rows.dropna(subset=["seed", "auc"]).sort_values("seed")
     if runs.empty:
         words = "no run" if rows.empty else "undefined"
-        look = {"rotation": 90, "ha": "center", "va": "center", "fontsize": style.SMALL, "color": "dimgrey"}
-        axes.text(position, 0.5, words, **look, bbox={"facecolor": "white", "linewidth": 0, "pad": 1})
+        look: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center", "fontsize": style.SMALL}
+        axes.text(position, 0.5, words, color="dimgrey", **look, bbox={"facecolor": "white", "linewidth": 0, "pad": 1})
         return
     places = position - 0.15 + RUNS * (np.arange(len(runs)) - (len(runs) - 1) / 2) / max(len(runs), 3)
     axes.vlines(places, runs["low"], runs["high"], color=colour, linewidth=0.7, alpha=0.8)
     axes.scatter(places, runs["auc"], s=6, color=colour, linewidths=0, clip_on=False, zorder=3)
     for _, row in rows[rows["seed"].isna()].dropna(subset="auc").iterrows():
-        look = {"linewidth": 2, "marker": marker, "markersize": 4.5}
-        style.interval(axes, position + TOGETHER, row, "auc", colour, upright=True, **look)
+        place, value = position + TOGETHER, {"marker": marker, "markersize": 4.5}
+        style.interval(axes, place, row, "auc", colour, upright=True, linewidth=2, **value)
 
 
 def _head(axes: Axes, task: str, runs: pd.DataFrame, study: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         for position, method in enumerate(methods):
             row = rows.loc[method]
             _draw_seeds(axes, position, differences(own, method, score), colours[method])
-            look = {"linewidth": 1.4, "marker": style.marker(study["methods"], method), "markersize": 5}
+            look: dict[str, Any] = {"linewidth": 1.4, "marker": style.marker(study["methods"], method), "markersize": 5}
             style.interval(axes, position + MEAN, row, "difference", colours[method], **look)
             new = row[["low_new", "high_new"]].astype(float).clip(-1, 1)  # no score differs by more
             axes.plot(new, [position + MEAN] * 2, color=colours[method], linewidth=0.5)

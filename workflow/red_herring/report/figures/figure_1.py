@@ -82,16 +82,17 @@ def related_difference(means: np.ndarray, ratio: float) -> np.ndarray:
     """Positive - negative with the groups mixed as in training, [size, size]; an empty cell leaves its share to the
     other group of its class.
     """
-    return _average(means[1], (1 - ratio, ratio)) - _average(means[0], (ratio, 1 - ratio))
+    difference: np.ndarray = _average(means[1], (1 - ratio, ratio)) - _average(means[0], (ratio, 1 - ratio))
+    return difference
 
 
 def _average(images: np.ndarray, weights: Sequence[float]) -> np.ndarray:
     """The weighted mean of those of [2, size, size] that are there; NaN when there is none."""
     there = ~np.isnan(images[:, 0, 0])
-    weights = np.where(there, weights, 0.0)
-    if weights.sum() == 0:
+    weight = np.where(there, weights, 0.0)
+    if weight.sum() == 0:
         return np.full(images.shape[1:], np.nan)
-    return np.average(np.where(there[:, None, None], images, 0.0), axis=0, weights=weights)
+    return np.average(np.where(there[:, None, None], images, 0.0), axis=0, weights=weight)
 
 
 def _groups(row: Sequence[Axes], means: np.ndarray, counts: np.ndarray, task: dict[str, Any]) -> None:

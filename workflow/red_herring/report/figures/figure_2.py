@@ -208,11 +208,12 @@ def _loss(axes: Axes, x: float, y: float, method: str, text: str, width: float =
 
 
 def _text(axes: Axes, x: float, y: float, text: str, **arguments: Any) -> None:
-    axes.text(x, y, text, **({"ha": "center", "va": "center", "fontsize": 6.5, "zorder": 5} | arguments))
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.5, "zorder": 5}
+    axes.text(x, y, text, **(look | arguments))
 
 
 def _arrow(
     axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str = "black", **arguments: Any
 ) -> None:
-    look = {"arrowstyle": "-|>", "mutation_scale": 7, "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0}
+    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 7, "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0}
     axes.add_patch(FancyArrowPatch(start, end, color=colour, **(look | arguments)))

@@ -33,7 +33,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     Each panel is the first image of the cell that holds most of its class in that split.
     """
     tasks, splits, images = study["tasks"], splits_of(files), images_of(files)
-    figure = style.Figure(figsize=(style.PAGE * 0.8, 1.75 * len(tasks)))
+    figure = Figure(figsize=(style.PAGE * 0.8, 1.75 * len(tasks)))
     grid = figure.subplots(len(tasks), 4, squeeze=False)
     for row, (name, task) in zip(grid, tasks.items(), strict=True):
         panels = iter(row)

@@ -36,7 +36,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     tasks, attributions = list(study["tasks"]), study["attributions"]
     table = scores(files, measure)
     width = style.COLUMN if len(tasks) == 1 else style.PAGE
-    figure = style.Figure(figsize=(width, 0.83 * len(attributions) + 1.1))
+    figure = Figure(figsize=(width, 0.83 * len(attributions) + 1.1))
     grid = figure.subplots(len(attributions), len(tasks), squeeze=False, sharex=True, sharey=True)
     for number, (row, attribution) in enumerate(zip(grid, attributions, strict=True)):
         for axes, task in zip(row, tasks, strict=True):

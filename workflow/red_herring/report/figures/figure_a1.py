@@ -62,7 +62,7 @@ def best_trial(rows: pd.DataFrame) -> pd.Series | None:
 def _draw_search(axes: Axes, position: int, rows: pd.DataFrame, colour: str, on_bound: bool) -> None:
     place = position + SPREAD * ((rows["trial"] - 1) / max(rows["trial"].max() - 1, 1) - 0.5)
     good = rows["status"] == "ok"
-    look = {"color": colour, "clip_on": False, "zorder": 3}
+    look: dict[str, Any] = {"color": colour, "clip_on": False, "zorder": 3}
     axes.scatter(place[good], rows["valid_auc"][good], s=10, alpha=0.6, linewidths=0, **look)
     axes.scatter(place[~good], [0.0] * int((~good).sum()), s=14, linewidths=0.9, marker="x", **look)
     best = best_trial(rows)

@@ -48,7 +48,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     searches = searches.assign(on_bound=searches["on_bound"].eq(True))
     trials = rows_of(table_of(files, "trials.csv", "task", "method", "trial", "status", "valid_auc"), task=task)
     columns = list(dict.fromkeys(searches["hyperparameter"])) or ["lr"]
-    figure = style.Figure(figsize=(style.PAGE, (0.95 if len(trials) else 0.6) * len(study["methods"]) + 0.6))
+    figure = Figure(figsize=(style.PAGE, (0.95 if len(trials) else 0.6) * len(study["methods"]) + 0.6))
     grid = figure.subplots(len(study["methods"]), len(columns), squeeze=False)
     for row, (method, colour) in zip(grid, style.colours(study["methods"]).items(), strict=True):
         own = rows_of(trials, method=method)
@@ -77,7 +77,7 @@ def _panel(axes: Axes, search: pd.Series, trials: pd.DataFrame, colour: str) -> 
         for end in (search["low"], search["high"]):
             axes.plot([end, end], [0, 1], color="grey", linewidth=0.6, linestyle="--")
         good = trials["status"] == "ok"
-        look = {"color": colour, "clip_on": False, "zorder": 3}
+        look: dict[str, Any] = {"color": colour, "clip_on": False, "zorder": 3}
         axes.scatter(trials[search.name][good], trials["valid_auc"][good], s=9, alpha=0.7, linewidths=0, **look)
         axes.scatter(trials[search.name][~good], [0.0] * int((~good).sum()), s=12, linewidths=0.9, marker="x", **look)
         axes.set(ylim=(-0.06, 1.5), yticks=[0, 0.5, 1])

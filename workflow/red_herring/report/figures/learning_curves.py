@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -61,7 +62,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         axes.set(xlabel="epoch", ylabel="validation AUC", ylim=(-0.03, 1.03))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _head(axes, task, curves, set(rows["method"]), study)
-    extra = [Patch(color="grey", alpha=0.3, linewidth=0, label="± 1 sd over seeds")]
+    extra: list[Artist] = [Patch(color="grey", alpha=0.3, linewidth=0, label="± 1 sd over seeds")]
     if fewer:
         extra.append(Line2D([], [], color="grey", linestyle=":", label="mean of fewer seeds"))
     style.legend(figure, [*style.keys(study["methods"], linestyle="-", marker=""), *extra])
@@ -81,7 +82,7 @@ def curve(rows: pd.DataFrame) -> pd.DataFrame:
 def _draw_curve(axes: Axes, title: str, points: pd.DataFrame, colour: str) -> bool:
     """The line, and the band where there are two seeds or more; whether a part of the line is of fewer seeds."""
     whole = points["n"] == points["n"].max()
-    style_of_line = {"color": colour, "marker": "." if len(points) <= FEW else "", "markersize": 3}
+    style_of_line: dict[str, Any] = {"color": colour, "marker": "." if len(points) <= FEW else "", "markersize": 3}
     if not whole.all():
         axes.plot(points.index, points["mean"], linestyle=":", linewidth=0.9, **style_of_line)
     axes.plot(points.index, points["mean"].where(whole), label=title, **style_of_line)

@@ -79,7 +79,7 @@ def _has_mask(table: pd.DataFrame, stored: Mapping[str, np.ndarray]) -> np.ndarr
     for source, rows in table.groupby("source")["row"]:
         if len(stored[source]):
             has[rows.index] = np.concatenate([stored[source][chunk].any(axis=(1, 2)) for chunk in chunks(rows)])
-    return has.to_numpy()
+    return np.asarray(has)
 
 
 def own_masks(
@@ -106,7 +106,7 @@ def variants(own: np.ndarray, labels: np.ndarray, task: dict[str, Any], seed: in
     """
     has = own.any(axis=(1, 2))
     each_its_own = task["mask"]["kind"] == "source"
-    settings = {
+    settings: dict[str, Any] = {
         STUDY: task["guidance"],
         f"dilated,\nσ = {DILATION:.0%} of side": PLAIN | {"blur_sigma": DILATION * own.shape[1]},
         MATCHED: PLAIN | {"negatives": "matched"} if (~has & (labels == 0)).any() else None,

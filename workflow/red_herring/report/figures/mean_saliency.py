@@ -47,7 +47,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     runs = localised_runs(files)
     tasks, methods = study["tasks"], study["methods"]
     attribution = study.get("attribution", "gradient")
-    figure = style.Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(tasks) + 0.35))
+    figure = Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(tasks) + 0.35))
     grid = figure.subplots(len(tasks), 1 + len(methods), squeeze=False)
     for row, (name, task) in zip(grid, tasks.items(), strict=True):
         own = rows_of(runs, task=name)

@@ -25,7 +25,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     name, task = only_task(study)
     runs = rows_of(localised_runs(files), task=name)
     methods, attributions = study["methods"], study["attributions"]
-    figure = style.Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(attributions) + 0.35))
+    figure = Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(attributions) + 0.35))
     grid = figure.subplots(len(attributions), 1 + len(methods), squeeze=False)
     for row, attribution in zip(grid, attributions, strict=True):
         draw_row(row, runs, attribution, task, study)

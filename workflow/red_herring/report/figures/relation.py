@@ -60,7 +60,7 @@ def _draw_attribution(axes: Axes, position: int, rows: pd.DataFrame) -> None:
             words = "–" if found.empty or not found.iloc[0]["n"] > 0 else "undefined"
             axes.text(0.03, place, words, color=colour, fontsize=style.SMALL, va="center")
             continue
-        look = {"linewidth": 1.1, "marker": marker, "markersize": 3.4}
+        look: dict[str, Any] = {"linewidth": 1.1, "marker": marker, "markersize": 3.4}
         style.interval(axes, place, found.iloc[0], "value", colour, **look)
 
 

@@ -291,13 +291,13 @@ def _draw_sizes(axes: Axes, sizes: pd.Series) -> None:
     if sizes.empty:
         return
     heights, widths = (sizes.index.get_level_values(side).to_numpy() for side in ("height", "width"))
-    extent = [share * end for side in (widths, heights) for share, end in ((0.9, side.min()), (1.1, side.max()))]
+    across, up = ((0.9 * side.min(), 1.1 * side.max()) for side in (widths, heights))
     axes.axline((0, 0), slope=1, color="lightgrey", linewidth=0.6, zorder=0)  # square images
     hexagons = axes.hexbin(
-        widths, heights, C=sizes, reduce_C_function=np.sum, gridsize=(36, 18), extent=extent, linewidths=0.1
+        widths, heights, C=sizes, reduce_C_function=np.sum, gridsize=(36, 18), extent=(*across, *up), linewidths=0.1
     )  # fmt: skip
-    hexagons.set(cmap="viridis_r", norm=LogNorm(1, max(hexagons.get_array().max(), 2)))
-    axes.set(xlim=extent[:2], ylim=extent[2:])
+    hexagons.set(cmap="viridis_r", norm=LogNorm(1, max(np.asarray(hexagons.get_array()).max(), 2)))
+    axes.set(xlim=across, ylim=up)
     axes.figure.colorbar(hexagons, ax=axes, label="images", pad=0.02)
     (height, width), number = next(iter(sizes.items()))
     axes.set_title(f"different sizes: {len(sizes):,}; {number / sizes.sum():.1%} are {height} x {width}", fontsize=7)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from PIL import Image
 from safetensors.numpy import load_file
@@ -37,6 +37,8 @@ TEMPLATE = Path(__file__).with_name("explorer.html")
 
 LARGEST = 56
 """Pixels a side; larger maps are reduced, as a study has hundreds of runs and the page holds them all."""
+
+VIRIDIS = colormaps["viridis"]
 
 NEVER = "–"
 """Stands for a number that was never given; an undefined one is null."""
@@ -89,7 +91,7 @@ def study_of(
             for name, about in settings["attributions"].items()
         ],
         "measures": [{"name": name, "title": title} for name, title in MEASURES.items()],
-        "viridis": [to_hex(colour) for colour in matplotlib.colormaps["viridis"].colors],
+        "viridis": [to_hex(colour) for colour in VIRIDIS(np.arange(VIRIDIS.N))],
         "runs": found,
         "orders": _orders(run["examples"]["shown"] for run in found if run["examples"]),
         "missing": [

@@ -54,9 +54,7 @@ def in_order(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     )
 
 
-def below_each_other(
-    parts: Mapping[tuple[str, ...], pd.DataFrame], names: Sequence[str], columns: Sequence[str]
-) -> pd.DataFrame:
+def below_each_other(parts: Mapping[Any, pd.DataFrame], names: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """The frames, of these columns, with their keys as first columns."""
     if not any(map(len, parts.values())):
         return pd.DataFrame(columns=[*names, *columns])
@@ -72,7 +70,7 @@ def runs_note(counts: Mapping[str, Mapping[str, int]], settings: Settings) -> st
     """Which runs are missing and where there is only one. counts: task -> method -> seeds that are there."""
 
     def title(method: str) -> str:
-        return settings["methods"][method]["title"]
+        return str(settings["methods"][method]["title"])
 
     seeds = len(settings["seeds"])
     sentences = []

@@ -114,7 +114,7 @@ def _completeness(rows: pd.DataFrame, settings: Settings) -> str:
 
 
 def _exceeded(rows: pd.DataFrame) -> bool:
-    return (rows["completeness_error"] > 0.01).any()
+    return bool((rows["completeness_error"] > 0.01).any())
 
 
 def _count(value: float) -> str:

@@ -125,7 +125,7 @@ def _what_was_printed(task: str, study: Study) -> str:
     distances = printed_iou_means(task, study["published_tables"], study["published_runs"])
     if not distances:
         return ""
-    nearest = min(distances, key=distances.get)
+    nearest = min(distances, key=lambda overlap: distances[overlap])
     listed = ", ".join(f"{MEASURES[overlap]} {number(distance, 3)}" for overlap, distance in distances.items())
     return (
         f"{task}: the IoU printed in the paper agrees best with the {MEASURES[nearest]} of the authors' released runs "
