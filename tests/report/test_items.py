@@ -208,5 +208,5 @@ def test_an_analysis_without_a_module_has_a_table_and_one_with_has_that():
 
 
 def test_a_task_may_not_be_called_like_an_analysis():
-    with pytest.raises(StudyError, match="tasks.reliance: is the name of another table"):
+    with pytest.raises(StudyError, match=r"tasks\.reliance: is the name of another table"):
         items.check_names(["reliance"])

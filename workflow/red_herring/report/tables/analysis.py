@@ -17,7 +17,7 @@ CAPTION = (
     "table stands what each number is, and what it would be by chance."
 )
 FILES = ["{analysis}.csv"]
-ITEMS = {"{analysis}": {}}
+ITEMS = {"{analysis}": {"title": "{analysis}"}}
 RELEASED = False
 
 
