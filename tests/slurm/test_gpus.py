@@ -13,6 +13,7 @@ from conftest import ROOT
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here, and PyTorch can use it")
 
 
+@pytest.mark.slow
 def test_a_gpu_that_slurm_gave_and_pytorch_cannot_use_is_an_error(cluster):
     """The cluster's GPUs are none, as is one whose driver is too old."""
     environment = cluster.environment | {"PYTHONPATH": str(ROOT / "workflow")}

@@ -62,6 +62,7 @@ def unrelated(rng):
     return tuple(part.ravel() for part in (*grid, methods, seeds))
 
 
+@pytest.mark.slow
 def test_verdicts_are_wrong_as_seldom_as_they_should_be(monkeypatch):
     """Of 300 studies without a relation each verdict says one in 5 %; the standard error is 1.3 %, so 8 % is 2.4 of
     them away. With the interval over seeds in place of the permutation of methods, 70 % said one over all runs.

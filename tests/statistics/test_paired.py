@@ -153,6 +153,7 @@ def resplit(rng, pool, trained, tested, chance):
     return aucs[:, 0] - aucs[:, 1], *shared
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pool", "trained", "tested"), [(400, 160, 80), (800, 200, 100), (400, 200, 160)])
 def test_the_better_of_two_equals_is_found_on_new_data_as_seldom_as_it_should_be(pool, trained, tested):
     """Of 400 studies of two equally good methods a test at 0.05 should reject in 5 %; the standard error is 1.1 %, so

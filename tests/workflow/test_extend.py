@@ -92,6 +92,7 @@ def test_every_kind_of_thing_has_an_example_and_every_file_belongs_to_one():
     assert {word for section in EXAMPLES for word in command(section)} >= {name for name in FILES if ".yaml" in name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", EXAMPLES)
 def test_the_command_of_an_example_plans_it(project, section):
     for patch in re.findall(r"`git apply (\S+)`", SECTIONS[section]):
