@@ -13,7 +13,7 @@ def test_the_full_study(checkout):
     assert counts == {
         "fetch_source": 3, "index_source": 4, "prepare_images": 4, "render_data_sheet": 4, "draw_splits": 50,
         "compare_splits": 1, "tabulate_splits": 1, "tune": 30, "train": 300, "localisation": 300, "reliance": 300, "collect_analysis": 2, "collect_runs": 1, "bootstrap_auc": 1,
-        "render_table": 20, "render_figure": 29, "render_explorer": 1, "render_overview": 1,
+        "render_table": 21, "render_figure": 30, "render_explorer": 1, "render_overview": 1,
     }  # fmt: skip
     assert counts == checkout.counted(), "all is the default target"
 
