@@ -68,7 +68,7 @@ STUDY = {
 
 
 def test_one_row_per_run(results):
-    table = study_tables(results, RUNS, STUDY)["runs"]
+    table = study_tables(results, RUNS, STUDY["searched"], STUDY["spaces"])["runs"]
     assert table.iloc[0].to_dict() == pytest.approx(
         {
             "task": "t", "method": "actdiff", "seed": 3, "best_epoch": 2, "valid_auc": 0.7, "test_auc": 0.75, **SHIFT,

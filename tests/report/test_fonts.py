@@ -1,6 +1,5 @@
 """Names in scripts that Matplotlib's font lacks, and names that look like formulas."""
 
-import json
 import logging
 
 import pytest
@@ -8,7 +7,8 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from red_herring.report.fonts import showable
 from red_herring.report.style import shortened
-from red_herring.study.settings import described_attributions, described_methods
+from red_herring.runtime.typed_json import dumped
+from red_herring.study.settings import described_attributions, described_methods, showing
 
 PRIVATE = "\U000f1234"
 """A character that no font has unless it was made for a test."""
@@ -73,7 +73,7 @@ def figure(stage, tmp_path):
 
     def draw(**variables):
         done = stage(
-            "render_figure", "--settings", json.dumps(settings), "--figure", "figure_8_versions", "--files", "runs.csv", "localisation.csv",
+            "render_figure", "--settings", dumped(showing(settings)), "--figure", "figure_8_versions", "--files", "runs.csv", "localisation.csv",
             "--pdf", "f.pdf", "--png", "f.png", "--log", "f.log", variables=own | variables,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

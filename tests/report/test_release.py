@@ -73,7 +73,7 @@ def results(tmp_path):
     write("tuning/t/m/best.json", json.dumps({"hyperparameters": {"lr": 0.1}, "on_bound": [], "made_by": "abc"}))
     write("tuning/t/m/trials.csv", "trial,lr\n0,0.1\n")
     answers = {"localisation": release.analysis_table(folder, "localisation", RUNS)}
-    for name, table in (release.study_tables(folder, RUNS, SETTINGS) | answers).items():
+    for name, table in (release.study_tables(folder, RUNS, SETTINGS["searched"], SETTINGS["spaces"]) | answers).items():
         write(f"{name}.csv", table.to_csv(index=False))
     for name in ("data/s/images.npy", "data/s/masks.npy", "auc_intervals.csv", "overview.rst", "explorer.html"):
         write(name)
@@ -214,7 +214,7 @@ def test_the_configuration_is_packed_without_places():
     groups = [group | {"source": "clinic"} for group in task["nuisance"]["groups"]]
     task = task | {"nuisance": task["nuisance"] | {"groups": groups}}
     config = configuration.laid({"study": {"tasks": ["vpc"]}, "tasks": {"vpc": task}, "sources": {"clinic": clinic}})
-    found = study.release_settings(config, [], {})
+    found = vars(study.release_settings(config, [], {}))
     assert found["config"]["sources"] == {
         "clinic": {"kind": "folder", "size": 16, "max_unreadable": 0, "columns": clinic["columns"]}
     }

@@ -6,11 +6,14 @@ import inspect
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import pytest
 from conftest import ROOT
-from red_herring.runtime.command import RESUME, Input, Output, Settings, _device, outputs_of, parser_of
+from red_herring.runtime.command import RESUME, Input, Output, _device, outputs_of, parser_of
+from red_herring.runtime.typed_json import is_record
+
+Settings = Annotated[dict[str, Any], "what the stage reads of the study, as JSON"]
 
 
 def stage(
@@ -146,6 +149,12 @@ BY_HAND = {"compare_studies", "report_missing"}
 def test_a_stage_is_the_function_of_its_name(name):
     module = importlib.import_module(f"red_herring.stages.{name}")
     assert parser_of(getattr(module, name)).description == module.__doc__
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_settings_cross_the_boundary_with_their_types(name):
+    hints = get_type_hints(getattr(importlib.import_module(f"red_herring.stages.{name}"), name))
+    assert is_record(hints.get("settings", Drawing))
 
 
 def test_every_stage_has_a_rule():

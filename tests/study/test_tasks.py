@@ -175,7 +175,7 @@ def test_a_task_takes_the_hyperparameters_that_it_is_tuned_on():
     config = typed(FAMILY)
     assert tasks.searched_tasks(config) == ["spc"]
     assert {tasks.hyperparameters_of(config, task) for task in config["study"]["tasks"]} == {"spc"}
-    settings = study.collect_settings(config)
+    settings = vars(study.collect_settings(config))
     assert set(settings["searched"].values()) == {"spc"}
     assert {search.partition("/")[0] for search in settings["made_by"]["tune"]} == {"spc"}
     assert len(settings["made_by"]["train"]) == len(config["study"]["tasks"]) * len(config["study"]["methods"])
@@ -189,7 +189,7 @@ def test_the_search_of_a_task_that_is_not_run_is_planned_with_its_sources():
 
 def test_published_hyperparameters_are_those_of_the_task_that_one_is_tuned_on():
     config = typed(FAMILY + "tuning: {mode: published}")
-    assert study.collect_settings(config)["made_by"]["tune"].keys() == {
+    assert study.collect_settings(config).made_by["tune"].keys() == {
         f"spc/{method}" for method in PAPER["study"]["methods"]
     }
 
@@ -218,7 +218,7 @@ def test_a_derived_task_changes_nothing_of_the_others():
 
 def test_a_released_configuration_makes_the_same_study():
     config = typed(FAMILY)
-    released = study.release_settings(config, [], {})["config"]
+    released = study.release_settings(config, [], {}).config
     again = configuration.typed(over(released, PAPER))
     assert again["study"] == config["study"]
     assert {name: again["tasks"][name] for name in config["study"]["tasks"]} == {

@@ -55,7 +55,7 @@ def test_its_file_is_trained_and_its_name_recorded():
         assert (base.method, base.file, base.options) == ("gradmask", "gradmask", {})
         assert settings.guidance == base.guidance is not None
         assert method_code_digest(stage, settings.file) == method_code_digest(stage, "gradmask")
-    made = study.collect_settings(config)["made_by"]
+    made = study.collect_settings(config).made_by
     assert made["train"]["spc/released"] != made["train"]["spc/gradmask"]
 
 
@@ -85,7 +85,7 @@ def test_a_variant_changes_nothing_of_the_others():
 def test_derived_twice_is_derived_once_and_a_release_holds_what_was_written():
     config = typed(STUDY)
     assert variants.derive_methods(config["methods"]) == config["methods"]
-    released = study.release_settings(config, [], {})["config"]
+    released = study.release_settings(config, [], {}).config
     assert released["methods"] == {
         "gradmask": {"search": {"lambda": [0.1, 1.0]}}, "released": {"of": "gradmask", "options": {"norm": "l1"}},
         "narrow": {"of": "released", "search": {"lr": [1e-4, 1e-3]}},

@@ -253,7 +253,7 @@ def made_of(wildcards):
 
 def item_settings(wildcards):
     """A params function: what a table or figure reads, as JSON."""
-    return json.dumps(item(wildcards).settings(OF[wildcards.study], MAPS_OF[wildcards.study]))
+    return dumped(study.showing(item(wildcards).settings(OF[wildcards.study], MAPS_OF[wildcards.study])))
 
 
 def item_code(stage, room):
@@ -292,7 +292,7 @@ def searched(inputs):
 MISSING_RUNS = shlex.join(
     [
         *("python", "-m", "red_herring.stages.report_missing"),
-        *("--settings", json.dumps(study.missing_settings(config))),
+        *("--settings", dumped(study.missing_settings(config))),
         *("--results", config["pathvars"]["results"]),
         *("--report", os.path.join(config["pathvars"]["results"], "incomplete.md")),
     ]

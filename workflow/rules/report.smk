@@ -253,7 +253,7 @@ rule render_explorer:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        settings=lambda wildcards: json.dumps(OF[wildcards.study] | {"title": wildcards.study}),
+        settings=lambda wildcards: dumped(study.showing(OF[wildcards.study] | {"title": wildcards.study})),
         code=code("render_explorer"),
         template=content("report/pages/explorer.html"),
         # Our maps are not those of the released runs, which have none.
@@ -278,7 +278,7 @@ rule render_overview:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        settings=lambda wildcards: json.dumps(OF[wildcards.study]),
+        settings=lambda wildcards: dumped(study.showing(OF[wildcards.study])),
         code=code("render_overview"),
         records=f"{RESULTS}/runs",
         caption=OVERVIEW.caption,
@@ -299,7 +299,7 @@ rule release:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        settings=lambda wildcards: json.dumps(
+        settings=lambda wildcards: dumped(
             study.release_settings(
                 config, list(TABLES[RESULTS]), {name: of.shows_images for name, of in FIGURES[RESULTS].items()}
             )

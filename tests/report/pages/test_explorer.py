@@ -14,9 +14,10 @@ from red_herring.report import style
 from red_herring.report.collect import maps_file
 from red_herring.report.pages import explorer
 from red_herring.runtime.files import StudyError
+from red_herring.runtime.typed_json import dumped
 from red_herring.study.catalogue import attribution_names
 from red_herring.study.names import MEASURES
-from red_herring.study.settings import described_attributions
+from red_herring.study.settings import described_attributions, showing
 from safetensors.numpy import load_file, save_file
 from support import explorer_study
 
@@ -224,7 +225,7 @@ def test_scores_of_other_images_are_refused(tmp_path, study):
 def test_the_stage_writes_the_page(stage, tmp_path):
     study = explorer_study.make(tmp_path)
     arguments = (
-        "--settings", json.dumps(study), "--files", "runs.csv", "localisation.csv", "missing.csv", "--maps", "maps", "--html", "out/explorer.html", "--log", "out/explorer.log",
+        "--settings", dumped(showing(study)), "--files", "runs.csv", "localisation.csv", "missing.csv", "--maps", "maps", "--html", "out/explorer.html", "--log", "out/explorer.log",
     )  # fmt: skip
     done = stage("render_explorer", *arguments)
     assert done.returncode == 0, done.stderr

@@ -69,19 +69,21 @@ def check_made_by(results: Path, runs: Sequence[Run], made_by: dict[str, dict[st
         )
 
 
-def study_tables(results: Path, runs: Sequence[Run], study: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """Name -> table of a study, from the files of these runs below `results`; all but its missing
-    runs and what is asked of them.
+def study_tables(
+    results: Path, runs: Sequence[Run], searched: Mapping[str, str], spaces: Mapping[str, Mapping[str, Sequence[Any]]]
+) -> dict[str, pd.DataFrame]:
+    """Name -> table of a study, from the files of these runs below `results`; all but its missing runs and what is
+    asked of them.
 
-    study: searched: task -> that whose search its runs take; and spaces: task/method -> hyperparameter ->
-    [law, low, high] of what was searched.
+    searched: task -> that whose search its runs take. spaces: task/method -> hyperparameter -> [law, low, high] of what
+    was searched.
     """
-    searches = list(dict.fromkeys((study["searched"][task], method) for task, method, _ in runs))
+    searches = list(dict.fromkeys((searched[task], method) for task, method, _ in runs))
     return {
         "runs": runs_table(results, runs),
         "histories": histories_table(results, runs),
         "trials": trials_table(results, searches),
-        "searches": searches_table(results, searches, study["spaces"]),
+        "searches": searches_table(results, searches, spaces),
     }
 
 
@@ -118,7 +120,7 @@ def trials_table(results: Path, searches: Sequence[tuple[str, str]]) -> pd.DataF
 
 
 def searches_table(
-    results: Path, searches: Sequence[tuple[str, str]], spaces: dict[str, dict[str, list[Any]]]
+    results: Path, searches: Sequence[tuple[str, str]], spaces: Mapping[str, Mapping[str, Sequence[Any]]]
 ) -> pd.DataFrame:
     """One row per hyperparameter of every search: task, method, hyperparameter, law, low, high (its range), best and
     on_bound, whether the best is near an end of the range; law, low, high are missing where nothing was searched.

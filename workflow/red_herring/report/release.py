@@ -205,7 +205,7 @@ def _check_finished(results: Path, names: list[str]) -> None:
 def _check_collected(results: Path, runs: list[Run], study: Settings) -> None:
     """StudyError for a table that is not of the runs that are there."""
     answers = {analysis: analysis_table(results, analysis, runs) for analysis in study["analyses"]}
-    for name, table in (study_tables(results, runs, study) | answers).items():
+    for name, table in (study_tables(results, runs, study["searched"], study["spaces"]) | answers).items():
         if (results / f"{name}.csv").read_bytes() != table.to_csv(index=False).encode():
             raise StudyError(f"{results / name}.csv: is not of the runs that are there; run `snakemake all` first")
 

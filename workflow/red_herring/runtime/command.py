@@ -45,8 +45,6 @@ class Output:
     content: str = ""
 
 
-Settings = Annotated[dict[str, Any], "what the stage reads of the study, as JSON"]
-
 Stage = Callable[..., None]
 """Its parameters are its command line, `--name value`: Path, list[Path] or Sequence[Path], each `Annotated` as Input or
 Output; int, str; and a dataclass, a union of some, or a dict, given as JSON. One with a default may be left out.

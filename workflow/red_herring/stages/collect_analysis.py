@@ -8,17 +8,18 @@ from typing import Annotated
 
 from red_herring.report.collect import analysis_table
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
+from red_herring.study.stage_settings import Collecting
 
 
 def collect_analysis(
     analysis: Annotated[str, "the name of a file of red_herring.analyses"],
-    settings: Settings,
+    settings: Collecting,
     results: Annotated[Path, Input("the folder of the study")],
     table: Annotated[Path, Output("CSV, task, method and seed before what each run's table has")],
 ) -> None:
-    runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
+    runs = list(product(settings.tasks, settings.methods, settings.seeds))
     write_text(table, analysis_table(results, analysis, runs).to_csv(index=False))
 
 

@@ -12,25 +12,31 @@ from red_herring.report.collect import MISSING, analysis_table, study_tables
 from red_herring.report.missing import missing_runs
 from red_herring.report.splits_table import overlaps_table
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import StudyError
 from red_herring.stages._tables import write_tables
+from red_herring.study.stage_settings import CollectingIncomplete
 
 
 def collect_incomplete(
-    settings: Settings,
+    settings: CollectingIncomplete,
     results: Annotated[Path, Input("the folder of runs/, tuning/ and the analyses")],
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
-    runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
-    reasons = missing_runs(results, runs, settings["analyses"], settings["made_by"]["train"], settings["searched"])
+    runs = list(product(settings.tasks, settings.methods, settings.seeds))
+    reasons = missing_runs(results, runs, settings.analyses, settings.made_by["train"], settings.searched)
     there = [run for run in runs if run not in reasons]
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")
     missing = pd.DataFrame([(*run, why) for run, why in reasons.items()], columns=MISSING)
-    shared = overlaps_table(results, settings["tasks"], settings["seeds"], settings["drawn_seeds"])
-    answers = {analysis: analysis_table(results, analysis, there) for analysis in settings["analyses"]}
-    write_tables(study_tables(results, there, settings) | answers | {"missing": missing, "overlaps": shared}, tables)
+    shared = overlaps_table(results, settings.tasks, settings.seeds, settings.drawn_seeds)
+    answers = {analysis: analysis_table(results, analysis, there) for analysis in settings.analyses}
+    write_tables(
+        study_tables(results, there, settings.searched, settings.spaces)
+        | answers
+        | {"missing": missing, "overlaps": shared},
+        tables,
+    )
 
 
 if __name__ == "__main__":

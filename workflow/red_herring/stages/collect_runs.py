@@ -11,23 +11,27 @@ import pandas as pd
 
 from red_herring.report.collect import MISSING, check_made_by, run_folder, study_tables
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.stages._tables import write_tables
+from red_herring.study.stage_settings import CollectingRuns
 
 INCOMPLETE = ("incomplete.md", "incomplete")
 """What was made of the runs that were there while others were missing."""
 
 
 def collect_runs(
-    settings: Settings,
+    settings: CollectingRuns,
     results: Annotated[Path, Input("the folder of runs/, tuning/ and the analyses")],
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
-    runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
-    check_made_by(results, runs, settings["made_by"])
-    write_tables(study_tables(results, runs, settings) | {"missing": pd.DataFrame(columns=MISSING)}, tables)
+    runs = list(product(settings.tasks, settings.methods, settings.seeds))
+    check_made_by(results, runs, settings.made_by)
+    write_tables(
+        study_tables(results, runs, settings.searched, settings.spaces) | {"missing": pd.DataFrame(columns=MISSING)},
+        tables,
+    )
     # Snakemake has a record of all of them by now, so none will be started again for want of one.
-    searches = [results / "tuning" / search for search in settings["made_by"]["tune"]]
+    searches = [results / "tuning" / search for search in settings.made_by["tune"]]
     for folder in [*(run_folder(results / "runs", run) for run in runs), *searches]:
         shutil.rmtree(folder / command.RESUME, ignore_errors=True)
     (results / INCOMPLETE[0]).unlink(missing_ok=True)

@@ -10,15 +10,16 @@ from red_herring.report.fonts import showable
 from red_herring.report.pages import data_sheet
 from red_herring.report.reading import read_table
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import read_json, write_text
+from red_herring.study.stage_settings import Describing
 
 NAMES = ["group", "findings"]
 """What the figure shows of the user's own."""
 
 
 def render_data_sheet(
-    settings: Settings,
+    settings: Describing,
     index: Annotated[Path, Input("CSV of index_source")],
     decoded: Annotated[Path, Input("CSV of prepare_images")],
     about: Annotated[Path, Input("JSON of prepare_images")],
@@ -27,10 +28,10 @@ def render_data_sheet(
     png: Annotated[Path, Output()],
 ) -> None:
     listed, images, source = read_table(index), read_table(decoded), read_json(about)
-    write_text(markdown, data_sheet.to_markdown(settings, listed, images, source))
+    write_text(markdown, data_sheet.to_markdown(vars(settings), listed, images, source))
     names = showable({name: name for column in NAMES for name in listed[column].unique()})
     shown = listed.assign(**{column: listed[column].map(names) for column in NAMES})
-    style.save(data_sheet.draw(settings, shown, images, source), pdf, png)
+    style.save(data_sheet.draw(vars(settings), shown, images, source), pdf, png)
 
 
 if __name__ == "__main__":

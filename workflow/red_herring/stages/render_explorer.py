@@ -8,18 +8,20 @@ from typing import Annotated
 from red_herring.report.pages import explorer
 from red_herring.report.reading import read_table
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
+from red_herring.stages._shown import known
+from red_herring.study.stage_settings import Showing
 
 
 def render_explorer(
-    settings: Settings,
+    settings: Showing,
     files: Annotated[list[Path], Input("runs, localisation and missing, each named after it")],
     maps: Annotated[Path, Input("the folder of all maps")],
     html: Annotated[Path, Output()],
 ) -> None:
     read = {file.stem: read_table(file) for file in files}
-    write_text(html, explorer.page(settings, read["runs"], read["localisation"], read["missing"], maps))
+    write_text(html, explorer.page(known(settings), read["runs"], read["localisation"], read["missing"], maps))
 
 
 if __name__ == "__main__":

@@ -10,18 +10,20 @@ from typing import Annotated
 from red_herring.report import style
 from red_herring.report.fonts import showable
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
+from red_herring.stages._shown import known
+from red_herring.study.stage_settings import Showing
 
 
 def render_figure(
-    settings: Settings,
+    settings: Showing,
     figure: Annotated[str, "a module of red_herring.report.figures"],
     pdf: Annotated[Path, Output()],
     png: Annotated[Path, Output()],
     files: Annotated[Sequence[Path], Input("what the figure shows")] = (),
 ) -> None:
     module = importlib.import_module(f"red_herring.report.figures.{figure}")
-    study = settings | {"tasks": showable(settings["tasks"])}
+    study = known(settings) | {"tasks": showable(settings.tasks)}
     style.save(module.draw(files, study), pdf, png)
 
 

@@ -12,32 +12,34 @@ from red_herring.report.missing import WAITING, failures, missing_runs, to_markd
 from red_herring.report.reading import read_table
 from red_herring.report.tables import task as of_task
 from red_herring.runtime import command
-from red_herring.runtime.command import Input, Output, Settings
+from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
+from red_herring.stages._shown import known
+from red_herring.study.stage_settings import ReportingMissing
 
 
 def report_missing(
-    settings: Settings,
+    settings: ReportingMissing,
     results: Annotated[Path, Input("the folder of the study")],
     report: Annotated[Path, Output("Markdown, the tables of what is there")],
 ) -> None:
-    runs = list(product(settings["tasks"], settings["methods"], settings["seeds"]))
-    missing = missing_runs(results, runs, settings["analyses"], settings["made_by"]["train"], settings["searched"])
+    runs = list(product(settings.tasks, settings.methods, settings.seeds))
+    missing = missing_runs(results, runs, settings.analyses, settings.made_by["train"], settings.searched)
     there = [run for run in runs if run not in missing]
     if all(why == WAITING for why in missing.values()):
         return  # it was about something else
     print(f"\nMissing runs, {len(missing)} of {len(runs)}:", *failures(missing), sep="\n  ")
     if not there:
         return
-    answers = {analysis: analysis_table(results, analysis, there) for analysis in settings["analyses"]}
-    collected = study_tables(results, there, settings) | answers
+    answers = {analysis: analysis_table(results, analysis, there) for analysis in settings.analyses}
+    collected = study_tables(results, there, settings.searched, settings.spaces) | answers
     released = {file.stem: read_table(file) for file in (PUBLISHED_TABLES, PUBLISHED_RUNS)}
     parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):
-        own = settings | {"tasks": {task: settings["tasks"][task]}}
+        own = known(settings.shown) | {"tasks": {task: settings.shown.tasks[task]}}
         parts += [
             of_task.tabulate(collected | released, own).to_markdown(),
-            to_markdown(missing, task, settings["methods"]),
+            to_markdown(missing, task, settings.shown.methods),
         ]
     write_text(report, "\n".join(parts))
     print(

@@ -24,7 +24,11 @@ from red_herring.study.places import NEEDED_FOR
 from red_herring.study.space import fixed_hyperparameters, search_space
 from red_herring.study.stage_settings import (
     Analysing,
+    Collecting,
+    CollectingIncomplete,
+    CollectingRuns,
     Comparing,
+    Describing,
     Drawing,
     Fetching,
     Given,
@@ -33,7 +37,10 @@ from red_herring.study.stage_settings import (
     Network,
     Planning,
     Preparing,
+    Releasing,
+    ReportingMissing,
     Searching,
+    Showing,
     Tabulating,
     TaskInWords,
     Training,
@@ -230,11 +237,8 @@ def analysis_settings(config: Config, analysis: str, task: str) -> Analysing:
     return Analysing(task=task, mask=mask_settings(config, task), analysis=own, **hardware)
 
 
-def collect_settings(config: Config) -> dict[str, Any]:
-    """Which runs there are, and for each task and method, as task/method, what was searched and the digests of the
-    settings and code by which `tune` and `train` make its search and runs. searched: task -> the task whose search its
-    runs take.
-    """
+def collect_settings(config: Config) -> CollectingRuns:
+    """What collecting the runs reads."""
     tasks, methods = config["study"]["tasks"], config["study"]["methods"]
     searches = [(task, method) for task in searched_tasks(config) for method in methods]
     expected = {
@@ -246,28 +250,35 @@ def collect_settings(config: Config) -> dict[str, Any]:
         },
     }
     spaces = {f"{task}/{method}": search_space(config, task, method) for task, method in searches}
-    return {
-        **collect_analysis_settings(config),
-        "drawn_seeds": drawn_seeds(config),
-        "searched": {task: hyperparameters_of(config, task) for task in tasks},
-        "spaces": spaces if config["tuning"]["mode"] == "search" else {},
-        "made_by": expected,
-    }
+    return CollectingRuns(
+        **vars(collect_analysis_settings(config)),
+        drawn_seeds=drawn_seeds(config),
+        searched={task: hyperparameters_of(config, task) for task in tasks},
+        spaces=spaces if config["tuning"]["mode"] == "search" else {},
+        made_by=expected,
+    )
 
 
-def collect_analysis_settings(config: Config) -> dict[str, Any]:
+def collect_analysis_settings(config: Config) -> Collecting:
     """Which runs there are."""
-    return {key: config["study"][key] for key in ("tasks", "methods", "seeds")}
+    return Collecting(*(config["study"][key] for key in ("tasks", "methods", "seeds")))
 
 
-def incomplete_settings(config: Config) -> dict[str, Any]:
+def incomplete_settings(config: Config) -> CollectingIncomplete:
     """What collecting those runs that are there reads."""
-    return collect_settings(config) | {"analyses": config["study"]["analyses"]}
+    return CollectingIncomplete(**vars(collect_settings(config)), analyses=config["study"]["analyses"])
 
 
-def missing_settings(config: Config) -> dict[str, Any]:
+def missing_settings(config: Config) -> ReportingMissing:
     """What naming the missing runs reads."""
-    return incomplete_settings(config) | results_settings(config)
+    return ReportingMissing(**vars(incomplete_settings(config)), shown=showing(results_settings(config)))
+
+
+def showing(study: Mapping[str, Any]) -> Showing:
+    """What `results_settings` gives, perhaps with more, in the form in which stages take it."""
+    fixed = ("tasks", "methods", "seeds", "attributions")
+    more = {key: value for key, value in study.items() if key not in fixed}
+    return Showing(study["tasks"], study["methods"], study["seeds"], study["attributions"], more)
 
 
 def results_settings(config: Config) -> dict[str, Any]:
@@ -349,13 +360,13 @@ def published_settings() -> dict[str, Any]:
     }
 
 
-def sheet_settings(config: Config, source: str) -> dict[str, Any]:
+def sheet_settings(config: Config, source: str) -> Describing:
     """What the data sheet of a source reads."""
     entry = config["sources"][source]
-    return {"source": source, "kind": entry["kind"], "terms": source_card(entry["kind"]).terms}
+    return Describing(source, entry["kind"], source_card(entry["kind"]).terms)
 
 
-def release_settings(config: Config, tables: Sequence[str], figures: Mapping[str, bool]) -> dict[str, Any]:
+def release_settings(config: Config, tables: Sequence[str], figures: Mapping[str, bool]) -> Releasing:
     """What packing a study reads: its runs, tables and figures (name -> whether it shows images), whose images those
     are, and the configuration without what is one machine's.
     """
@@ -370,13 +381,14 @@ def release_settings(config: Config, tables: Sequence[str], figures: Mapping[str
         for task in tasks
         for source in task_sources(config, task)
     }
-    return incomplete_settings(config) | {
-        "sources": {
+    return Releasing(
+        **vars(incomplete_settings(config)),
+        sources={
             source: {"kind": card.kind, "terms": card.terms, "shareable": card.shareable}
             for source, card in cards.items()
         },
-        "tables": list(tables),
-        "figures": dict(figures),
-        "config": {key: config[key] for key in config if key not in ("pathvars", "fetch")}
+        tables=list(tables),
+        figures=dict(figures),
+        config={key: config[key] for key in config if key not in ("pathvars", "fetch")}
         | {"sources": sources, "tasks": as_written(tasks), "methods": as_written(config["methods"])},
-    }
+    )

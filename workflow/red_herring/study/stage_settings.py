@@ -197,3 +197,74 @@ class Analysing:
     batch_size: int
     device: str
     precision: str
+
+
+@dataclass(frozen=True)
+class Collecting:
+    """For `collect_analysis`: which runs there are to be."""
+
+    tasks: list[str]
+    methods: list[str]
+    seeds: list[int]
+
+
+@dataclass(frozen=True)
+class CollectingRuns(Collecting):
+    """For `collect_runs`. searched: task -> that whose search its runs take. spaces: task/method -> hyperparameter ->
+    [law, low, high] of what was searched. made_by: `tune` and `train` -> task/method -> the digest of settings and code
+    by which its search and runs are made.
+    """
+
+    drawn_seeds: list[int]
+    searched: dict[str, str]
+    spaces: dict[str, dict[str, list[Any]]]
+    made_by: dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class CollectingIncomplete(CollectingRuns):
+    """For `collect_incomplete`."""
+
+    analyses: list[str]
+
+
+@dataclass(frozen=True)
+class Releasing(CollectingIncomplete):
+    """For `release`. sources: name -> kind, terms, shareable. figures: name -> whether it shows images. config: the
+    configuration without what is one machine's.
+    """
+
+    sources: dict[str, dict[str, Any]]
+    tables: list[str]
+    figures: dict[str, bool]
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Describing:
+    """For `render_data_sheet`. terms: the licence of the source in a line."""
+
+    source: str
+    kind: str
+    terms: str
+
+
+@dataclass(frozen=True)
+class Showing:
+    """For what renders tables, figures and pages. tasks: name -> what is said of it. methods: name -> title, approach,
+    citation. attributions: name -> title, control; all in display order. more: how maps were made, whose runs they are,
+    and what one table, figure or page reads besides.
+    """
+
+    tasks: dict[str, dict[str, Any]]
+    methods: dict[str, dict[str, str]]
+    seeds: list[int]
+    attributions: dict[str, dict[str, Any]]
+    more: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReportingMissing(CollectingIncomplete):
+    """For `report_missing`. shown: what its tables read."""
+
+    shown: Showing
