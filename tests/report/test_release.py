@@ -94,6 +94,19 @@ def names(archive):
     return set(zipfile.ZipFile(archive).namelist())
 
 
+def test_runs_read_the_search_of_the_task_that_theirs_is_tuned_on(results, tmp_path):
+    study = settings() | {"searched": {"t": "base"}}
+    study["made_by"] = study["made_by"] | {"tune": {"base/m": "abc"}}
+    (results / "tuning/t").rename(results / "tuning/base")
+    for name, table in release.study_tables(results, RUNS, study).items():
+        table.to_csv(results / f"{name}.csv", index=False)
+    archive = packed(results, tmp_path, study)
+    described = json.loads(zipfile.ZipFile(archive).read("ro-crate-metadata.json"))
+    read = [one["object"] for one in described["@graph"] if one["@type"] == "CreateAction"]
+    assert read
+    assert all({"@id": "tuning/base/m/best.json"} in files for files in read)
+
+
 def test_every_file_is_described_and_has_its_checksum(results, tmp_path):
     archive = packed(results, tmp_path, settings())
     content = {name: zipfile.ZipFile(archive).read(name) for name in names(archive)}

@@ -59,20 +59,27 @@ def test_what_seeds_share_is_told_per_task_and_what_the_search_has_seen(results)
     shared = overlaps_table(results, ["t"], [1, 2], [1, 2, 0])
     assert list(shared.columns) == COLUMNS
     assert set(zip(shared["seed"], shared["other"], strict=True)) == {(1, 2), (2, 1), (1, 0), (2, 0)}
-    text = overlaps_to_markdown(shared, TASKS, 0)
+    text = overlaps_to_markdown(shared, TASKS, 0, TASKS)
     # One of 2's four test images (d) trains in 1; of both, two of four (w, x and g, h) trained or validated in 0.
     assert "| t | 50.0 (50.0 to 50.0) | 0.0 (0.0 to 0.0) | 12.5 (0.0 to 25.0) | 50.0 (50.0 to 50.0) |" in text
     assert "searched on the split of seed 0:" in text
+    assert "tuned on another" not in text
+
+
+def test_what_a_search_of_another_task_has_seen_is_not_known(results):
+    text = overlaps_to_markdown(overlaps_table(results, ["t"], [1, 2], [1, 2, 0]), TASKS, 0, ["u"])
+    assert "| t | 50.0 (50.0 to 50.0) | 0.0 (0.0 to 0.0) | 12.5 (0.0 to 25.0) | – |" in text
+    assert text.endswith("It is not known of tasks that are tuned on another one.\n")
 
 
 def test_without_a_search_there_is_no_word_of_one_and_one_seed_shares_nothing(results):
     given = overlaps_table(results, ["t"], [1, 2], [1, 2])
-    text = overlaps_to_markdown(given, TASKS, None)
+    text = overlaps_to_markdown(given, TASKS, None, TASKS)
     assert "| t | 50.0 (50.0 to 50.0) | 0.0 (0.0 to 0.0) | 12.5 (0.0 to 25.0) |\n" in text
     assert "search" not in text
     alone = overlaps_table(results, ["t"], [1], [1])
-    assert overlaps_to_markdown(alone, TASKS, None) == ""
-    searched = overlaps_to_markdown(overlaps_table(results, ["t"], [1], [1, 0]), TASKS, 0)
+    assert overlaps_to_markdown(alone, TASKS, None, TASKS) == ""
+    searched = overlaps_to_markdown(overlaps_table(results, ["t"], [1], [1, 0]), TASKS, 0, TASKS)
     assert "| t | – | – | – | 50.0 (50.0 to 50.0) |" in searched
 
 

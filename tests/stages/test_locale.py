@@ -37,7 +37,11 @@ def test_a_table_is_written_in_utf_8_and_shown_as_far_as_the_terminal_can(locale
     )
     (tmp_path / "overlaps.csv").write_text("task,seed,other,split,other_split,share\n")
     settings = json.dumps(
-        {"tasks": {"t": {"finding": "ill", "control": "well", "groups": ["右", "é"]}}, "tuning_seed": None}
+        {
+            "tasks": {"t": {"finding": "ill", "control": "well", "groups": ["右", "é"]}},
+            "tuning_seed": None,
+            "searched": [],
+        }
     )
     done = stage(
         "tabulate_splits", "--settings", settings, "--counts", "counts.csv", "--overlaps", "overlaps.csv", "--csv", "é.csv", "--markdown", "t.md", variables=locale
@@ -48,7 +52,7 @@ def test_a_table_is_written_in_utf_8_and_shown_as_far_as_the_terminal_can(locale
 
 def test_a_sentence_with_any_character_reaches_the_terminal_and_the_log(locale, tmp_path, stage):
     (tmp_path / "counts.csv").write_text("task,images\nt,右\n", encoding="utf-8")
-    settings = json.dumps({"tasks": {}, "tuning_seed": None})
+    settings = json.dumps({"tasks": {}, "tuning_seed": None, "searched": []})
     done = stage(
         "tabulate_splits", "--settings", settings, "--counts", "counts.csv", "--overlaps", "overlaps.csv", "--csv", "t.csv", "--markdown", "t.md", "--log", "t.log",
         variables=locale,

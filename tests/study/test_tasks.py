@@ -8,6 +8,7 @@ import yaml
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from red_herring.report import items
 from red_herring.runtime.files import StudyError
 from red_herring.study import configuration, tasks
 from red_herring.study import settings as study
@@ -185,6 +186,22 @@ def test_the_search_of_a_task_that_is_not_run_is_planned_with_its_sources():
     config = typed("study: {tasks: [a]}\ntasks: {a: {of: vpc, tuned_on: spc, labels: permuted}}")
     assert tasks.used_tasks(config) == ["a", "spc"]
     assert tasks.searched_tasks(config) == ["spc"]
+
+
+def test_tables_of_searches_are_of_the_tasks_that_are_searched():
+    config = typed("study: {tasks: [a, vpc]}\ntasks: {a: {of: vpc, tuned_on: spc, labels: permuted}}")
+    shown = study.results_settings(config)
+    made = ["runs.csv", "trials.csv", "searches.csv", "localisation.csv"]
+    tables, figures = items.tables(shown, made), items.figures(shown, made)
+    assert figures["figure_a1"].tasks == tables["hyperparameters"].tasks == ("spc", "vpc")
+    assert {name for name in figures if name.startswith("hyperparameters_")} == {
+        "hyperparameters_spc",
+        "hyperparameters_vpc",
+    }
+    assert tables["a"].tasks == ("a",)
+    assert tables["hyperparameters"].settings(shown, "")["tasks"].keys() == {"spc", "vpc"}
+    alone = study.results_settings(typed("study: {tasks: [vpc]}"))
+    assert tables["vpc"].settings(shown, "") == items.tables(alone, made)["vpc"].settings(alone, "")
 
 
 def test_published_hyperparameters_are_those_of_the_task_that_one_is_tuned_on():

@@ -28,6 +28,9 @@ TABLES, FIGURES, PAGES = "tables", "figures", "pages"
 IMAGES = "images"
 """Stands for the first split of every task with the images and masks of all sources."""
 
+SEARCHES = "searches.csv"
+"""What is made of it shows the tasks that are searched, which may be others than those of the study."""
+
 MAPS = "maps"
 """Stands for the maps of all runs, whose folder the settings name."""
 
@@ -92,7 +95,13 @@ class Item:
     def settings(self, study: Settings, maps: str) -> dict[str, Any]:
         """What the item reads of the study. maps: the folder of all maps."""
         where = {"maps": maps} if MAPS in self.files else {}
-        return {**study, "tasks": {task: study["tasks"][task] for task in self.tasks}, **self.options, **where}
+        about = {**study, "tasks": {task: known_tasks(study)[task] for task in self.tasks}, **self.options, **where}
+        return {key: value for key, value in about.items() if key != "searches"}
+
+
+def known_tasks(study: Settings) -> Mapping[str, Any]:
+    """The tasks of a study and those on which it only searches, with what there is to say of each."""
+    return {**study.get("searches", {}), **study["tasks"]}
 
 
 @cache
@@ -175,12 +184,13 @@ def _of_analyses(of: Card, analyses: Analyses) -> Iterator[Card]:
 
 def _items(of: Card, study: Settings) -> Iterator[tuple[str, Item]]:
     """What a module makes of a study, by name."""
+    tasks = study.get("searches", study["tasks"]) if SEARCHES in of.files else study["tasks"]
     named = {task for about in of.items.values() if isinstance(about.get("tasks"), list) for task in about["tasks"]}
     for name, about in of.items.items():
         if "attribution" in about and about["attribution"] not in study["attributions"]:
             continue
         options = {key: value for key, value in about.items() if key not in ("title", "tasks")}
-        for shown in _shown(about.get("tasks"), tuple(study["tasks"]), named):
+        for shown in _shown(about.get("tasks"), tuple(tasks), named):
             caption = of.caption.replace(IN_VALIDATION, _in_validation(study, shown, of.in_validation))
             item = Item(of.module, of.files, shown, caption, of.category, about.get("title", of.title), options)
             yield name.replace(TASK, shown[0]), item
@@ -203,7 +213,7 @@ def _in_validation(study: Settings, tasks: Sequence[str], words: Mapping[str, st
         return ""
     of_relation: dict[str, list[str]] = {}
     for task in tasks:
-        of_relation.setdefault(_relation_in_validation(study["tasks"][task]), []).append(task)
+        of_relation.setdefault(_relation_in_validation(known_tasks(study)[task]), []).append(task)
     if len(of_relation) == 1:
         said = [words[relation] for relation in of_relation]
     else:

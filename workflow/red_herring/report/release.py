@@ -183,7 +183,7 @@ def _described(
     made = {}
     for run in runs:
         task, method, seed = run
-        read = [f"splits/{task}/seed={seed}.csv", f"tuning/{task}/{method}/best.json"]
+        read = [f"splits/{task}/seed={seed}.csv", f"tuning/{study['searched'][task]}/{method}/best.json"]
         made[_folder(run)] = (read, [f"{_folder(run)}/run.json", f"{_folder(run)}/history.csv"])
     software = {"red_herring": str(records[0]["commit"]), "python": records[0]["python"], **records[0]["versions"]}
     software = {name: version for name, version in software.items() if version}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -62,24 +62,28 @@ def splits_to_markdown(counts: pd.DataFrame, tasks: Mapping[str, Mapping[str, An
     return f"{markdown_table(HEADINGS, lines, names=2)}\n\n{_notes(counts)}\n{''.join(told)}"
 
 
-def overlaps_to_markdown(shared: pd.DataFrame, tasks: Iterable[str], tuning_seed: int | None) -> str:
+def overlaps_to_markdown(
+    shared: pd.DataFrame, tasks: Iterable[str], tuning_seed: int | None, searched: Collection[str]
+) -> str:
     """One row per task: the shares of images that two seeds have in common, mean and range over pairs of seeds.
 
-    shared: the columns of COLUMNS. tuning_seed: that of the search; None without one. Empty when no seed has another
-    one to share images with.
+    shared: the columns of COLUMNS. tuning_seed: that of the search; None without one. searched: the tasks that have
+    one; the others take the hyperparameters of these. Empty when no seed has another one to share images with.
     """
     if shared.empty:
         return ""
-    searched = tuning_seed is not None
+    names, search = list(tasks), tuning_seed is not None
     lines = []
-    for task in tasks:
+    for task in names:
         own = shared[shared["task"] == task]
         runs = own[own["other"].isin(own["seed"])]
         shares = [_in_common(runs, "train"), _in_common(runs, SHIFTED_TEST), _taught(runs)]
-        shares += [_taught(own[own["other"] == tuning_seed])] if searched else []
+        shares += [_taught(own[(own["other"] == tuning_seed) & (task in searched)])] if search else []
         lines.append([task, *map(_percent, shares)])
-    headings = [*OVERLAP_HEADINGS, *([SEARCH_HEADING] if searched else [])]
-    notes = [OVERLAP_NOTE, *([SEARCH_NOTE.format(tuning_seed)] if searched else [])]
+    headings = [*OVERLAP_HEADINGS, *([SEARCH_HEADING] if search else [])]
+    notes = [OVERLAP_NOTE, *([SEARCH_NOTE.format(tuning_seed)] if search else [])]
+    if search and not set(names) <= set(searched):
+        notes.append(ELSEWHERE_NOTE)
     return f"{markdown_table(headings, lines)}\n\n{' '.join(notes)}\n"
 
 
@@ -91,6 +95,9 @@ SEARCH_NOTE = (
     "Hyperparameters are searched on the split of seed {}: the last column is the share of the test images of the "
     "other seeds that train or validate there, so that the search has seen them."
 )
+
+
+ELSEWHERE_NOTE = "It is not known of tasks that are tuned on another one."
 
 
 def _in_common(shared: pd.DataFrame, split: str) -> pd.Series:

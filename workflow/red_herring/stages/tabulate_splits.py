@@ -27,7 +27,7 @@ def tabulate_splits(
     shared = pd.concat((read_table(path) for path in overlaps), ignore_index=True)
     sections = [
         splits_to_markdown(table, settings.tasks),
-        overlaps_to_markdown(shared, settings.tasks, settings.tuning_seed),
+        overlaps_to_markdown(shared, settings.tasks, settings.tuning_seed, settings.searched),
     ]
     write_text(markdown, "\n".join(section for section in sections if section))
 

@@ -177,7 +177,8 @@ def overlap_settings(config: Config) -> Comparing:
 
 def tabulate_settings(config: Config) -> Tabulating:
     """What the table of the splits reads."""
-    return Tabulating({name: task_in_words(config, name) for name in config["study"]["tasks"]}, tuning_seed(config))
+    tasks = {name: task_in_words(config, name) for name in config["study"]["tasks"]}
+    return Tabulating(tasks, tuning_seed(config), searched_tasks(config))
 
 
 def task_in_words(config: Config, task: str) -> TaskInWords:
@@ -284,27 +285,15 @@ def showing(study: Mapping[str, Any]) -> Showing:
 def results_settings(config: Config) -> dict[str, Any]:
     """What tables and figures read: the tasks in order with their groups and masks, methods, seeds and saliency.
 
-    methods: name -> title, approach, citation; attributions: name -> title, control; both in display order.
+    searches: the same of the tasks that are searched; methods: name -> title, approach, citation; attributions: name ->
+    title, control; all in display order.
 
     How maps are made is part of it, as the figures of maps have no map among their inputs. A blur of the masks that is
     searched is given as the middle of its range.
     """
-    tasks = {}
-    for name in config["study"]["tasks"]:
-        task = config["tasks"][name]
-        blur = task["mask"].get("blur_sigma", 0.0)
-        tasks[name] = {
-            **task_in_words(config, name),
-            "ratio": task["ratio"],
-            "selection": effective(task)["selection"],
-            "nuisance": task["nuisance"]["name"],
-            "mask": mask_settings(config, name),
-            "mean_map_images": task["mean_map_images"],
-            "guidance": guidance_settings(config, name)
-            | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},
-        }
     shown = {
-        "tasks": tasks,
+        "tasks": {name: _shown_task(config, name) for name in config["study"]["tasks"]},
+        "searches": {name: _shown_task(config, name) for name in searched_tasks(config)},
         "methods": {
             name: described_method(card_of(config, name), title_of(config, name)) for name in config["study"]["methods"]
         },
@@ -312,6 +301,21 @@ def results_settings(config: Config) -> dict[str, Any]:
         "attributions": described_attributions(config["saliency"]["attributions"]),
     }
     return {**config["saliency"], **shown}
+
+
+def _shown_task(config: Config, name: str) -> dict[str, Any]:
+    """What tables and figures read of a task."""
+    task, blur = config["tasks"][name], effective(config["tasks"][name])["mask.blur_sigma"]
+    return {
+        **task_in_words(config, name),
+        "ratio": task["ratio"],
+        "selection": effective(task)["selection"],
+        "nuisance": task["nuisance"]["name"],
+        "mask": mask_settings(config, name),
+        "mean_map_images": task["mean_map_images"],
+        "guidance": guidance_settings(config, name)
+        | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},
+    }
 
 
 def described_method(card: MethodCard, title: str) -> dict[str, str]:

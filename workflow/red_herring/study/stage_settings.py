@@ -107,10 +107,11 @@ class TaskInWords(TypedDict):
 
 @dataclass(frozen=True)
 class Tabulating:
-    """For `tabulate_splits`. tuning_seed: that of the search, if there is one."""
+    """For `tabulate_splits`. tuning_seed: that of the search, if there is one; searched: the tasks that have one."""
 
     tasks: dict[str, TaskInWords]
     tuning_seed: int | None
+    searched: list[str]
 
 
 class Mask(TypedDict):
