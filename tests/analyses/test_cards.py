@@ -1,6 +1,11 @@
 """What the files of analyses declare, and that their answers are what they declare."""
 
+import types
+
+import pandas as pd
 import pytest
+from red_herring.analyses.base import check_declared
+from red_herring.report import reading
 from red_herring.runtime.files import StudyError
 from red_herring.study import catalogue
 
@@ -12,10 +17,10 @@ def declare(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "ANALYSES", tmp_path / "analyses")
     catalogue.analysis_card.cache_clear()
 
-    def card(text):
+    def card(text, name="mine"):
         (tmp_path / "analyses").mkdir()
-        (tmp_path / "analyses" / "mine.py").write_text(text)
-        return catalogue.analysis_card("mine")
+        (tmp_path / "analyses" / f"{name}.py").write_text(text)
+        return catalogue.analysis_card(name)
 
     yield card
     catalogue.analysis_card.cache_clear()
@@ -32,8 +37,40 @@ def test_what_is_not_declared_is_empty(declare):
         (CARD + 'NEEDS = ["masker"]\n', "analyses/mine.py: NEEDS has 'masker', expected some of saliency"),
         (CARD + 'SETTINGS = {"draws": {"type": "integer"}}\n', "analyses/mine.py: SETTINGS.draws has no `default`"),
         ('TITLE = "T"\n', "analyses/mine.py: declare CITATION, COLUMNS as a literal at the top"),
+        (CARD.replace('"x"', '"n"'), "analyses/mine.py: the column 'n' is in every table; call its own otherwise"),
     ],
 )
 def test_a_slip_is_named(declare, text, sentence):
     with pytest.raises(StudyError, match=sentence):
         declare(text)
+
+
+@pytest.mark.parametrize("name", ["runs", "missing", "train", "data"])
+def test_no_analysis_is_called_like_a_table_a_folder_or_a_rule(declare, name):
+    with pytest.raises(StudyError, match=f"analyses/{name}.py: is called like a table, folder or rule of the study"):
+        declare(CARD, name)
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ({"x": [1]}, "declares the column 'y', which its table lacks"),
+        ({"layer": ["a"], "x": ["b"], "y": [1]}, "the column 'x' of its table holds text; declare it under BY"),
+    ],
+)
+def test_a_table_that_is_not_as_declared_is_refused(table, sentence):
+    with pytest.raises(StudyError, match=f"^analyses/mine.py: {sentence}"):
+        check_declared("mine", pd.DataFrame(table), ["layer"] if "layer" in table else [], ["x", "y"])
+
+
+def test_numbers_and_words_under_by_are_as_declared():
+    table = pd.DataFrame({"layer": ["a", "b"], "x": [1, 2], "y": [None, 0.5], "z": [None, None]})
+    check_declared("mine", table, ["layer"], ["x", "y"])
+
+
+def test_the_table_of_an_analysis_is_read_by_its_card(tmp_path, monkeypatch):
+    """`layer` is text, and `score`, a word elsewhere, is a number here."""
+    monkeypatch.setattr(reading, "analysis_names", lambda: ["mine"])
+    monkeypatch.setattr(reading, "analysis_card", lambda name: types.SimpleNamespace(by={"layer": ""}))
+    (tmp_path / "mine.csv").write_text("task,layer,score\n007,conv1,0.5\n")
+    assert reading.read_table(tmp_path / "mine.csv").iloc[0].tolist() == ["007", "conv1", 0.5]

@@ -132,11 +132,31 @@ def test_no_finding_comes_along_with_the_outside():
     masks[5:13] = np.roll(INSIDE, 2, axis=1)
     data = Dataset(data.levels.numpy(), masks, data.table, (0.0, 1.0))
     rows = np.arange(4)
-    variants = reliance._variants(data, masks[rows], rows, {"other": np.array([5, 6, 7, 8])}, seed=3)
+    donors = {"other": np.array([5, 6, 7, 8]), "same": np.array([13, 14, 15, 16])}
+    variants = reliance._variants(data, masks[rows], rows, donors, seed=3)
     theirs, levels = np.roll(INSIDE, 2, axis=1), data.levels.numpy()
-    assert (variants["other"][:, theirs] == levels[rows][:, theirs]).all()
+    for name, variant in variants.items():
+        assert (variant[:, theirs] == levels[rows][:, theirs]).all(), name
     rest = ~(INSIDE | theirs)
     assert (variants["other"][:, rest] == levels[5:9][:, rest]).all()
+    assert (variants["same"][:, rest] == levels[13:17][:, rest]).all()
+
+
+def test_masks_of_another_size_in_one_group_are_no_reliance():
+    """Images say nothing of their group, whose masks are small in one and large in the other."""
+    random, shape = np.random.default_rng(0), (16, 16)
+    rows = [
+        {"split": "test", "source": "s", "image": f"{i}", "label": i % 2, "nuisance": i // 2 % 2} for i in range(400)
+    ]
+    masks = np.zeros((400, *shape), bool)
+    for mask, row in zip(masks, rows, strict=True):
+        half = 6 if row["nuisance"] else 2
+        mask[8 - half : 8 + half, 8 - half : 8 + half] = True
+    levels = random.integers(0, 256, (400, 1, 1)) * np.ones(shape)  # each image its own grey
+    data = Dataset(levels.astype(np.uint8), masks, pd.DataFrame(rows), (0.0, 1.0))
+    model = Sees(np.ones(shape, bool))
+    found = [reliance.analyse(Given(model, data, seed), {}).table["relative_reliance"][0] for seed in range(5)]
+    assert abs(np.mean(found)) < 0.02  # 0.05 to 0.09 where each outside had a region of its own
 
 
 def test_it_is_the_same_again_and_another_with_another_seed():

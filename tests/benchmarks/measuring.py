@@ -15,6 +15,7 @@ from conftest import ROOT
 from pytest_benchmark.fixture import BenchmarkFixture
 from red_herring.data.dataset import Dataset
 from red_herring.data.sources.crosses import Source
+from red_herring.study.catalogue import analysis_names
 
 WORKFLOW = ROOT / "workflow"
 DEMO = "workflow/studies/demo.yaml"
@@ -89,7 +90,10 @@ def python(code: str) -> Callable[[], object]:
 
 def importing(stage: str) -> str:
     """The code that imports all that a stage of the demo needs."""
-    return "\n".join(f"import {module}" for module in [f"red_herring.stages.{stage}", *LATE_IMPORTS.get(stage, [])])
+    own = [f"red_herring.stages.{stage}"]
+    if stage in analysis_names():
+        own = ["red_herring.stages.analyse", f"red_herring.analyses.{stage}"]
+    return "\n".join(f"import {module}" for module in [*own, *LATE_IMPORTS.get(stage, [])])
 
 
 def crosses(images: int, seed: int = 0) -> Dataset:

@@ -161,7 +161,7 @@ def test_how_the_configuration_is_checked_does_not_count(copy):
 def test_what_other_stages_read_and_how_it_is_handed_over_does_not_count(copy):
     before = [copy.digest(*TRAIN_ACTDIFF), copy.digest("red_herring.stages.draw_splits")]
     copy.edit("study/stage_settings.py", "    width: int", "    width: int\n    depth: int")
-    copy.edit("study/settings.py", '"made_by": expected', '"made_by": {}')
+    copy.edit("study/settings.py", "made_by=expected", "made_by={}")
     copy.edit("runtime/typed_json.py", "expected {wanted}", "not {wanted}")
     assert [copy.digest(*TRAIN_ACTDIFF), copy.digest("red_herring.stages.draw_splits")] == before
 

@@ -69,7 +69,9 @@ def study(prepared, tmp_path) -> ClusterCheckout:
 def results(checkout: ClusterCheckout) -> dict[str, bytes]:
     """The models, histories, predictions, scores and tables; no logs, and no file that says how long it took."""
     folder = checkout.folder / "results"
-    kept = [path for room in ("runs", "saliency", "tables") for path in (folder / room).rglob("*") if path.is_file()]
+    rooms = {room: list((folder / room).rglob("*.*")) for room in ("runs", "localisation", "reliance", "tables")}
+    assert all(rooms.values()), "each has files"
+    kept = [path for paths in rooms.values() for path in paths if path.is_file()]
     left = [path.name for path in kept if path.name.startswith(".") or "resume" in path.parts]
     assert not left, f"left behind: {left}"
     return {str(path.relative_to(folder)): path.read_bytes() for path in kept if path.name != "run.json"}

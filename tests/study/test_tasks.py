@@ -192,7 +192,7 @@ def test_tables_of_searches_are_of_the_tasks_that_are_searched():
     config = typed("study: {tasks: [a, vpc]}\ntasks: {a: {of: vpc, tuned_on: spc, labels: permuted}}")
     shown = study.results_settings(config)
     made = ["runs.csv", "trials.csv", "searches.csv", "localisation.csv"]
-    tables, figures = items.tables(shown, made), items.figures(shown, made)
+    tables, figures = items.tables(shown, made, {}), items.figures(shown, made, {})
     assert figures["figure_a1"].tasks == tables["hyperparameters"].tasks == ("spc", "vpc")
     assert {name for name in figures if name.startswith("hyperparameters_")} == {
         "hyperparameters_spc",
@@ -201,7 +201,7 @@ def test_tables_of_searches_are_of_the_tasks_that_are_searched():
     assert tables["a"].tasks == ("a",)
     assert tables["hyperparameters"].settings(shown, "")["tasks"].keys() == {"spc", "vpc"}
     alone = study.results_settings(typed("study: {tasks: [vpc]}"))
-    assert tables["vpc"].settings(shown, "") == items.tables(alone, made)["vpc"].settings(alone, "")
+    assert tables["vpc"].settings(shown, "") == items.tables(alone, made, {})["vpc"].settings(alone, "")
 
 
 def test_published_hyperparameters_are_those_of_the_task_that_one_is_tuned_on():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from red_herring.data.dataset import Dataset, load
 from red_herring.data.splits import read_split
 from red_herring.networks.resnet import ResNet18
 from red_herring.networks.weights import load_classifier
+from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 
 
@@ -65,3 +66,14 @@ class Analysed:
     table: pd.DataFrame
     per_image: pd.DataFrame = field(default_factory=pd.DataFrame)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def check_declared(name: str, table: pd.DataFrame, by: Collection[str], columns: Collection[str]) -> None:
+    """StudyError unless the table of an analysis has the columns that its file declares: text under BY, or numbers."""
+    for column in [*by, *columns]:
+        if column not in table:
+            raise StudyError(f"analyses/{name}.py: declares the column {column!r}, which its table lacks")
+    for column in table:
+        values = table[column].dropna().infer_objects()
+        if column not in by and len(values) and not pd.api.types.is_numeric_dtype(values):
+            raise StudyError(f"analyses/{name}.py: the column {column!r} of its table holds text; declare it under BY")

@@ -30,15 +30,19 @@ COLUMNS = {
     "spread": "standard deviation of the logit difference over these images as they are",
     "relative_reliance": "reliance in units of the spread, to compare classifiers whose logits differ in size",
 }
+CHUNK = 64
+"""Images shuffled at once."""
+
 VARIANTS = ("other", "same", "blanked", "shuffled")
 
 
 def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     """One row. The test set is the shifted one; what is exchanged comes from images of the same class in all test sets.
 
-    Exchanged are the pixels outside both masks, so that no finding comes along: where the other image has its mask the
-    image keeps its own pixels. A negative without a mask of its own gets that of some positive. per_image: the logit
-    difference as the image is (`logit`) and of each variant, and whose outside it got.
+    Exchanged, blanked and shuffled are the pixels outside of three masks, the image's own and those of the two others,
+    so that no finding comes along and all changes are of one region. A negative without a mask of its own gets that of
+    some positive. per_image: the logit difference as the image is (`logit`) and of each variant, and whose outside it
+    got.
     """
     pool = run.data(*TESTS)
     tested = np.flatnonzero(pool.table["split"] == SHIFTED_TEST)
@@ -87,16 +91,24 @@ def _donors(pool: Dataset, tested: np.ndarray, arm: str, random: np.random.Gener
 def _variants(
     pool: Dataset, masks: np.ndarray, rows: np.ndarray, donors: dict[str, np.ndarray], seed: int
 ) -> dict[str, np.ndarray]:
-    """`logit`, the images as they are, and each of VARIANTS, uint8 [n, height, width], the same inside the masks."""
+    """`logit`, the images as they are, and each of VARIANTS, uint8 [n, height, width], the same inside all masks."""
     levels, own = pool.levels.numpy(), pool.levels.numpy()[rows]
-    found = {"logit": own}
-    for arm, chosen in donors.items():
-        found[arm] = np.where(masks | pool.masks.numpy()[chosen], own, levels[chosen])
+    kept = masks.copy()
+    for chosen in donors.values():
+        kept |= pool.masks.numpy()[chosen]
+    exchanged = {arm: np.where(kept, own, levels[chosen]) for arm, chosen in donors.items()}
     mean = np.uint8(np.rint(own.mean())) if len(own) else np.uint8(0)
-    found["blanked"] = np.where(masks, own, mean)
-    images, inside = torch.from_numpy(own)[:, None].float(), torch.from_numpy(masks)[:, None]
-    shuffled = shuffle_outside(images, inside, torch.Generator().manual_seed(seed))
-    return found | {"shuffled": shuffled[:, 0].to(torch.uint8).numpy()}
+    return {"logit": own, **exchanged, "blanked": np.where(kept, own, mean), "shuffled": _shuffled(own, kept, seed)}
+
+
+def _shuffled(levels: np.ndarray, kept: np.ndarray, seed: int) -> np.ndarray:
+    """A few at a time, as shuffling takes forty times the memory of the images."""
+    generator, found = torch.Generator().manual_seed(seed), levels.copy()
+    for start in range(0, len(levels), CHUNK):
+        some = slice(start, start + CHUNK)
+        images, inside = torch.from_numpy(levels[some])[:, None].float(), torch.from_numpy(kept[some])[:, None]
+        found[some] = shuffle_outside(images, inside, generator)[:, 0].to(torch.uint8).numpy()
+    return found
 
 
 def _logits(run: Run, pool: Dataset, levels: np.ndarray, table: pd.DataFrame) -> np.ndarray:

@@ -26,7 +26,8 @@ class Method(base.Method):
     q_g <- q_g exp(group_step_size * loss_g) and division by their sum; at first all q_g are equal.
 
     A cell without images in the batch counts as one without loss, as in the authors' code: it adds nothing to the sum,
-    and its q_g shrinks only as others grow. One that is empty in all of training leaves the others' ratios alone.
+    and its q_g shrinks only as others grow. One that is empty in all of training leaves the others' ratios alone, but
+    keeps its part of the sum of q at first, so at ratio 1 the loss begins at half of what the two other cells have.
     """
 
     def __init__(self, model: ResNet18, hyperparameters: dict[str, float]):

@@ -102,9 +102,14 @@ def runs_table(results: Path, runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def analysis_table(results: Path, analysis: str, runs: Sequence[Run]) -> pd.DataFrame:
-    """The tables of these runs below each other: task, method, seed, and what the card of the analysis says."""
-    words = set(analysis_card(analysis).by)
-    parts = {run: read_table(answer_file(results, analysis, run), words) for run in runs}
+    """The tables of these runs below each other: task, method, seed, and what the card of the analysis says. A run of
+    which there is none has no row.
+    """
+    card = analysis_card(analysis)
+    files = {run: answer_file(results, analysis, run) for run in runs}
+    parts = {run: read_table(file, card.by) for run, file in files.items() if file.exists()}
+    if not parts:
+        return pd.DataFrame(columns=[*KEYS, *card.by, *card.columns])
     return pd.concat(parts, names=KEYS).reset_index(level=KEYS).reset_index(drop=True)
 
 

@@ -15,6 +15,9 @@ ERROR = "error: "
 
 WAITING = "not started"
 
+NEEDED = ("localisation",)
+"""Analyses without which a run is in no table; of the others there is what there is."""
+
 
 def missing_runs(
     results: Path,

@@ -10,6 +10,7 @@ import pandas as pd
 from red_herring.data.splits import WORDS as WORDS_OF_DATA
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.frames import read_frame
+from red_herring.study.catalogue import analysis_card, analysis_names
 from red_herring.study.names import OVERLAPS, PAPER_ATTRIBUTIONS
 
 WORDS = frozenset(
@@ -22,6 +23,9 @@ WORDS = frozenset(
 )
 """Columns of text, in whichever table."""
 
+ANSWER = frozenset({"task", "method", "column"})
+"""Columns of text of the table of any analysis, besides those under BY."""
+
 SCORES = ("auc", *OVERLAPS, *(f"{overlap}_{attribution}" for overlap in OVERLAPS for attribution in PAPER_ATTRIBUTIONS))
 FLAGS = frozenset({"on_bound", "same_seeds", *(f"{score}_bold" for score in SCORES)})
 """Columns of True or False. All others hold numbers."""
@@ -31,8 +35,13 @@ WHOLE_STUDY = ("runs", "localisation", "trials", "searches", "missing", "overlap
 
 
 def read_table(path: str | Path, words: Collection[str] = ()) -> pd.DataFrame:
-    """Any table of a study; see `red_herring.runtime.frames.read_frame`. words: columns of text besides WORDS."""
-    return read_frame(path, WORDS | set(words), FLAGS)
+    """Any table of a study; see `red_herring.runtime.frames.read_frame`. words: columns of text besides WORDS.
+
+    Of the table of an analysis its card says which columns are text.
+    """
+    name = Path(path).stem
+    of_analysis = ANSWER | set(analysis_card(name).by) if name in analysis_names() else WORDS
+    return read_frame(path, of_analysis | set(words), FLAGS)
 
 
 def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:

@@ -9,11 +9,12 @@ from typing import Annotated
 import numpy as np
 import safetensors.numpy
 
-from red_herring.analyses.base import Run
+from red_herring.analyses.base import Run, check_declared
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import replacing, write_text
 from red_herring.runtime.hardware import pick
+from red_herring.study.catalogue import analysis_card
 from red_herring.study.stage_settings import Analysing
 
 
@@ -32,6 +33,8 @@ def analyse(
     hardware = pick(settings.device, settings.precision, threads)
     run = Run(settings.task, seed, model, split, images, settings.mask, settings.batch_size, hardware)
     found = importlib.import_module(f"red_herring.analyses.{analysis}").analyse(run, settings.analysis)
+    card = analysis_card(analysis)
+    check_declared(analysis, found.table, card.by, card.columns)
     write_text(table, found.table.to_csv(index=False))
     write_text(per_image, found.per_image.to_csv(index=False))
     named = {name: np.ascontiguousarray(array) for name, array in found.arrays.items()}

@@ -9,7 +9,7 @@ from typing import Annotated
 import pandas as pd
 
 from red_herring.report.collect import MISSING, analysis_table, study_tables
-from red_herring.report.missing import missing_runs
+from red_herring.report.missing import NEEDED, missing_runs
 from red_herring.report.splits_table import overlaps_table
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
@@ -24,7 +24,7 @@ def collect_incomplete(
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
     runs = list(product(settings.tasks, settings.methods, settings.seeds))
-    reasons = missing_runs(results, runs, settings.analyses, settings.made_by["train"], settings.searched)
+    reasons = missing_runs(results, runs, NEEDED, settings.made_by["train"], settings.searched)
     there = [run for run in runs if run not in reasons]
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")

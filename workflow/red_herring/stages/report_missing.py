@@ -8,7 +8,7 @@ from typing import Annotated
 
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
 from red_herring.report.collect import analysis_table, study_tables
-from red_herring.report.missing import WAITING, failures, missing_runs, to_markdown
+from red_herring.report.missing import NEEDED, WAITING, failures, missing_runs, to_markdown
 from red_herring.report.reading import read_table
 from red_herring.report.tables import task as of_task
 from red_herring.runtime import command
@@ -25,7 +25,8 @@ def report_missing(
 ) -> None:
     runs = list(product(settings.tasks, settings.methods, settings.seeds))
     missing = missing_runs(results, runs, settings.analyses, settings.made_by["train"], settings.searched)
-    there = [run for run in runs if run not in missing]
+    lost = missing_runs(results, runs, NEEDED, settings.made_by["train"], settings.searched)
+    there = [run for run in runs if run not in lost]
     if all(why == WAITING for why in missing.values()):
         return  # it was about something else
     print(f"\nMissing runs, {len(missing)} of {len(runs)}:", *failures(missing), sep="\n  ")
@@ -34,12 +35,12 @@ def report_missing(
     answers = {analysis: analysis_table(results, analysis, there) for analysis in settings.analyses}
     collected = study_tables(results, there, settings.searched, settings.spaces) | answers
     released = {file.stem: read_table(file) for file in (PUBLISHED_TABLES, PUBLISHED_RUNS)}
-    parts = [f"Missing runs: {len(missing)} of {len(runs)}.\n"]
+    parts = [f"Missing runs: {len(lost)} of {len(runs)}.\n"]
     for task in dict.fromkeys(run[0] for run in there):
         own = known(settings.shown) | {"tasks": {task: settings.shown.tasks[task]}}
         parts += [
             of_task.tabulate(collected | released, own).to_markdown(),
-            to_markdown(missing, task, settings.shown.methods),
+            to_markdown(lost, task, settings.shown.methods),
         ]
     write_text(report, "\n".join(parts))
     print(

@@ -126,6 +126,29 @@ def attribution_names() -> list[str]:
     return names_in(ATTRIBUTIONS)
 
 
+TAKEN = frozenset(
+    {
+        *(
+            "runs",
+            "missing",
+            "histories",
+            "trials",
+            "searches",
+            "overlaps",
+            "auc_intervals",
+            "splits",
+            "planned_splits",
+        ),
+        *("data", "tuning", "training", "tables", "figures", "logs", "benchmarks", "downloads", "incomplete"),
+        *("published", "all", "analyses", "report", "tune", "train", "release"),
+    }
+)
+"""Tables, folders and rules of a study, which no analysis may be called like."""
+
+OF_TABLES = frozenset({"task", "method", "seed", "column", "n", "mean", "sd"})
+"""Columns that stand beside those of an analysis."""
+
+
 def analysis_names() -> list[str]:
     """The files of analyses/."""
     return names_in(ANALYSES, besides={"base"})
@@ -154,6 +177,12 @@ def analysis_card(name: str) -> AnalysisCard:
     if unknown:
         raise StudyError(f"analyses/{name}.py: NEEDS has {min(unknown)!r}, expected some of {', '.join(NEEDS)}")
     settings = declared.get("SETTINGS", {})
+    columns = declared.get("BY", {}) | declared["COLUMNS"]
+    if name in TAKEN:
+        raise StudyError(f"analyses/{name}.py: is called like a table, folder or rule of the study; call it otherwise")
+    if OF_TABLES & columns.keys():
+        taken = min(OF_TABLES & columns.keys())
+        raise StudyError(f"analyses/{name}.py: the column {taken!r} is in every table; call its own otherwise")
     without = [key for key, schema in settings.items() if "default" not in schema]
     if without:
         raise StudyError(f"analyses/{name}.py: SETTINGS.{without[0]} has no `default`; give each key one")

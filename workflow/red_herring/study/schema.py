@@ -161,6 +161,10 @@ def _explain(error: jsonschema.ValidationError) -> str:
     wanted = f"{WORDS.get(rule, rule)} {wants}{_unit(error)}"
     if rule == "oneOf":
         wanted = schema.get("description", "one of several forms")
+    elif rule == "contains":
+        wanted = f"a list that has {wants['const']}"
+    elif rule == "uniqueItems":
+        wanted = "a list without repetition"
     return f"is {given}; allowed is {wanted}"
 
 
@@ -181,5 +185,4 @@ WORDS = {
     "minLength": "a text at least as long as",
     "minProperties": "names with values, at least",
     "pattern": "text like",
-    "uniqueItems": "a list without repetition:",
 }

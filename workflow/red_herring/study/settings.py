@@ -231,11 +231,19 @@ def _run_settings(config: Config, task: str, method: str, section: str) -> dict[
 def analysis_settings(config: Config, analysis: str, task: str) -> Analysing:
     """What an analysis reads: its own keys, each with its default, and `saliency` if its card says so."""
     card = analysis_card(analysis)
-    own = {key: schema["default"] for key, schema in card.settings.items()} | config["analyses"].get(analysis, {})
+    defaults = {key: _default(schema) for key, schema in card.settings.items()}
+    own = defaults | config["analyses"].get(analysis, {})
     if "saliency" in card.needs:
-        own["saliency"] = config["saliency"] | {"mean_map_images": config["tasks"][task]["mean_map_images"]}
+        attributions = sorted(config["saliency"]["attributions"])  # their order is for tables and figures only
+        of_task = {"mean_map_images": config["tasks"][task]["mean_map_images"], "attributions": attributions}
+        own["saliency"] = config["saliency"] | of_task
     hardware = {key: config["training"][key] for key in ("batch_size", "device", "precision")}
     return Analysing(task=task, mask=mask_settings(config, task), analysis=own, **hardware)
+
+
+def _default(schema: Mapping[str, Any]) -> Any:
+    """A number in the form in which a configuration gives it."""
+    return float(schema["default"]) if schema.get("type") == "number" else schema["default"]
 
 
 def collect_settings(config: Config) -> CollectingRuns:

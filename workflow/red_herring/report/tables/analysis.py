@@ -62,7 +62,7 @@ def _section(task: str, frame: pd.DataFrame, by: list[str], settings: Settings) 
     for names, found in frame.groupby([*by, "column"], sort=False):
         cells = found.set_index("method")
         rows.append([*names, *(_cell(cells, method) for method in settings["methods"])])
-    return Section(task, [*by, "", *titles], rows, names=len(by) + 1)
+    return Section(task, [*by, "Number", *titles], rows, names=len(by) + 1)
 
 
 def _cell(cells: pd.DataFrame, method: str) -> str:
