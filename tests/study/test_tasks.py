@@ -192,7 +192,8 @@ def test_tables_of_searches_are_of_the_tasks_that_are_searched():
     config = typed("study: {tasks: [a, vpc]}\ntasks: {a: {of: vpc, tuned_on: spc, labels: permuted}}")
     shown = study.results_settings(config)
     made = ["runs.csv", "trials.csv", "searches.csv", "localisation.csv"]
-    tables, figures = items.tables(shown, made), items.figures(shown, made)
+    asked = study.described_analyses(config["study"]["analyses"])
+    tables, figures = items.tables(shown, made, asked), items.figures(shown, made, asked)
     assert figures["figure_a1"].tasks == tables["hyperparameters"].tasks == ("spc", "vpc")
     assert {name for name in figures if name.startswith("hyperparameters_")} == {
         "hyperparameters_spc",
@@ -201,7 +202,7 @@ def test_tables_of_searches_are_of_the_tasks_that_are_searched():
     assert tables["a"].tasks == ("a",)
     assert tables["hyperparameters"].settings(shown, "")["tasks"].keys() == {"spc", "vpc"}
     alone = study.results_settings(typed("study: {tasks: [vpc]}"))
-    assert tables["vpc"].settings(shown, "") == items.tables(alone, made)["vpc"].settings(alone, "")
+    assert tables["vpc"].settings(shown, "") == items.tables(alone, made, asked)["vpc"].settings(alone, "")
 
 
 def test_published_hyperparameters_are_those_of_the_task_that_one_is_tuned_on():
@@ -317,6 +318,14 @@ def test_a_released_configuration_makes_the_same_study():
         ("tasks: {a: {of: spc, stop: {step: 1}}}", "tasks.a.stop: has the unknown key 'step'; allowed are patience"),
         ("tasks: {a: {of: spc, stop: {train_accuracy: 95}}}", "tasks.a.stop.train_accuracy: is 95.0; allowed is at most 1"),
         ("tasks: {a: {of: spc, labels: permuted, stop: {patience: 3}}}", "tasks.a.stop.patience: goes by the validation loss"),
+        (
+            "{tasks: {a: {of: spc, labels: permuted}}, study: {tasks: [a]}}",
+            "tasks.a.labels: is permuted, where the validation AUC that a search goes by says nothing; give tuned_on",
+        ),
+        (
+            "{tasks: {a: {of: spc, labels: permuted}, b: {of: spc, ratio: 0.7, tuned_on: a}}, study: {tasks: [b]}}",
+            "tasks.a.labels: is permuted, where the validation AUC",
+        ),
         ("tasks: {a: {of: spc, sizes: {train: 100}}}", "tasks.a.sizes: lacks the key 'valid'"),
         ("tasks: {a: {of: spc, mask: {kind: source}}}", "tasks.a.mask.semi_axis: goes with kind ellipse, and only with it"),
         ("tasks: {a b: {of: spc, ratio: 1}}", "tasks: has the unknown key 'a b'; allowed are names like"),
@@ -326,6 +335,11 @@ def test_a_released_configuration_makes_the_same_study():
 )  # fmt: skip
 def test_one_sentence(text, sentence):
     assert error(text).startswith(f"config: {sentence}")
+
+
+def test_permuted_labels_need_no_other_task_where_nothing_is_searched():
+    text = "{tasks: {a: {of: spc, labels: permuted}}, study: {tasks: [a], methods: [rrr]}, tuning: {mode: given}, "
+    typed(text + "methods: {rrr: {hyperparameters: {lr: 0.1, lambda: 1}}}}")
 
 
 def test_a_dilation_that_no_method_searches_does_not_count():
