@@ -248,6 +248,23 @@ def test_a_released_configuration_makes_the_same_study():
 
 
 @pytest.mark.parametrize(
+    "family",
+    [
+        "{of: synthetic, each: {ratio: [0.5, 1.0]}, tuned_on: synthetic}",
+        "{of: synthetic, each: {ratio: [0.5, 1.0]}}",
+        "{of: synthetic, each: {selection: [shifted, balanced], mask.budget: [0.5, 1]}, tuned_on: synthetic}",
+    ],
+)
+def test_a_released_family_may_have_a_member_like_its_base(family):
+    config = typed(f"study: {{tasks: [f]}}\ntasks: {{f: {family}}}")
+    again = configuration.typed(over(study.release_settings(config, [], {}).config, PAPER))
+    assert again["study"] == config["study"]
+    assert {name: again["tasks"][name] for name in config["study"]["tasks"]} == {
+        name: config["tasks"][name] for name in config["study"]["tasks"]
+    }
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("tasks: {a: {of: spx}}", "tasks.a.of: is 'spx'; allowed are no_spc, no_vpc, spc, synthetic, vpc"),
