@@ -264,6 +264,16 @@ def test_a_released_family_may_have_a_member_like_its_base(family):
     }
 
 
+def test_a_release_holds_all_that_its_tasks_name():
+    config = typed(
+        "study: {tasks: [b]}\ntasks: {mine: {of: vpc, ratio: 0.7}, a: {of: spc, labels: permuted, tuned_on: mine}, "
+        "b: {of: a, ratio: 0.8, tuned_on: spc}}"
+    )
+    released = study.release_settings(config, [], {}).config
+    assert released["tasks"].keys() == {"b", "spc", "a", "mine", "vpc"}
+    assert configuration.typed(over(released, PAPER))["tasks"] == config["tasks"]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

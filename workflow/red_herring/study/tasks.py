@@ -146,6 +146,15 @@ def used_tasks(config: Config) -> list[str]:
     return list(dict.fromkeys([*config["study"]["tasks"], *searched_tasks(config)]))
 
 
+def named_tasks(config: Config) -> list[str]:
+    """The tasks that are used, and all that they name: what they are derived from or tuned on, and these in turn."""
+    tasks, found = config["tasks"], used_tasks(config)
+    for name in found:  # which grows
+        named = [tasks[name][key] for key in ("of", "tuned_on") if tasks[name].get(key)]
+        found += [other for other in dict.fromkeys(named) if other not in found]
+    return found
+
+
 def task_sources(config: Config, task: str) -> list[str]:
     """The sources of a task, each once."""
     return list(dict.fromkeys(group["source"] for group in config["tasks"][task]["nuisance"]["groups"]))
