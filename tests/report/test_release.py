@@ -98,7 +98,7 @@ def test_runs_read_the_search_of_the_task_that_theirs_is_tuned_on(results, tmp_p
     study = settings() | {"searched": {"t": "base"}}
     study["made_by"] = study["made_by"] | {"tune": {"base/m": "abc"}}
     (results / "tuning/t").rename(results / "tuning/base")
-    for name, table in release.study_tables(results, RUNS, study).items():
+    for name, table in release.study_tables(results, RUNS, study["searched"], {}).items():
         table.to_csv(results / f"{name}.csv", index=False)
     archive = packed(results, tmp_path, study)
     described = json.loads(zipfile.ZipFile(archive).read("ro-crate-metadata.json"))

@@ -182,6 +182,18 @@ def test_a_task_takes_the_hyperparameters_that_it_is_tuned_on():
     assert len(settings["made_by"]["train"]) == len(config["study"]["tasks"]) * len(config["study"]["methods"])
 
 
+def test_a_task_may_be_searched_though_its_base_is_tuned_on_another():
+    config = typed(
+        "study: {tasks: [a, b, c]}\n"
+        "tasks: {a: {of: spc, ratio: 0.8, tuned_on: spc}, b: {of: a, tuned_on: null}, c: {of: a, tuned_on: b}}"
+    )
+    assert [tasks.hyperparameters_of(config, task) for task in "abc"] == ["spc", "b", "b"]
+    assert tasks.derive_tasks(config) == config
+    released = study.release_settings(config, [], {}).config
+    assert released["tasks"]["b"] == {"of": "a", "tuned_on": None}
+    assert configuration.typed(over(released, PAPER))["tasks"] == config["tasks"]
+
+
 def test_the_search_of_a_task_that_is_not_run_is_planned_with_its_sources():
     config = typed("study: {tasks: [a]}\ntasks: {a: {of: vpc, tuned_on: spc, labels: permuted}}")
     assert tasks.used_tasks(config) == ["a", "spc"]
@@ -284,6 +296,12 @@ def test_a_release_holds_all_that_its_tasks_name():
         ("tasks: {a: {of: [spc]}}", 'tasks.a.of: is ["spc"]; allowed is text'),
         ("tasks: {a: {of: spc}}", "tasks.a: differs from spc in nothing; say what differs"),
         ("tasks: {a: {of: spc, tuned_on: spc}}", "tasks.a: differs from spc in nothing"),
+        ("tasks: {a: {of: spc, tuned_on: null}}", "tasks.a: differs from spc in nothing"),
+        (
+            "tasks: {a: {of: spc, ratio: 0.8, tuned_on: spc}, b: {of: a, tuned_on: spc}}",
+            "tasks.b: differs from a in nothing",
+        ),
+        ("tasks: {a: {of: null, ratio: 0.8}}", "tasks.a.of: is null, where text is expected"),
         ("tasks: {a: {of: spc, ratio: 0.9}}", "tasks.a.ratio: is 0.9, as in spc; leave it out"),
         ("tasks: {a: {of: spc, ratio: 0.7, control: No Finding}}", "tasks.a.control: is 'No Finding', as in spc"),
         ("tasks: {a: {of: spc, ratio: 0.7, selection: shifted}}", "tasks.a.selection: is 'shifted', as in spc"),
