@@ -102,20 +102,34 @@ def test_one_row_per_hyperparameter_with_its_range_if_it_was_searched(results):
 
 def test_runs_and_searches_of_other_settings_or_code_do_not_get_into_a_table(results):
     for method in ("actdiff", "rrr"):
-        write_json(results / f"tuning/t/{method}/best.json", {"made_by": f"search {method}"})
+        write_json(
+            results / f"tuning/t/{method}/best.json", {"made_by": f"search {method}", "hyperparameters": {"lr": 0.1}}
+        )
         record = results / f"runs/t/{method}/seed=3/run.json"
-        write_json(record, read_json(record) | {"made_by": f"run {method}"})
+        write_json(record, read_json(record) | {"made_by": f"run {method}", "hyperparameters": {"lr": 0.1}})
     expected = {
         stage: {f"t/{method}": f"{word} {method}" for method in ("actdiff", "rrr")}
         for stage, word in (("tune", "search"), ("train", "run"))
     }
-    check_made_by(results, RUNS, expected)
+    check_made_by(results, RUNS, expected, {"t": "t"})
     expected["tune"]["t/actdiff"] = expected["train"]["t/rrr"] = "another"
     files = f"{results}/tuning/t/actdiff/best.json {results}/runs/t/rrr/seed=3/run.json"
     with pytest.raises(
         StudyError, match=f"by other settings or code than those at Snakemake's start, .*--forcerun {files}$"
     ):
-        check_made_by(results, RUNS, expected)
+        check_made_by(results, RUNS, expected, {"t": "t"})
+
+
+def test_a_run_with_hyperparameters_of_another_search_does_not_get_into_a_table(results):
+    record = results / "runs/t/rrr/seed=3/run.json"
+    write_json(record, read_json(record) | {"made_by": "run", "hyperparameters": {"lr": 0.1}})
+    expected = {"tune": {"other/rrr": "search"}, "train": {"t/rrr": "run"}}
+    best = results / "tuning/other/rrr/best.json"
+    write_json(best, {"made_by": "search", "hyperparameters": {"lr": 0.1}})
+    check_made_by(results, RUNS[1:], expected, {"t": "other"})
+    write_json(best, {"made_by": "search", "hyperparameters": {"lr": 0.2}})
+    with pytest.raises(StudyError, match=f"^{record}: was made by other settings .*--forcerun {record}$"):
+        check_made_by(results, RUNS[1:], expected, {"t": "other"})
 
 
 def test_one_row_per_epoch_and_per_trial(results):

@@ -20,10 +20,9 @@ def results(tmp_path, monkeypatch):
     """A study of four runs that is whole."""
     monkeypatch.chdir(tmp_path)
     for task, method, seed in RUNS:
-        touch(f"results/tuning/{task}/{method}/best.json")
-        touch(
-            f"results/runs/{task}/{method}/seed={seed}/run.json", json.dumps({"made_by": MADE_BY[f"{task}/{method}"]})
-        )
+        touch(f"results/tuning/{task}/{method}/best.json", json.dumps({"hyperparameters": {"lr": 0.1}}))
+        record = {"made_by": MADE_BY[f"{task}/{method}"], "hyperparameters": {"lr": 0.1}}
+        touch(f"results/runs/{task}/{method}/seed={seed}/run.json", json.dumps(record))
         touch(f"results/localisation/{task}/{method}/seed={seed}.csv")
     return tmp_path.relative_to(tmp_path) / "results"
 
@@ -77,3 +76,10 @@ def test_a_search_that_failed_is_named_though_its_runs_of_old_are_there(results)
 def test_a_run_of_other_settings_or_code_waits_to_be_made_again(results):
     touch("results/runs/spc/rrr/seed=2/run.json", '{"made_by": "another"}')
     assert missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED) == {("spc", "rrr", 2): "not started"}
+
+
+def test_a_run_of_another_search_waits_to_be_made_again(results):
+    touch("results/tuning/other/rrr/best.json", json.dumps({"hyperparameters": {"lr": 0.2}}))
+    touch("results/tuning/other/masked/best.json", json.dumps({"hyperparameters": {"lr": 0.1}}))
+    missing = missing_runs(results, RUNS, ["localisation"], MADE_BY, {"spc": "other"})
+    assert missing == {("spc", "rrr", 1): "not started", ("spc", "rrr", 2): "not started"}

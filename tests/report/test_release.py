@@ -33,6 +33,7 @@ RECORD = {
     "within_0_auc": 0.5, "within_1_auc": None, "floor_auc": 0.5, "made_by": "abc", "python": "3.11", "platform": "Linux",
     "images": dict.fromkeys(("test", "test_in_distribution", "test_balanced"), 4), "processor": "one", "device": "cpu",
     "precision": "float32", "versions": {"torch": "2", "captum": None}, "commit": "c0ffee", "uncommitted_changes": False,
+    "hyperparameters": {"lr": 0.1},
 }  # fmt: skip
 SPLIT = pd.DataFrame(
     [("s", "b.png", 7, "s/Ann", 1, 0, "train"), ("s", "a.png", 3, "s/Bob", 0, 1, "test"), ("s", "c.png", 9, "s/Bob", 0, 1, "test")],
@@ -98,7 +99,7 @@ def test_runs_read_the_search_of_the_task_that_theirs_is_tuned_on(results, tmp_p
     study = settings() | {"searched": {"t": "base"}}
     study["made_by"] = study["made_by"] | {"tune": {"base/m": "abc"}}
     (results / "tuning/t").rename(results / "tuning/base")
-    for name, table in release.study_tables(results, RUNS, study["searched"], study["spaces"]).items():
+    for name, table in release.study_tables(results, RUNS, study["searched"], {}).items():
         table.to_csv(results / f"{name}.csv", index=False)
     archive = packed(results, tmp_path, study)
     described = json.loads(zipfile.ZipFile(archive).read("ro-crate-metadata.json"))

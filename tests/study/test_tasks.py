@@ -182,6 +182,18 @@ def test_a_task_takes_the_hyperparameters_that_it_is_tuned_on():
     assert len(settings["made_by"]["train"]) == len(config["study"]["tasks"]) * len(config["study"]["methods"])
 
 
+def test_a_task_may_be_searched_though_its_base_is_tuned_on_another():
+    config = typed(
+        "study: {tasks: [a, b, c]}\n"
+        "tasks: {a: {of: spc, ratio: 0.8, tuned_on: spc}, b: {of: a, tuned_on: null}, c: {of: a, tuned_on: b}}"
+    )
+    assert [tasks.hyperparameters_of(config, task) for task in "abc"] == ["spc", "b", "b"]
+    assert tasks.derive_tasks(config) == config
+    released = study.release_settings(config, [], {}).config
+    assert released["tasks"]["b"] == {"of": "a", "tuned_on": None}
+    assert configuration.typed(over(released, PAPER))["tasks"] == config["tasks"]
+
+
 def test_the_search_of_a_task_that_is_not_run_is_planned_with_its_sources():
     config = typed("study: {tasks: [a]}\ntasks: {a: {of: vpc, tuned_on: spc, labels: permuted}}")
     assert tasks.used_tasks(config) == ["a", "spc"]
@@ -192,7 +204,8 @@ def test_tables_of_searches_are_of_the_tasks_that_are_searched():
     config = typed("study: {tasks: [a, vpc]}\ntasks: {a: {of: vpc, tuned_on: spc, labels: permuted}}")
     shown = study.results_settings(config)
     made = ["runs.csv", "trials.csv", "searches.csv", "localisation.csv"]
-    tables, figures = items.tables(shown, made, {}), items.figures(shown, made, {})
+    asked = study.described_analyses(config["study"]["analyses"])
+    tables, figures = items.tables(shown, made, asked), items.figures(shown, made, asked)
     assert figures["figure_a1"].tasks == tables["hyperparameters"].tasks == ("spc", "vpc")
     assert {name for name in figures if name.startswith("hyperparameters_")} == {
         "hyperparameters_spc",
@@ -201,7 +214,7 @@ def test_tables_of_searches_are_of_the_tasks_that_are_searched():
     assert tables["a"].tasks == ("a",)
     assert tables["hyperparameters"].settings(shown, "")["tasks"].keys() == {"spc", "vpc"}
     alone = study.results_settings(typed("study: {tasks: [vpc]}"))
-    assert tables["vpc"].settings(shown, "") == items.tables(alone, made, {})["vpc"].settings(alone, "")
+    assert tables["vpc"].settings(shown, "") == items.tables(alone, made, asked)["vpc"].settings(alone, "")
 
 
 def test_published_hyperparameters_are_those_of_the_task_that_one_is_tuned_on():
@@ -247,6 +260,33 @@ def test_a_released_configuration_makes_the_same_study():
 
 
 @pytest.mark.parametrize(
+    "family",
+    [
+        "{of: synthetic, each: {ratio: [0.5, 1.0]}, tuned_on: synthetic}",
+        "{of: synthetic, each: {ratio: [0.5, 1.0]}}",
+        "{of: synthetic, each: {selection: [shifted, balanced], mask.budget: [0.5, 1]}, tuned_on: synthetic}",
+    ],
+)
+def test_a_released_family_may_have_a_member_like_its_base(family):
+    config = typed(f"study: {{tasks: [f]}}\ntasks: {{f: {family}}}")
+    again = configuration.typed(over(study.release_settings(config, [], {}).config, PAPER))
+    assert again["study"] == config["study"]
+    assert {name: again["tasks"][name] for name in config["study"]["tasks"]} == {
+        name: config["tasks"][name] for name in config["study"]["tasks"]
+    }
+
+
+def test_a_release_holds_all_that_its_tasks_name():
+    config = typed(
+        "study: {tasks: [b]}\ntasks: {mine: {of: vpc, ratio: 0.7}, a: {of: spc, labels: permuted, tuned_on: mine}, "
+        "b: {of: a, ratio: 0.8, tuned_on: spc}}"
+    )
+    released = study.release_settings(config, [], {}).config
+    assert released["tasks"].keys() == {"b", "spc", "a", "mine", "vpc"}
+    assert configuration.typed(over(released, PAPER))["tasks"] == config["tasks"]
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("tasks: {a: {of: spx}}", "tasks.a.of: is 'spx'; allowed are no_spc, no_vpc, spc, synthetic, vpc"),
@@ -256,6 +296,12 @@ def test_a_released_configuration_makes_the_same_study():
         ("tasks: {a: {of: [spc]}}", 'tasks.a.of: is ["spc"]; allowed is text'),
         ("tasks: {a: {of: spc}}", "tasks.a: differs from spc in nothing; say what differs"),
         ("tasks: {a: {of: spc, tuned_on: spc}}", "tasks.a: differs from spc in nothing"),
+        ("tasks: {a: {of: spc, tuned_on: null}}", "tasks.a: differs from spc in nothing"),
+        (
+            "tasks: {a: {of: spc, ratio: 0.8, tuned_on: spc}, b: {of: a, tuned_on: spc}}",
+            "tasks.b: differs from a in nothing",
+        ),
+        ("tasks: {a: {of: null, ratio: 0.8}}", "tasks.a.of: is null, where text is expected"),
         ("tasks: {a: {of: spc, ratio: 0.9}}", "tasks.a.ratio: is 0.9, as in spc; leave it out"),
         ("tasks: {a: {of: spc, ratio: 0.7, control: No Finding}}", "tasks.a.control: is 'No Finding', as in spc"),
         ("tasks: {a: {of: spc, ratio: 0.7, selection: shifted}}", "tasks.a.selection: is 'shifted', as in spc"),
@@ -317,6 +363,14 @@ def test_a_released_configuration_makes_the_same_study():
         ("tasks: {a: {of: spc, stop: {step: 1}}}", "tasks.a.stop: has the unknown key 'step'; allowed are patience"),
         ("tasks: {a: {of: spc, stop: {train_accuracy: 95}}}", "tasks.a.stop.train_accuracy: is 95.0; allowed is at most 1"),
         ("tasks: {a: {of: spc, labels: permuted, stop: {patience: 3}}}", "tasks.a.stop.patience: goes by the validation loss"),
+        (
+            "{tasks: {a: {of: spc, labels: permuted}}, study: {tasks: [a]}}",
+            "tasks.a.labels: is permuted, where the validation AUC that a search goes by says nothing; give tuned_on",
+        ),
+        (
+            "{tasks: {a: {of: spc, labels: permuted}, b: {of: spc, ratio: 0.7, tuned_on: a}}, study: {tasks: [b]}}",
+            "tasks.a.labels: is permuted, where the validation AUC",
+        ),
         ("tasks: {a: {of: spc, sizes: {train: 100}}}", "tasks.a.sizes: lacks the key 'valid'"),
         ("tasks: {a: {of: spc, mask: {kind: source}}}", "tasks.a.mask.semi_axis: goes with kind ellipse, and only with it"),
         ("tasks: {a b: {of: spc, ratio: 1}}", "tasks: has the unknown key 'a b'; allowed are names like"),
@@ -326,6 +380,11 @@ def test_a_released_configuration_makes_the_same_study():
 )  # fmt: skip
 def test_one_sentence(text, sentence):
     assert error(text).startswith(f"config: {sentence}")
+
+
+def test_permuted_labels_need_no_other_task_where_nothing_is_searched():
+    text = "{tasks: {a: {of: spc, labels: permuted}}, study: {tasks: [a], methods: [rrr]}, tuning: {mode: given}, "
+    typed(text + "methods: {rrr: {hyperparameters: {lr: 0.1, lambda: 1}}}}")
 
 
 def test_a_dilation_that_no_method_searches_does_not_count():

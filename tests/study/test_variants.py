@@ -74,6 +74,47 @@ def test_a_title_says_what_differs():
     assert variants.card_of(config, "narrow").citation == variants.card_of(config, "gradmask").citation
 
 
+def test_a_title_says_nothing_that_the_mode_does_not_read():
+    text = """
+    study: {tasks: [spc], methods: [rrr, gradmask, both]}
+    methods:
+      gradmask: {hyperparameters: {lr: 0.1, lambda: 1}}
+      rrr: {hyperparameters: {lr: 0.1, lambda: 1}}
+      both: {of: gradmask, options: {norm: l1}, search: {lr: [1.0e-4, 1.0e-3]}, hyperparameters: {lr: 0.001}}
+    tuning: {mode: MODE}
+    """
+    titles = {
+        mode: variants.title_of(typed(text.replace("MODE", mode)), "both") for mode in ("search", "published", "given")
+    }
+    assert titles == {
+        "search": "GradMask (norm l1, lr 0.0001 to 0.001)",
+        "published": "GradMask (norm l1)",
+        "given": "GradMask (norm l1, lr 0.001)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("mode", "own", "only"),
+    [
+        ("search", "hyperparameters: {lr: 0.001}", "hyperparameters"),
+        ("search", "title: Mine, options: {}, hyperparameters: {lr: 0.001}", "hyperparameters"),
+        ("given", "search: {lr: [1.0e-4, 1.0e-3]}", "search"),
+        ("published", "search: {lr: [1.0e-4, 1.0e-3]}", "search"),
+        ("published", "search: {lr: [1.0e-4, 1.0e-3]}, hyperparameters: {lr: 0.001}", "search and hyperparameters"),
+    ],
+)
+def test_a_variant_of_a_study_differs_in_what_the_mode_reads(mode, own, only):
+    given = "hyperparameters: {lr: 0.1, lambda: 1}"
+    text = f"{{methods: {{rrr: {{{given}}}, m: {{of: rrr, {own}}}}}, tuning: {{mode: {mode}}}, study: {{tasks: [spc], methods: METHODS}}}}"
+    with pytest.raises(StudyError) as caught:
+        typed(text.replace("METHODS", "[rrr, m]"))
+    assert str(caught.value) == (
+        f"config: methods.m: differs from rrr only in {only}, not read where tuning.mode is {mode!r}; say what else "
+        "differs or change the mode"
+    )
+    assert variants.title_of(typed(text.replace("METHODS", "[rrr]")), "rrr") == "RRR", "it may wait for another mode"
+
+
 def test_a_variant_changes_nothing_of_the_others():
     alone = typed("methods: {gradmask: {search: {lambda: [0.1, 1]}}}")
     config = typed(STUDY)

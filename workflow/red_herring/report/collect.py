@@ -46,27 +46,36 @@ def maps_file(maps: Path, run: Run, rest: str = ".safetensors") -> Path:
     return answer_file(maps.parent, maps.name, run, rest)
 
 
-def check_made_by(results: Path, runs: Sequence[Run], made_by: dict[str, dict[str, str]]) -> None:
-    """StudyError when a search or run was not made by these settings and this code (stage -> task/method -> digest).
+def check_made_by(
+    results: Path, runs: Sequence[Run], made_by: Mapping[str, Mapping[str, str]], searched: Mapping[str, str]
+) -> None:
+    """StudyError when a search or run was not made by these settings and this code (stage -> task/method -> digest), or
+    a run not with the hyperparameters of its search. searched: task -> that whose search its runs take.
 
     Snakemake cannot know it of files of which it has no record: those of a cluster job that ended after Snakemake was
     killed, and copies. Different makings must not meet in one table.
     """
-    files = {
-        "tune": {results / "tuning" / search / "best.json": search for search in made_by["tune"]},
-        "train": {run_folder(results / "runs", run) / "run.json": f"{run[0]}/{run[1]}" for run in runs},
-    }
-    foreign = [
-        str(file)
-        for stage, made in files.items()
-        for file, of in made.items()
-        if read_json(file).get("made_by") != made_by[stage][of]
+    searches = {results / "tuning" / search / "best.json": of for search, of in made_by["tune"].items()}
+    foreign = [str(file) for file, of in searches.items() if read_json(file).get("made_by") != of]
+    foreign += [
+        str(run_folder(results / "runs", run) / "run.json")
+        for run in runs
+        if is_foreign(results, run, made_by["train"], searched)
     ]
     if foreign:
         raise StudyError(
             f"{foreign[0]}: was made by other settings or code than those at Snakemake's start, expected to be the "
             f"same for all; start it again, and should this come again, add --forcerun {' '.join(foreign)}"
         )
+
+
+def is_foreign(results: Path, run: Run, made_by: Mapping[str, str], searched: Mapping[str, str]) -> bool:
+    """Whether a run is of other settings or code (task/method -> digest), or of hyperparameters not from its search."""
+    task, method, _ = run
+    record = read_json(run_folder(results / "runs", run) / "run.json")
+    best = read_json(results / "tuning" / searched[task] / method / "best.json")
+    of_search = record.get("hyperparameters") == best.get("hyperparameters")
+    return record.get("made_by") != made_by[f"{task}/{method}"] or not of_search
 
 
 def study_tables(

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from red_herring.report.collect import Run, answer_file, run_folder
-from red_herring.runtime.files import read_json
+from red_herring.report.collect import Run, answer_file, is_foreign, run_folder
 
 ERROR = "error: "
 """What the last line of a stage's log begins with when it failed."""
@@ -28,8 +27,8 @@ def missing_runs(
 ) -> dict[Run, str]:
     """Run -> why its results are not there, in the order of `runs`; the whole ones are left out.
 
-    made_by: task/method -> the digest of settings and code; a run of others waits to be made again. searched: task ->
-    that whose search its runs take.
+    made_by: task/method -> the digest of settings and code; a run of others, or of other hyperparameters than those of
+    its search, waits to be made again. searched: task -> that whose search its runs take.
     """
     reasons = {}
     for run in runs:
@@ -43,7 +42,7 @@ def missing_runs(
         first = next((log for output, log in logs.items() if not output.exists()), None)
         if first:
             reasons[run] = _why(results / "logs" / first)
-        elif read_json(run_folder(results / "runs", run) / "run.json").get("made_by") != made_by[f"{task}/{method}"]:
+        elif is_foreign(results, run, made_by, searched):
             reasons[run] = WAITING
     return reasons
 

@@ -36,7 +36,7 @@ def release(results: Path, study: Settings) -> dict[str, bytes]:
     runs = list(product(study["tasks"], study["methods"], study["seeds"]))
     names = chosen(study, runs)
     _check_finished(results, names)
-    check_made_by(results, runs, study["made_by"])
+    check_made_by(results, runs, study["made_by"], study["searched"])
     _check_collected(results, runs, study)
     if not kept_back(study) and _newer(results / REPORT, results / "explorer.html"):
         names.append(REPORT)

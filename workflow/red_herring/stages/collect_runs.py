@@ -25,7 +25,7 @@ def collect_runs(
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
     runs = list(product(settings.tasks, settings.methods, settings.seeds))
-    check_made_by(results, runs, settings.made_by)
+    check_made_by(results, runs, settings.made_by, settings.searched)
     write_tables(
         study_tables(results, runs, settings.searched, settings.spaces) | {"missing": pd.DataFrame(columns=MISSING)},
         tables,

@@ -12,7 +12,7 @@ from red_herring.study.defaults import Config
 from red_herring.study.schema import check_schema, full_schema
 from red_herring.study.settings import ORIGIN_KEYS
 from red_herring.study.space import LAWS, fixed_hyperparameters, lawful, search_space
-from red_herring.study.tasks import hyperparameters_of, names_of, task_sources, used_tasks
+from red_herring.study.tasks import hyperparameters_of, names_of, searched_tasks, task_sources, used_tasks
 from red_herring.study.variants import files_of
 
 WORKFLOW = Path(__file__).parents[2]
@@ -35,6 +35,8 @@ def check(config: Config) -> None:
     used = used_tasks(config)
     for name in used:
         _check_images(config, name)
+    for name in searched_tasks(config):
+        _check_search(config, name)
     _check_names("study.tasks", used)
     _check_names("study.methods", config["study"]["methods"])
     _check_names("sources", {source for task in used for source in task_sources(config, task)})
@@ -111,6 +113,14 @@ def _check_task(config: Config, name: str) -> None:
             "permuted; give train_accuracy or steps"
         )
     _check_mask(name, task["mask"])
+
+
+def _check_search(config: Config, name: str) -> None:
+    if config["tuning"]["mode"] == "search" and config["tasks"][name].get("labels") == "permuted":
+        raise StudyError(
+            f"config: tasks.{name}.labels: is permuted, where the validation AUC that a search goes by says nothing; "
+            "give tuned_on, a task with labels as they are"
+        )
 
 
 def _check_mask(task: str, mask: dict[str, Any]) -> None:

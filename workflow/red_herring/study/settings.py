@@ -18,7 +18,7 @@ from red_herring.study.catalogue import (
     source_card,
 )
 from red_herring.study.defaults import Config
-from red_herring.study.lineage import as_written, lineage
+from red_herring.study.lineage import as_written
 from red_herring.study.names import PAPER_ATTRIBUTIONS
 from red_herring.study.places import NEEDED_FOR
 from red_herring.study.space import fixed_hyperparameters, search_space
@@ -50,6 +50,7 @@ from red_herring.study.tasks import (
     guidance_settings,
     hyperparameters_of,
     mask_settings,
+    named_tasks,
     names_of,
     searched_tasks,
     task_sources,
@@ -383,8 +384,7 @@ def release_settings(config: Config, tables: Sequence[str], figures: Mapping[str
     are, and the configuration without what is one machine's.
     """
     used = used_tasks(config)
-    derived_from = [name for task in used for name in lineage("tasks", task, config["tasks"], config["tasks"])]
-    tasks = {task: config["tasks"][task] for task in derived_from}
+    tasks = {task: config["tasks"][task] for task in named_tasks(config)}
     cards = {
         source: source_card(config["sources"][source]["kind"]) for task in used for source in task_sources(config, task)
     }

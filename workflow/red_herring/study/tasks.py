@@ -40,9 +40,9 @@ def derive_tasks(config: Config) -> Config:
             _refuse_family(name, key, task.get(key), families)
     lines = {name: lineage("tasks", name, entries, entries) for name in entries}
     tasks = {name: whole(line, entries) for name, line in lines.items()}
-    for name, task in tasks.items():
-        if "tuned_on" in task:
-            task["tuned_on"] = lineage("tasks", name, tasks, tasks, "tuned_on")[-1]
+    tuned = {name: task for name, task in tasks.items() if task.get("tuned_on") is not None}
+    for name, task in tuned.items():
+        task["tuned_on"] = lineage("tasks", name, tuned, tasks, "tuned_on")[-1]
     return config | {"tasks": tasks, "study": config["study"] | {"tasks": _listed(config, tasks, families)}}
 
 
@@ -109,15 +109,21 @@ def _listed(config: Config, tasks: Config, families: dict[str, dict[str, Config]
 
 
 def check_tasks(config: Config, written: Config) -> None:
-    """StudyError for a derived task that says again what it is of. written: the section before `derive_tasks`."""
+    """StudyError for a derived task that says again what it is of. written: the section before `derive_tasks`.
+
+    A member of a family that is written out, as in a release, may: a value of the family may be that of its base.
+    """
     for name, task in derived(written).items():
+        if "=" in name:
+            continue
         base, of = effective(config["tasks"][task["of"]]), task["of"]
+        tuned = config["tasks"][of].get("tuned_on")
         own = {key: task[key] for key in task if key not in ORIGINS}
         check_differs(f"tasks.{name}", own, base, of)
         for key, values in task.get("each", {}).items():
             if values == [base.get(key)]:
                 raise StudyError(f"config: tasks.{name}.each.{key}: is {values}, as in {of}; leave it out")
-        if not leaves(own) and not task.get("each") and task.get("tuned_on") in (None, hyperparameters_of(config, of)):
+        if not leaves(own) and not task.get("each") and task.get("tuned_on", tuned) in (tuned, tuned or of):
             raise StudyError(f"config: tasks.{name}: differs from {of} in nothing; say what differs")
 
 
@@ -128,7 +134,7 @@ def effective(task: Config) -> dict[str, Any]:
 
 def hyperparameters_of(config: Config, task: str) -> str:
     """The task whose hyperparameters a task takes: itself, or the one that it is tuned on."""
-    return str(config["tasks"][task].get("tuned_on", task))
+    return str(config["tasks"][task].get("tuned_on") or task)
 
 
 def searched_tasks(config: Config) -> list[str]:
@@ -139,6 +145,15 @@ def searched_tasks(config: Config) -> list[str]:
 def used_tasks(config: Config) -> list[str]:
     """The tasks of the study, and those on which it only searches."""
     return list(dict.fromkeys([*config["study"]["tasks"], *searched_tasks(config)]))
+
+
+def named_tasks(config: Config) -> list[str]:
+    """The tasks that are used, and all that they name: what they are derived from or tuned on, and these in turn."""
+    tasks, found = config["tasks"], used_tasks(config)
+    for name in found:  # which grows
+        named = [tasks[name][key] for key in ("of", "tuned_on") if tasks[name].get(key)]
+        found += [other for other in dict.fromkeys(named) if other not in found]
+    return found
 
 
 def task_sources(config: Config, task: str) -> list[str]:

@@ -12,6 +12,9 @@ from red_herring.study.lineage import check_differs, derived, lineage, whole
 
 NAME = re.compile(r"[A-Za-z0-9_]+")
 
+READ = {"search": ("options", "search"), "published": ("options",), "given": ("options", "hyperparameters")}
+"""Mode of `tuning` -> what is read of a method."""
+
 
 def files_of(methods: Any) -> dict[str, str]:
     """Name -> file of all methods of the checkout and of the section `methods`, whatever else that holds.
@@ -59,18 +62,30 @@ def title_of(config: Config, method: str) -> str:
     while "of" in config["methods"].get(base, {}) and "title" not in config["methods"][base]:
         base = config["methods"][base]["of"]
     own = config["methods"].get(base, {}).get("title") or card_of(config, base).title
-    theirs = _effective(config, base)
-    differs = [_said(key, value) for key, value in _effective(config, method).items() if value != theirs.get(key)]
+    theirs, read = _effective(config, base), READ[config["tuning"]["mode"]]
+    differs = [
+        _said(key, value)
+        for key, value in _effective(config, method).items()
+        if value != theirs.get(key) and key.partition(".")[0] in read
+    ]
     return f"{own} ({', '.join(differs)})" if differs else own
 
 
 def check_variants(config: Config, written: dict[str, Config]) -> None:
-    """StudyError for a variant that says again what it is of, or is shown like another. written: what was derived."""
+    """StudyError for a variant that says again what it is of, is shown like another, or differs in nothing that is
+    read. written: what was derived.
+    """
+    mode = config["tuning"]["mode"]
     for name, variant in derived(written).items():
-        own = {key: variant[key] for key in variant if key not in ("of", "title")}
+        own = {key: value for key, value in variant.items() if key not in ("of", "title") and value}
         check_differs(f"methods.{name}", own, _effective(config, variant["of"]), variant["of"])
-        if not leaves(own):
+        if not own:
             raise StudyError(f"config: methods.{name}: differs from {variant['of']} in nothing; say what differs")
+        if name in config["study"]["methods"] and own.keys().isdisjoint(READ[mode]):
+            raise StudyError(
+                f"config: methods.{name}: differs from {variant['of']} only in {' and '.join(own)}, not read where "
+                f"tuning.mode is {mode!r}; say what else differs or change the mode"
+            )
     known: dict[str, str] = {}
     for name in config["study"]["methods"]:
         title = title_of(config, name)
