@@ -4,7 +4,7 @@ import json
 from collections import Counter
 
 import pytest
-from support.workflow_checkout import TINY, methods_of
+from support.workflow_checkout import methods_of
 
 DERIVED = {
     "study": {
@@ -27,7 +27,7 @@ def derived(after):
     return after
 
 
-LAID = (*TINY, "derived.yaml")
+LAID = ("--configfile", "tiny.yaml", "derived.yaml")
 
 
 def of(jobs, rule):
