@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from red_herring.report.collect import run_folder
+from red_herring.report.collect import maps_file
 from red_herring.report.pages import explorer
 from red_herring.study.names import MEASURES
 from selenium.webdriver.common.by import By
@@ -164,8 +164,8 @@ def test_the_outline_is_about_the_mask(page):
 def test_the_numbers_are_those_of_the_tables(page, study):
     choose(page, method="actdiff", attribution="integrated_gradients", image="s/007")
     run = ("a", "actdiff", 1)
-    image = pd.read_csv(run_folder(study / "maps", run) / "integrated_gradients.csv", dtype={"image": str}).query(
-        "image == '007'"
+    image = pd.read_csv(maps_file(study / "maps", run, "_images.csv"), dtype={"image": str}).query(
+        "image == '007' and attribution == 'integrated_gradients'"
     )
     means = pd.read_csv(study / "localisation.csv").query(
         "task == 'a' and method == 'actdiff' and seed == 1 and attribution == 'integrated_gradients'"

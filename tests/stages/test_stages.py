@@ -293,7 +293,8 @@ def test_a_trial_that_diverges_is_recorded_and_the_search_goes_on(stage, prepare
 
 
 def test_given_hyperparameters_need_no_data(stage, tmp_path):
-    tuning = {"task": "t", "method": "rrr", "mode": "given", "hyperparameters": {"lr": 0.1, "lambda": 2.0}}
+    given = {"lr": 0.1, "lambda": 2.0}
+    tuning = {"task": "t", "method": "rrr", "file": "rrr", "mode": "given", "hyperparameters": given}
     done = stage("tune", "--settings", json.dumps(tuning), "--trials", "trials.csv", "--best", "best.json")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "best.json").read_text())["hyperparameters"] == tuning["hyperparameters"]
