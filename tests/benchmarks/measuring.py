@@ -102,6 +102,7 @@ def crosses(images: int, seed: int = 0) -> Dataset:
     index = source.index()
     pairs = [source.read(image) for image in index["image"]]
     levels, masks = np.stack([picture.grey() for picture, _ in pairs]), np.stack([mask for _, mask in pairs])
-    table = index.assign(label=(index["findings"] == "one cross").astype(int))
+    label, nuisance = index["findings"] == "one cross", index["group"] == "left"
+    table = index.assign(label=label.astype(int), nuisance=nuisance.astype(int))
     every = np.random.default_rng(seed).permutation(len(table))[:images]
     return Dataset(levels.astype(np.uint8), masks.astype(bool), table, source.pixel_range).subset(every)

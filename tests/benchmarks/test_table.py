@@ -82,10 +82,10 @@ def test_numbers_have_three_digits(value, text):
 
 def test_the_parts_of_the_demo_add_up_to_all_core_seconds():
     jobs = pd.DataFrame(
-        [("prepare_images", 3.0, 2), ("train", 10.0, 1), ("train", 12.0, 1), ("attribute", 5.0, 1), ("render_table", 0.5, 1)],
+        [("prepare_images", 3.0, 2), ("train", 10.0, 1), ("train", 12.0, 1), ("localisation", 5.0, 1), ("render_table", 0.5, 1)],
         columns=["stage", "seconds", "threads"],
     )  # fmt: skip
-    imports = {"prepare_images": 1.0, "train": 2.0, "attribute": 2.0, "render_table": 0.8}
+    imports = {"prepare_images": 1.0, "train": 2.0, "localisation": 2.0, "render_table": 0.8}
     parts = bench_demo.core_seconds(20.0, 2, jobs, imports)
     # A job whose process was shorter than its imports elsewhere did nothing but import.
     assert parts == pytest.approx(
@@ -94,7 +94,7 @@ def test_the_parts_of_the_demo_add_up_to_all_core_seconds():
             "imports": 2 + 4 + 2 + 0.5,
             "data": 4,
             "search and training": 18,
-            "saliency": 3,
+            "analyses": 3,
             "tables and figures": 0,
         }
     )

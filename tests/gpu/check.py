@@ -136,6 +136,7 @@ def crosses(images: int, pixels: int) -> Dataset:
     arrays = np.stack([picture.grey() for picture, _ in pairs]), np.stack([mask for _, mask in pairs])
     levels, masks = (array.repeat(times, 1).repeat(times, 2) for array in arrays)
     table = index.assign(label=(index["findings"] == next(iter(COUNTS))).astype(int), source="crosses", split="train")
+    table["nuisance"] = (table["group"] == "left").astype(int)
     return Dataset(levels.astype(np.uint8), masks.astype(bool), table, source.pixel_range)
 
 

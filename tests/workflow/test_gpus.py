@@ -24,14 +24,14 @@ STUDY = {
 
 # Added to the stage, before it is run.
 NOTED = """
-import functools, json, os, time
+import dataclasses, functools, json, os, time
 
 @functools.wraps(train)
 def noted(train=train, **given):
     started = time.time()
     time.sleep(1)
     card = os.environ["CUDA_VISIBLE_DEVICES"]
-    given["settings"]["device"] = "cpu"
+    given["settings"] = dataclasses.replace(given["settings"], device="cpu")
     train(**given)
     note = {"card": card, "start": started, "end": time.time()}
     given["record"].with_name("note.json").write_text(json.dumps(note))
