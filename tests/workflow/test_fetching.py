@@ -67,7 +67,7 @@ def test_a_torrent_from_fetch_to_split_and_never_again(checkout, real_images, tm
     assert checkout.counted("results/data/small/images.npy", *SMALL) == {"prepare_images": 1}
     # A study of its own root shares what was fetched.
     checkout.study("elsewhere", {"pathvars": {"results": "elsewhere"}})
-    checkout.snakemake("-c2", "elsewhere/data/small/images.npy", *SMALL, "elsewhere.yaml")
+    checkout.snakemake("-c2", "elsewhere/data/small/images.npy", "--configfile", "small.yaml", "elsewhere.yaml")
     # Another torrent is fetched, prepared and drawn from in one go; the table is our own, so it is not listed again.
     checkout.edit("small.yaml", info_hash(torrent), 40 * "f")
     again = checkout.counted("data", *SMALL)
