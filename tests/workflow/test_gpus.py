@@ -97,8 +97,14 @@ def test_several_jobs_a_card_if_told_so(noting):
     ("change", "expected"),
     [
         ({}, {"localisation": "1", "reliance": "1", "train": "1", "tune": "0"}),
-        ({"tuning": {}, "training": {"device": "cuda"}}, {"localisation": "1", "reliance": "1", "train": "1", "tune": "1"}),
-        ({"tuning": {}, "training": {"device": "cpu"}}, {"localisation": "0", "reliance": "0", "train": "0", "tune": "0"}),
+        (
+            {"tuning": {}, "training": {"device": "cuda"}},
+            {"localisation": "1", "reliance": "1", "train": "1", "tune": "1"},
+        ),
+        (
+            {"tuning": {}, "training": {"device": "cpu"}},
+            {"localisation": "0", "reliance": "0", "train": "0", "tune": "0"},
+        ),
     ],
 )
 def test_jobs_that_compute_on_a_gpu_ask_for_one(checkout, change, expected):
