@@ -69,7 +69,7 @@ def study(prepared, tmp_path) -> ClusterCheckout:
 def results(checkout: ClusterCheckout) -> dict[str, bytes]:
     """The models, histories, predictions, scores and tables; no logs, and no file that says how long it took."""
     folder = checkout.folder / "results"
-    rooms = {room: list((folder / room).rglob("*.*")) for room in ("runs", "localisation", "reliance", "tables")}
+    rooms = {room: list((folder / room).rglob("*.*")) for room in ("runs", "localisation", "tables")}
     assert all(rooms.values()), "each has files"
     kept = [path for paths in rooms.values() for path in paths if path.is_file()]
     left = [path.name for path in kept if path.name.startswith(".") or "resume" in path.parts]
