@@ -24,7 +24,7 @@ help:
 	@echo "make studies IMAGES=folder   the demo and these two whole, and whether they show what they should"
 	@echo "make release STUDY=my.yaml   pack a finished study without its images, to take along or to publish"
 	@echo "make counts how many images the splits of the full study have, without any image"
-	@echo "make check  lint, and the tests that are not slow, in under four minutes"
+	@echo "make check  lint, and the tests that are not slow, in minutes"
 	@echo "make test   all tests"
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
 	@echo "make bench  one page of what takes how long: images, training, maps, start-up, plans, the demo"
