@@ -46,6 +46,7 @@ def test_imports_run_downwards(file):
             assert room(name) == own or any(room(name) in layer for layer in LAYERS[:level]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stage",
     [

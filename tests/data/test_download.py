@@ -78,6 +78,7 @@ def assert_fetched(tmp_path: Path, images: list[Path], home: Path) -> None:
     assert fetched["folder"] == str((home / "files").relative_to(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_torrent_is_fetched_once(stage, tmp_path, images, served, announced):
     digest, seeder = seeding(served, announced.url)
     with seeder:
@@ -96,6 +97,7 @@ def test_a_torrent_is_fetched_once(stage, tmp_path, images, served, announced):
     assert "metadata" not in (tmp_path / "fetch.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_torrent_killed_half_way_continues(stage, tmp_path, images, served, announced):
     size = sum(path.stat().st_size for path in served.iterdir())
     digest, seeder = seeding(served, announced.url, rate=size // 4)
@@ -129,6 +131,7 @@ runpy.run_module("red_herring.stages.fetch_source", run_name="__main__")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["fetch_torrent", "unpack", "_measure", "write_json"])
 def test_a_torrent_killed_after_its_download_needs_no_peers(stage, tmp_path, images, served, announced, step):
     digest, seeder = seeding(served, announced.url)
@@ -141,6 +144,7 @@ def test_a_torrent_killed_after_its_download_needs_no_peers(stage, tmp_path, ima
     assert_fetched(tmp_path, images, tmp_path / "results/downloads" / digest)
 
 
+@pytest.mark.slow
 def test_corrupted_pieces_are_refused(tmp_path, served, announced):
     """The seeder has other bytes than the torrent was made of, and does not know."""
     digest, seeder = seeding(served, announced.url, disable_hash_checks=True)

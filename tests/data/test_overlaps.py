@@ -65,6 +65,7 @@ def test_one_seed_shares_nothing_and_a_seed_without_runs_is_only_the_other():
     assert searched[["seed", "other"]].drop_duplicates().to_numpy().tolist() == [[1, 0]]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     numbers=st.lists(st.integers(14, 60), min_size=4, max_size=4),
@@ -106,6 +107,7 @@ def test_two_seeds_share_as_much_as_chance_gives():
     assert means["test", "train"] == pytest.approx(20 * chance, abs=0.015)
 
 
+@pytest.mark.slow
 def test_the_shares_of_the_released_runs_are_those_of_splits_drawn_as_published(tmp_path):
     """From the metadata of all sources, the ten seeds."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -95,6 +95,7 @@ def test_other_selections_fit_the_cells_whatever_the_ratio(per_cell, ratio, sele
     assert max(sum(full[split, *cell] for split in SPLITS) for cell in equal_cells(0)) > per_cell - 5, "not wasteful"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=120)
 @given(
     numbers=st.lists(st.integers(14, 60), min_size=4, max_size=4),
@@ -204,6 +205,7 @@ def test_most_images_are_used_although_patients_stay_together():
     assert draw(table, 0.9, 0)["split"].isin(SPLITS).sum() > 0.9 * 800
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40, derandomize=True)
 @given(
     seed=st.integers(0, 10_000), ratio=st.sampled_from([0.5, 0.75, 0.9]), many=st.floats(0.05, 0.4),
@@ -233,6 +235,7 @@ def test_patients_with_many_images_are_spread_evenly_over_splits_and_drawn_as_of
     assert (split["split"] == "train").sum() == 400 * 2
 
 
+@pytest.mark.slow
 def test_a_large_cell_is_drawn_at_random_and_not_from_the_patients_with_most_images():
     table = candidates({(0, 0): 60, (0, 1): 2000, (1, 0): 60, (1, 1): 60})
     large = (table["label"] == 0) & (table["nuisance"] == 1)

@@ -86,6 +86,7 @@ def test_metadata_of_another_torrent_are_not_used(tmp_path, payload, seeded, ann
     assert info_hash((got / f"{wanted}.torrent").read_bytes()) == wanted
 
 
+@pytest.mark.slow
 def test_nothing_is_uploaded(tmp_path, payload, announced):
     """A peer on another address asks the downloader, as long as that runs, and gets nothing but its refusal."""
     torrent = make_torrent(payload)

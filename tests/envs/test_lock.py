@@ -80,6 +80,7 @@ def project(tmp_path):
         yield Project()
 
 
+@pytest.mark.slow
 def test_a_lock_keeps_what_is_there_and_adds_what_is_missing(project):
     kept, deep, old = project.add("kept", "1.0", ("deep",)), project.add("deep", "1.0"), project.add("old", "1.0")
     differs = project.add("differs", "1.0"), project.add("differs", "2.0", python=">=3.12")

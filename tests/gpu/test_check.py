@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
 NEEDED = ("torch", "numpy", "pandas", "scipy", "captum", "tqdm", "safetensors")
@@ -39,6 +40,7 @@ def with_requirements(names):
     return found
 
 
+@pytest.mark.slow
 def test_the_table_needs_seven_packages_and_no_gpu():
     modules = importlib.metadata.packages_distributions()
     allowed = with_requirements(NEEDED)

@@ -83,12 +83,14 @@ def figure(stage, tmp_path):
     return draw
 
 
+@pytest.mark.slow
 def test_another_font_of_the_machine_is_taken_also_one_that_is_new(figure, tmp_path):
     assert f"no font of this machine has {PRIVATE}" in figure()[2]
     make_font(tmp_path / "fonts" / "squares.ttf", PRIVATE)
     assert "no font" not in figure()[2]
 
 
+@pytest.mark.slow
 def test_what_a_users_matplotlibrc_says_makes_no_difference(figure, tmp_path):
     before = figure()
     (tmp_path / "rc").write_text("text.usetex: True\nfont.family: No Such Font\nsavefig.dpi: 7\naxes.facecolor: red\n")

@@ -190,6 +190,7 @@ def test_locks_are_not_left_where_somebody_else_could_move_them(machine, monkeyp
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_card", ["1 1 1 1 1", "2 2 2 2 2 2 2 2", "1 2 1 2 2 2 2"])
 def test_no_card_is_held_twice_and_none_lost_when_holders_are_killed(tmp_path, per_card):
     done = subprocess.run(

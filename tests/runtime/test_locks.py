@@ -92,6 +92,7 @@ def test_a_process_that_happens_to_have_the_number_of_a_dead_holder_is_not_taken
     assert locks._is_alive(text.replace('"machine": "', '"machine": "another')) is None
 
 
+@pytest.mark.slow
 def test_a_holder_on_another_machine_is_waited_for_while_it_lives(tmp_path, monkeypatch):
     """Its sign of life is the time of the file, and without one it counts as dead; both by this machine's own clock."""
     monkeypatch.setattr(locks, "LEASE", 2.0)

@@ -278,6 +278,7 @@ def made(tmp_path):
     return digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", SUPPORTED)
 def test_the_digest_does_not_depend_on_the_version_of_python(version, copy, made):
     python = interpreter(version)

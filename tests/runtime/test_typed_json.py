@@ -59,6 +59,7 @@ settings = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(settings)
 def test_what_goes_in_comes_out_with_its_types(value):
     text = dumped(value)

@@ -252,6 +252,7 @@ def signed(model, images, steps="adaptive"):
     return integrated_gradients.explain(request)
 
 
+@pytest.mark.slow
 def test_integrated_gradients_are_complete_and_report_their_own_error(rough, tiny_data):
     images = tiny_data(6).batch(slice(None)).images
     maps, details = signed(rough, images)
@@ -329,6 +330,7 @@ def test_completeness_error_has_a_floor_where_relevance_cancels():
     np.testing.assert_allclose(errors, [0.5 / 2.5, 0.1 / (0.1 * 10), 0, 1], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
 def test_batching_changes_nothing(name, rough, tiny_data, monkeypatch):
     data = tiny_data(7, 8)

@@ -45,6 +45,7 @@ def ellipses(n):
     return np.repeat(ellipse(224, 0.4)[None], n, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("masks", "n"), [(crosses, 1600), (boxes, 1600), (ellipses, 150)])
 @pytest.mark.parametrize("sigma", [1.0, 0.0])
 def test_the_control_random_scores_nothing_beyond_chance(masks, n, sigma):
@@ -145,6 +146,7 @@ TIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ties", TIES)
 @pytest.mark.parametrize("sigma", [0.0, 1.0])
 @pytest.mark.parametrize("mask", [crosses(1)[0], ellipse(28, 0.4)], ids=["cross", "ellipse"])

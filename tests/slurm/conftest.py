@@ -87,8 +87,9 @@ class ClusterCheckout(Checkout):
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         with open(self.folder / "said.txt", "w") as said:
             return subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=said, stderr=said, start_new_session=True
-            )
+                command, cwd=self.folder, env=environment, stdout=said, stderr=said, start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # as behind a terminal
+            )  # fmt: skip
 
     @property
     def said(self) -> str:

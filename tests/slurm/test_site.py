@@ -73,6 +73,7 @@ def test_a_slip_in_a_site_file_is_named(checkout):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_it_runs_without_a_cluster_too(checkout):
     done = checkout.snakemake("--profile", "slurm", "--executor", "local", "--cores", "2", "-n", "all")
     assert "train" in done.stdout + done.stderr

@@ -9,6 +9,7 @@ from red_herring.study.names import OVERLAPS
 from scipy import ndimage
 
 
+@pytest.mark.slow
 def test_random_maps_of_the_released_runs_are_smoothed_as_theirs():
     n, mask = 60, ellipse(224, 0.4)
     noise = np.random.default_rng(7).random((n, 224, 224))

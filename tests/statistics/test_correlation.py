@@ -103,6 +103,7 @@ def test_a_relation_between_methods_is_none_within_them():
     assert found.loc[("within", "spearman"), "value"] == pytest.approx(stats.spearmanr(*residuals.to_numpy().T)[0])
 
 
+@pytest.mark.slow
 def test_the_vectorised_bootstrap_is_the_naive_one():
     """With a run missing, and ties."""
     runs = released("synthetic").round(2)

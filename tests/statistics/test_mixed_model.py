@@ -96,6 +96,7 @@ def test_only_who_fits_it_waits_for_its_import():
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 def test_how_often_it_is_wrong_is_what_the_note_says():
     """Of 300 studies of six methods and ten seeds without any relation p is below 0.05 between in 11 %; the standard
     error is 1.8 %. Within in 7 %, and in 17 % where seeds differ as much as runs do, as the seeds are those of all

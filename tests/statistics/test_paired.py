@@ -181,6 +181,7 @@ def test_the_bootstrap_of_few_seeds_covers_as_often_as_is_said(monkeypatch, seed
     assert np.mean([found.low <= 0 <= found.high for found in intervals]) == pytest.approx(coverage, abs=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "method", "difference", "p", "p_holm"),
     [

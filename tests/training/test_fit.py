@@ -79,6 +79,7 @@ def test_the_same_seed_twice_is_the_same_to_the_bit(method):
     assert whole(method).history[0] != other.history[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("sampling", ["shuffled", "groups"])
 def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(method, sampling, tmp_path, monkeypatch):

@@ -30,6 +30,7 @@ def run(folder, objective=bowl, fingerprint="same", counts=COUNTS):
     return tuning.search(SPACE, all_of, trials=tuning.TrialLog(folder / "trials.jsonl", fingerprint), **counts)
 
 
+@pytest.mark.slow
 def test_trials_stay_in_the_space_and_beat_chance(tmp_path):
     trials = run(tmp_path, counts=COUNTS | {"iterations": 16})
     assert [trial["trial"] for trial in trials] == list(range(1, 21))
@@ -41,6 +42,7 @@ def test_trials_stay_in_the_space_and_beat_chance(tmp_path):
     assert tuning.best(trials, SPACE)["valid_auc"] > max(best_random, 0.8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [1, 3, 5, 8])
 def test_interrupted_and_continued_it_ends_with_the_same_answer(tmp_path, stop_at):
     whole = run(tmp_path / "whole")
@@ -102,6 +104,7 @@ def test_a_batch_is_evaluated_at_once(tmp_path):
     assert asked == [[1, 2, 3], [4], [5, 6, 7]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", range(8))
 def test_batches_continued_after_any_trial_end_with_the_same_answer(tmp_path, batches, known):
     folder, whole = batches

@@ -127,6 +127,7 @@ def test_as_a_module(checkout, users):
     assert checkout.planned(where=users) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ['prefix: "x"', 'replace_prefix: {"results": "x"}', 'pathvars: results="x"'])
 def test_a_module_that_moves_paths_is_refused(checkout, users, change):
     deployed(checkout, users, SMALL)
@@ -174,6 +175,7 @@ def images(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_the_folder_of_the_images_may_move_and_go(checkout, users, images, tmp_path):
     study = SMALL | {
         "study": SMALL["study"] | {"tasks": ["scanner"]},

@@ -46,6 +46,7 @@ def test_what_is_tuned_on_another_task_has_no_search_and_the_others_nothing_to_d
     assert {rule for rule, _ in jobs} == {"tune", "draw_splits", "train"}
 
 
+@pytest.mark.slow
 def test_the_code_of_its_method_trains_a_variant_again(derived):
     derived.study(
         "derived", DERIVED | {"study": {"methods": ["classification", "actdiff", "gradmask_l1"]}, "tasks": {}}
@@ -56,6 +57,7 @@ def test_the_code_of_its_method_trains_a_variant_again(derived):
     assert methods_of(derived.planned("tuning", *LAID)) == {"gradmask_l1"}
 
 
+@pytest.mark.slow
 def test_a_run_of_both_has_the_hyperparameters_of_the_task_that_it_is_tuned_on(derived):
     run = f"results/runs/{FAMILY[0]}/gradmask_l1/seed=1"
     derived.snakemake("-c2", f"{run}/run.json", *LAID)

@@ -93,6 +93,7 @@ def test_several_jobs_a_card_if_told_so(noting):
     assert len(by_card(notes)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

@@ -9,6 +9,7 @@ OF_RULES = [file for file in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 RULES = "".join(file.read_text() for file in OF_RULES)
 
 
+@pytest.mark.slow
 def test_the_full_study(checkout):
     counts = checkout.counted("all")
     assert counts == {
@@ -19,6 +20,7 @@ def test_the_full_study(checkout):
     assert counts == checkout.counted(), "all is the default target"
 
 
+@pytest.mark.slow
 def test_one_method_or_one_stage_can_be_asked_for(checkout):
     assert checkout.counted("data") == {
         "fetch_source": 3, "index_source": 4, "prepare_images": 4, "render_data_sheet": 4, "draw_splits": 50,
@@ -29,12 +31,14 @@ def test_one_method_or_one_stage_can_be_asked_for(checkout):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_item_of_the_paper_is_a_target(checkout):
     planned = {wildcards.split("=")[-1] for rule, wildcards in checkout.planned("all") if rule.startswith("render_")}
     figures = [f"figure_{number}" for number in (*range(1, 9), "a1", "a2")]
     assert {*figures, "table_1", "table_2", "table_synthetic", "figure_8_iop", "figure_8_iot"} <= planned
 
 
+@pytest.mark.slow
 def test_the_released_runs_need_nothing_but_themselves(checkout):
     counts = checkout.counted("published")
     assert counts == {
@@ -44,6 +48,7 @@ def test_the_released_runs_need_nothing_but_themselves(checkout):
     assert checkout.counted("published", *small) == counts, "whatever the study at hand"
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_for_a_folder_that_is_given(checkout):
     here = {"sources": {name: {"imgpath": "here"} for name in ("nih", "padchest", "rsna")}}
     checkout.study("here", here)
@@ -54,6 +59,7 @@ def test_the_splits_are_counted_without_any_image(checkout):
     assert checkout.counted("planned_splits") == {"index_source": 4, "plan_splits": 5, "tabulate_splits": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "words"),
     [

@@ -312,6 +312,7 @@ def test_these_are_all_classes_and_who_is_not_among_them_says_why():
         opened("StonyBrookCOVID_Dataset", {"imgpath": None})
 
 
+@pytest.mark.slow
 def test_the_healthy_of_chexpert_are_those_with_no_finding():
     """All 16,974 frontal ones, of which torchxrayvision takes 4 for lateral views, as they have neither AP nor PA."""
     index = opened("CheX_Dataset", {"imgpath": None, "views": ["PA", "AP"]}).index()

@@ -27,6 +27,7 @@ def cells(index, finding, control="No Finding"):
     return index.groupby(["group", labels]).size().to_dict()
 
 
+@pytest.mark.slow
 def test_nih_counts():
     index = open_source("nih", {"imgpath": None, "views": ["PA", "AP"]}).index()
     check_index(index, "nih")
@@ -43,6 +44,7 @@ def test_rsna_counts():
     assert not index["findings"].str.contains("No Finding").any(), "half of the negatives have other findings"
 
 
+@pytest.mark.slow
 def test_padchest_counts():
     index = open_source("padchest", {"imgpath": None, "views": ["PA"]}).index()
     check_index(index, "padchest")
@@ -160,6 +162,7 @@ def test_the_documented_example_of_a_named_data_set(real_images):
         here.read(next(image for image in index["image"] if image not in there))
 
 
+@pytest.mark.slow
 def test_lung_masks_of_the_covid_collection_fit_their_images(real_images):
     """The masks that torchxrayvision ships, scaled to these smaller copies, are the masks scaled beforehand."""
     folder = real_images / "covid_chestxray"

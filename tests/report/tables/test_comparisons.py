@@ -67,6 +67,7 @@ def test_one_seed_has_a_difference_and_no_more():
     assert found.sections[0].note == "", "nothing is compared on new data, whatever the seeds share"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlaps", [OVERLAPPING[:0], pd.DataFrame(), OVERLAPPING.query("task == 'another'")])
 def test_without_overlaps_nothing_is_said_of_new_data(overlaps):
     found = table("comparisons", STUDY | {"overlaps": overlaps}, FEW)
@@ -74,6 +75,7 @@ def test_without_overlaps_nothing_is_said_of_new_data(overlaps):
     assert found.sections[0].note.startswith("How many test images seeds have in common is not known")
 
 
+@pytest.mark.slow
 def test_released_comparisons():
     frame = table("comparisons", RELEASED, SETTINGS).frame.set_index(["task", "score", "method"])
     assert frame.loc[("no_spc", "test_auc", "actdiff"), "collapsed"] == pytest.approx(0.7)
@@ -95,6 +97,7 @@ def test_released_comparisons():
     }
 
 
+@pytest.mark.slow
 def test_whose_splits_the_shares_are_of_is_said_where_they_are_ours_alone():
     words = "those of our own splits, drawn as published"
     assert words in table("comparisons", RELEASED, SETTINGS).to_markdown()

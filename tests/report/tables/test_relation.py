@@ -4,6 +4,7 @@ import pytest
 from support.tabulated import RELEASED, SETTINGS, rows, table
 
 
+@pytest.mark.slow
 def test_released_relations():
     found = table("relation", RELEASED, SETTINGS)
     frame = found.frame.set_index(["task", "attribution", "level", "coefficient"])

@@ -4,6 +4,7 @@ import pytest
 from support.tabulated import FEW, RELEASED, SETTINGS, STUDY, table
 
 
+@pytest.mark.slow
 def test_released_tasks_compared():
     found = table("relation_between_tasks", RELEASED, SETTINGS)
     assert len(found.frame) == 3 * 2 * 10

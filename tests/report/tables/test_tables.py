@@ -25,6 +25,7 @@ def test_few_runs_never_say_nan_nor_warn(name, kept):
     assert len(found.sections) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STATISTICAL)
 def test_tables_are_the_same_every_time_and_have_no_index(name):
     once, again = (table(name, RELEASED, SETTINGS).to_csv() for _ in range(2))
