@@ -23,7 +23,7 @@ CLOSED = {"kind": "padchest", "terms": "closed", "shareable": False}
 OWN = {"kind": "folder", "terms": "", "shareable": False}
 
 SETTINGS = {
-    "tasks": ["t"], "methods": ["m"], "seeds": [1, 2], "analyses": ["localisation"], "searched": {"t": "t"}, "spaces": {},
+    "tasks": {"t": ["m"]}, "seeds": [1, 2], "analyses": ["localisation"], "searched": {"t": "t"}, "spaces": {},
     "made_by": {"tune": {"t/m": "abc"}, "train": {"t/m": "abc"}}, "sources": {"s": PUBLIC}, "tables": ["t"],
     "figures": {"figure_3": True, "figure_8": False}, "config": {"study": {"seeds": [1, 2]}},
 }  # fmt: skip

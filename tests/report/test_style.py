@@ -40,7 +40,7 @@ def test_long_names_are_wrapped_where_they_can_be():
 def test_a_legend_fits_below_the_narrowest_and_the_widest_figure():
     for tasks in (["a"], ["a", "b", "c"]):
         figure, _ = style.panels(tasks)
-        style.legend(figure, style.keys(described_methods(style.COLOURS)))
+        style.legend(figure, style.keys(described_methods(style.COLOURS), style.COLOURS))
         figure.canvas.draw()
         box = figure.legends[0].get_window_extent()
         assert box.x0 >= 0

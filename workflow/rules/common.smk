@@ -8,6 +8,7 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import sourcecache_entry
+from snakemake.logging import logger
 
 PACKAGES = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True))
 if not os.path.isdir(PACKAGES):
@@ -26,7 +27,7 @@ from red_herring.runtime.typed_json import dumped
 from red_herring.stages import make_runnable
 from red_herring.study import catalogue, configuration
 from red_herring.study import settings as study
-from red_herring.study import tasks, variants
+from red_herring.study import pairs, tasks, variants
 
 make_runnable()
 
@@ -56,10 +57,13 @@ TASKS = config["study"]["tasks"]
 METHODS = config["study"]["methods"]
 SEEDS = config["study"]["seeds"]
 ANALYSES = config["study"]["analyses"]
-SEARCHED = tasks.searched_tasks(config)
+PAIRS = pairs.pairs(config)
 USED = tasks.used_tasks(config)
 SOURCES = sorted({source for task in USED for source in tasks.task_sources(config, task)})
 checked(places.check_images, config, SOURCES)
+if workflow.is_main_process:  # the jobs read all this as well, and need not say it again
+    for notice in pairs.notices(config):
+        logger.warning(notice)
 CSVPATHS = {
     source: config["sources"][source]["csvpath"] for source in SOURCES if config["sources"][source].get("csvpath")
 }
@@ -87,13 +91,25 @@ FETCHED = [source for source in SOURCES if study.origin(config, source)]
 
 # The splits of all runs, and of the searches.
 DRAWN_SPLITS = expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=study.drawn_seeds(config))
-SEARCHES = expand("<results>/tuning/{task}/{method}/best.json", task=SEARCHED, method=METHODS)
-RUNS = expand("<results>/runs/{task}/{method}/seed={seed}/run.json", task=TASKS, method=METHODS, seed=SEEDS)
+
+
+def of_searches(name):
+    """A file of every search."""
+    return [f"<results>/tuning/{task}/{method}/{name}" for task, method in pairs.searches(config)]
+
+
+def of_runs(folder, rest):
+    """A file of every run, of which there are as many as the study has pairs of task and method, and seeds."""
+    return [f"<results>/{folder}/{task}/{method}/seed={seed}{rest}" for task, method in PAIRS for seed in SEEDS]
 
 
 def answers(analysis):
     """What an analysis says of every run."""
-    return expand(f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv", task=TASKS, method=METHODS, seed=SEEDS)
+    return of_runs(analysis, ".csv")
+
+
+SEARCHES = of_searches("best.json")
+RUNS = of_runs("runs", "/run.json")
 
 
 ANSWERS = [answer for analysis in ANALYSES for answer in answers(analysis)]

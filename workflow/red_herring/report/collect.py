@@ -29,6 +29,11 @@ SHIFT_SCORES = ["test_in_distribution_auc", "test_balanced_auc", "within_0_auc",
 """What run.json holds beside test_auc: the other test sets, each nuisance group, and the nuisance alone."""
 
 
+def runs_of(tasks: Mapping[str, Sequence[str]], seeds: Sequence[int]) -> list[Run]:
+    """The runs that a study is to have, in order. tasks: name -> the methods that run on it."""
+    return [(task, method, seed) for task, methods in tasks.items() for method in methods for seed in seeds]
+
+
 def run_folder(stage: Path, run: Run) -> Path:
     """The folder of a run below that of a stage, such as results/runs."""
     task, method, seed = run

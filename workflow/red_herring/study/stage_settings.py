@@ -202,10 +202,9 @@ class Analysing:
 
 @dataclass(frozen=True)
 class Collecting:
-    """For `collect_analysis`: which runs there are to be."""
+    """For `collect_analysis`: which runs there are to be. tasks: name -> the methods that run on it."""
 
-    tasks: list[str]
-    methods: list[str]
+    tasks: dict[str, list[str]]
     seeds: list[int]
 
 
