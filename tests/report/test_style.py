@@ -97,3 +97,11 @@ def test_a_method_keeps_its_colour_in_every_study():
     assert style.colours(["rrr", "mine"])["rrr"] == style.colours(["mine", "theirs", "rrr"])["rrr"]
     assert len(set(style.colours([*style.COLOURS, "mine", "theirs"]).values())) == 8
     assert list(style.colours(["mine", "rrr"])) == ["mine", "rrr"], "panels number the methods in this order"
+
+
+def test_a_method_has_one_colour_in_a_study_whichever_others_are_shown():
+    known = {name: {"title": name, "approach": "Baseline"} for name in ("one", "two", "three")}
+    whole = {line.get_label(): line.get_color() for line in style.keys(known, known)}
+    (alone,) = style.keys(known, ["three"])
+    assert alone.get_color() == whole["three"]
+    assert len(set(whole.values())) == 3

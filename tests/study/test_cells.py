@@ -16,4 +16,6 @@ def test_opposed_images_of_training_by_hand(ratio, train, opposed):
 )
 def test_cells_of_validation_that_ratio_1_leaves_empty(selection, empty):
     counts = cell_counts(Sizes(500, 128, 128), 1.0, selection)
-    assert [cell for split, *cell in counts if split == "valid" and not counts["valid", *cell]] == list(map(list, empty))
+    assert [cell for split, *cell in counts if split == "valid" and not counts["valid", *cell]] == list(
+        map(list, empty)
+    )

@@ -84,7 +84,9 @@ def test_a_search_is_made_where_a_task_is_tuned_also_for_methods_that_do_not_run
     settings = study.collect_settings(config)
     assert settings.tasks == {"vpc": ["classification"], "few": ["masked", "actdiff"]}
     assert list(settings.made_by["train"]) == ["vpc/classification", "few/masked", "few/actdiff"]
-    assert list(settings.made_by["tune"]) == list(settings.spaces) == [f"vpc/{name}" for _, name in pairs.searches(config)]
+    assert (
+        list(settings.made_by["tune"]) == list(settings.spaces) == [f"vpc/{name}" for _, name in pairs.searches(config)]
+    )
     shown = study.results_settings(config)
     assert list(scores.methods_of(shown, "vpc")) == ["classification"]
     assert shown["searches"]["vpc"]["methods"] == ["classification", "masked", "actdiff"]
@@ -189,5 +191,7 @@ def test_hyperparameters_that_are_given_need_no_cells():
 
 def test_a_method_may_not_need_other_cells(tmp_path):
     (catalogue.METHODS / "mine.py").write_text(NEEDY.format(split="test"), encoding="utf-8")
-    with pytest.raises(StudyError, match=r"^methods/mine\.py: NEEDS_CELLS is 'test', expected one of \('train', 'valid'\)"):
+    with pytest.raises(
+        StudyError, match=r"^methods/mine\.py: NEEDS_CELLS is 'test', expected one of \('train', 'valid'\)"
+    ):
         catalogue.method_card("mine")
