@@ -33,7 +33,7 @@ RECORD = {
     "within_0_auc": 0.5, "within_1_auc": None, "floor_auc": 0.5, "made_by": "abc", "python": "3.11", "platform": "Linux",
     "images": dict.fromkeys(("test", "test_in_distribution", "test_balanced"), 4), "processor": "one", "device": "cpu",
     "precision": "float32", "versions": {"torch": "2", "captum": None}, "commit": "c0ffee", "uncommitted_changes": False,
-    "hyperparameters": {"lr": 0.1},
+    "hyperparameters": {"lr": 0.1}, "measures": {},
 }  # fmt: skip
 SPLIT = pd.DataFrame(
     [("s", "b.png", 7, "s/Ann", 1, 0, "train"), ("s", "a.png", 3, "s/Bob", 0, 1, "test"), ("s", "c.png", 9, "s/Bob", 0, 1, "test")],

@@ -130,8 +130,8 @@ OF_STUDY, OF_PUBLISHED = study.results_settings(config), study.published_setting
 OF = {RESULTS: OF_STUDY, INCOMPLETE: OF_STUDY, PUBLISHED: OF_PUBLISHED}
 # What there is of each to make tables and figures of. The released runs have neither epochs, predictions nor maps.
 RELEASED = ["runs.csv", "localisation.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv"]
-OWN = ["runs.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv", "histories.csv", "auc_intervals.csv"]
-OWN += [*(f"{analysis}.csv" for analysis in ANALYSES), items.MAPS]
+OWN = ["runs.csv", "measures.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv", "histories.csv"]
+OWN += ["auc_intervals.csv", *(f"{analysis}.csv" for analysis in ANALYSES), items.MAPS]
 MADE = {RESULTS: [*OWN, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
 MAPS_OF = {folder: f"{PUBLISHED if folder == PUBLISHED else RESULTS}/localisation" for folder in OF}
 ASKED = study.described_analyses(ANALYSES)

@@ -4,7 +4,7 @@ These rules take seconds each: all but the data sheets run where Snakemake runs,
 """
 
 RELEASED_TABLES = ["runs", "localisation", "trials", "searches", "missing"]
-STUDY_TABLES = ["runs", "trials", "searches", "missing", "histories"]
+STUDY_TABLES = ["runs", "measures", "trials", "searches", "missing", "histories"]
 
 
 rule collect_runs:

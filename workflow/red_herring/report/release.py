@@ -19,7 +19,7 @@ from red_herring.report import crate
 from red_herring.report.collect import Run, analysis_table, check_made_by, runs_of, study_tables
 from red_herring.runtime.files import StudyError, read_json, replacing
 
-COLLECTED = ("runs", "histories", "trials", "searches")
+COLLECTED = ("runs", "measures", "histories", "trials", "searches")
 """Tables that `study_tables` makes of the files of runs."""
 
 IDENTIFIERS = ["source", "image", "patient", "label", "nuisance", "split"]

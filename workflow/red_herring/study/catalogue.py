@@ -136,6 +136,7 @@ TAKEN = frozenset(
         *(
             "runs",
             "missing",
+            "measures",
             "histories",
             "trials",
             "searches",
