@@ -196,7 +196,7 @@ def test_an_unfinished_study_is_refused(results, lost):
     (results / lost).unlink()
     with pytest.raises(StudyError) as error:
         release.release(results, settings())
-    assert f"is not finished: 1 of its 32 files are not there, such as {lost}; run `snakemake all` first" in str(
+    assert f"is not finished: 1 of its 33 files are not there, such as {lost}; run `snakemake all` first" in str(
         error.value
     )
     assert "\n" not in str(error.value)

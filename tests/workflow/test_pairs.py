@@ -1,5 +1,6 @@
 """A study of which not every method runs on every task, as Snakemake plans and runs it."""
 
+import re
 import shutil
 from collections import Counter
 
@@ -63,6 +64,22 @@ def test_what_is_left_out_is_said_once(laid):
     assert "left out of" not in (done.stdout + done.stderr).replace(LEFT_OUT, "")
 
 
+def test_the_cost_has_as_many_jobs_of_each_rule_as_are_planned(laid):
+    """Of a study with pairs, a family, a search on a task that it does not run, and nothing done yet."""
+    shutil.rmtree(laid.folder / "results")
+    study = PAIRS["study"] | {"tasks": ["ninety", "budget"], "methods": ["actdiff", "masked", "needy"]}
+    laid.study("pairs", PAIRS | {"study": study})
+    done = laid.snakemake("--quiet", "all", "-c1", "cost", *LAID)
+    told = {rule: int(jobs) for rule, jobs in re.findall(r"^  (\w+) +(\d+) +0$", done.stdout, re.MULTILINE)}
+    planned = laid.counted("all", *LAID)
+    assert told == planned | {"all": sum(planned.values())}
+    assert (laid.folder / "results/cost.txt").read_text(encoding="utf-8") == done.stdout
+    trials, epochs = 2 * 3, 32
+    assert f"by searches, {2 * 3 * 2 * epochs} by trainings" in " ".join(done.stdout.split())
+    assert f"{trials * epochs} by searches" in done.stdout
+    assert "No estimate of hours" in done.stdout
+
+
 @pytest.mark.slow
 def test_tables_figures_and_what_is_missing_go_by_the_pairs(laid):
     done = laid.snakemake("-c2", "all", *LAID)
@@ -83,6 +100,9 @@ def test_tables_figures_and_what_is_missing_go_by_the_pairs(laid):
     )
     assert laid.planned("all", *LAID) == []
     laid.snakemake("-c1", "release", *LAID)
+    costs = laid.snakemake("--quiet", "all", "-c1", "cost", *LAID).stdout
+    assert re.search(r"^  train +10 +10$", costs, re.MULTILINE)
+    assert re.search(r"^  train +0.0\d+ to 0.0\d+ +4 of the same method, width and image size$", costs, re.MULTILINE)
 
     shutil.rmtree(results / f"runs/{BUDGET}/masked/seed=1")
     laid.snakemake("-c2", "incomplete", *LAID)

@@ -58,6 +58,7 @@ METHODS = config["study"]["methods"]
 SEEDS = config["study"]["seeds"]
 ANALYSES = config["study"]["analyses"]
 PAIRS = pairs.pairs(config)
+SEARCHED = tasks.searched_tasks(config)
 USED = tasks.used_tasks(config)
 SOURCES = sorted({source for task in USED for source in tasks.task_sources(config, task)})
 checked(places.check_images, config, SOURCES)
@@ -302,6 +303,36 @@ def shown(study):
 def searched(inputs):
     """What only a search reads: nothing when the hyperparameters are given."""
     return inputs if config["tuning"]["mode"] == "search" else []
+
+
+def jobs():
+    """Rule -> how many jobs it has in a whole study, and of how many the output is there."""
+    searching = expand(
+        "<results>/splits/{task}/seed={seed}.csv", task=SEARCHED, seed=searched([config["tuning"]["seed"]])
+    )
+    made = {
+        "fetch_source": expand("<results>/data/{source}/fetched.json", source=FETCHED),
+        "index_source": expand("<results>/data/{source}/index.csv", source=SOURCES),
+        "prepare_images": expand("<results>/data/{source}/images.npy", source=SOURCES),
+        "render_data_sheet": expand("<results>/data/{source}/data_sheet.md", source=SOURCES),
+        "draw_splits": {*DRAWN_SPLITS, *searching},
+        "compare_splits": ["<results>/overlaps.csv"],
+        "tabulate_splits": ["<results>/tables/splits.md"],
+        "tune": SEARCHES,
+        "train": RUNS,
+        **{analysis: answers(analysis) for analysis in ANALYSES},
+        "collect_analysis": expand("<results>/{analysis}.csv", analysis=ANALYSES),
+        "collect_runs": ["<results>/runs.csv"],
+        "bootstrap_auc": ["<results>/auc_intervals.csv"],
+        "render_table": expand("<results>/tables/{table}.md", table=TABLES[RESULTS]),
+        "render_figure": expand("<results>/figures/{figure}.pdf", figure=FIGURES[RESULTS]),
+        "render_explorer": ["<results>/explorer.html"],
+        "render_overview": ["<results>/overview.rst"],
+    }
+    there = {
+        name: [os.path.exists(file.replace("<results>", RESULTS)) for file in files] for name, files in made.items()
+    }
+    return {name: [len(files), sum(files)] for name, files in there.items()}
 
 
 # The command that names the missing runs; no rule, as it is for when the jobs of rules have failed.

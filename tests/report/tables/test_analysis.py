@@ -43,6 +43,6 @@ def test_a_task_has_a_column_for_each_method_that_runs_on_it():
     table = tabulate({"mine": MINE}, SETTINGS | {"tasks": tasks})
     assert [section.headings for section in table.sections] == [["Number", "Masked", "RRR"], ["Number", "RRR"]]
     assert not ((table.frame["task"] == "u") & (table.frame["method"] == "masked")).any()
-    assert table.note.endswith(
+    assert (
         "Masked is left out of u: it needs more. t: 1 of 4 runs are missing (RRR 1). u: 1 of 2 runs are missing (RRR 1)."
-    )
+    ) in table.note

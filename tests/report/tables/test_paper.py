@@ -57,7 +57,10 @@ def test_a_method_that_runs_on_one_of_two_tasks_has_a_dash_on_the_other():
     settings = settings_of("a") | {"heading": "Two"}
     few = ["rrr", "masked"]
     settings["tasks"] = {"a": {"methods": few}, "b": {"methods": ["classification", "rrr"]}}
-    both = pd.concat([runs.assign(task="a").query("method in @few"), runs.assign(task="b").query("method == 'rrr'")])
+    both = pd.concat(
+        [runs.assign(task="a").query("method in @few"), runs.assign(task="b").query("method == 'rrr'")],
+        ignore_index=True,
+    )
     study = study_of(runs) | {"runs": both, "localisation": localised(both)}
     found = table("paper", study, settings)
     cells = {row[1]: row[2:] for row in found.sections[0].rows}

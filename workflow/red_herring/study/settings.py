@@ -20,7 +20,7 @@ from red_herring.study.catalogue import (
 from red_herring.study.defaults import Config
 from red_herring.study.lineage import as_written
 from red_herring.study.names import PAPER_ATTRIBUTIONS
-from red_herring.study.pairs import left_out, methods_on, pairs, searches
+from red_herring.study.pairs import left_out, methods_on, notices, pairs, searches
 from red_herring.study.places import NEEDED_FOR
 from red_herring.study.space import fixed_hyperparameters, search_space
 from red_herring.study.stage_settings import (
@@ -29,6 +29,7 @@ from red_herring.study.stage_settings import (
     CollectingIncomplete,
     CollectingRuns,
     Comparing,
+    Costing,
     Describing,
     Drawing,
     Fetching,
@@ -349,6 +350,45 @@ def described_analyses(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Analysis -> title, and what the columns of its table hold: those that tell rows apart, and the others."""
     cards = {name: analysis_card(name) for name in names}
     return {name: {"title": card.title, "by": card.by, "columns": card.columns} for name, card in cards.items()}
+
+
+def cost_settings(config: Config, jobs: dict[str, list[int]], cores: int, cards: int) -> Costing:
+    """What telling the cost of the study reads. jobs: rule -> how many it has, and of how many the output is there;
+    cores, cards: of this machine.
+    """
+    training, tuning, used = config["training"], config["tuning"], used_tasks(config)
+    searching = tuning["mode"] == "search"
+    sections = [training, tuning] if searching else [training]
+    stops = [config["tasks"][task].get("stop", {}) for task in used]
+    return Costing(
+        jobs=jobs,
+        tasks={
+            task: {
+                "sizes": config["tasks"][task].get("sizes"),
+                "size": config["sources"][task_sources(config, task)[0]]["size"],
+                "steps": config["tasks"][task].get("stop", {}).get("steps"),
+                "searched": hyperparameters_of(config, task),
+            }
+            for task in used
+        },
+        runs={task: methods_on(config, task) for task in config["study"]["tasks"]},
+        searches=[list(pair) for pair in searches(config)],
+        methods={method: file_of(config, method) for method in config["study"]["methods"]},
+        left_out=notices(config),
+        analyses=config["study"]["analyses"],
+        seeds=len(config["study"]["seeds"]),
+        trials=tuning["initial_points"] + tuning["iterations"] if searching else 0,
+        trial_epochs=tuning["epochs"],
+        epochs=training["epochs"],
+        parallel=tuning["parallel"],
+        batch_size=training["batch_size"],
+        width=config["model"]["width"],
+        device=training["device"],
+        may_stop=any(section["patience"] is not None for section in sections)
+        or any({"patience", "train_accuracy"} & stop.keys() for stop in stops),
+        cores=cores,
+        cards=cards,
+    )
 
 
 def known_titles() -> dict[str, str]:
