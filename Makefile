@@ -14,7 +14,7 @@ SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 BENCHED := results/bench
 
-.PHONY: help env demo published xray_small masks_small studies release compare counts check test acceptance chaos bench gpu lint format lock upgrade clean
+.PHONY: help env demo published xray_small masks_small studies release compare counts plan check test acceptance chaos bench gpu lint format lock upgrade clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
@@ -24,6 +24,7 @@ help:
 	@echo "make studies IMAGES=folder   the demo and these two whole, and whether they show what they should"
 	@echo "make release STUDY=my.yaml   pack a finished study without its images, to take along or to publish"
 	@echo "make counts how many images the splits of the full study have, without any image"
+	@echo "make plan STUDY=my.yaml   what a study costs before it is started: jobs, images passed, hours by what was measured"
 	@echo "make check  lint, and the tests that are not slow, in minutes"
 	@echo "make test   all tests"
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
@@ -69,6 +70,10 @@ compare: env
 counts: env
 	$(SNAKEMAKE) --quiet all -- planned_splits
 	@cat results/tables/planned_splits.md
+
+# What a study costs before it is started. STUDY: its file; without it config.yaml.
+plan: env
+	@$(SNAKEMAKE) --quiet all $(if $(STUDY),--configfile="$(STUDY)") -- cost
 
 # A file's tests stay in one process, as they share what is slow to make. slow: marked so for what they take.
 TESTS := python -m pytest tests --ignore tests/acceptance --numprocesses $(CORES) --dist loadfile

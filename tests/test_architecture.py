@@ -61,6 +61,7 @@ def test_imports_run_downwards(file):
         "collect_runs",
         "collect_incomplete",
         "collect_published",
+        "cost",
         "bootstrap_auc",
         "compare_studies",
         "render_explorer",

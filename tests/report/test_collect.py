@@ -2,7 +2,9 @@
 
 import pandas as pd
 import pytest
+from red_herring.data.splits import TESTS
 from red_herring.report.collect import (
+    MEASURED,
     analysis_table,
     check_made_by,
     histories_table,
@@ -23,6 +25,12 @@ SHIFT = {
 }
 
 
+def measured(score, test_set):
+    """One that depends on the run, one that is missing, one of its set, and zeros."""
+    own = {"accuracy": score, "auprc": None, "prevalence": IMAGES[test_set] / 100}
+    return dict.fromkeys(MEASURED[5:], 0) | own
+
+
 @pytest.fixture
 def results(tmp_path):
     for method, auc in (("actdiff", 0.75), ("rrr", 0.5)):
@@ -37,6 +45,7 @@ def results(tmp_path):
                 "valid_auc": 0.7,
                 "test_auc": auc,
                 "images": IMAGES,
+                "measures": {name: measured(auc, name) for name in TESTS},
                 **SHIFT,
             },
         )
@@ -77,6 +86,18 @@ def test_one_row_per_run(results):
         nan_ok=True,
     )  # fmt: skip
     assert table["test_auc"].tolist() == [0.75, 0.5]
+
+
+def test_one_row_per_run_and_test_set(results):
+    table = study_tables(results, RUNS, STUDY["searched"], STUDY["spaces"])["measures"]
+    assert list(table) == MEASURED
+    assert table[["method", "test_set"]].to_numpy().tolist() == [
+        [m, name] for m in ("actdiff", "rrr") for name in TESTS
+    ]
+    assert table["images"].tolist() == [30, 20, 24] * 2
+    assert table["prevalence"].tolist() == [0.3, 0.2, 0.24] * 2
+    assert table["accuracy"].tolist() == [0.75] * 3 + [0.5] * 3
+    assert table["auprc"].isna().all()
 
 
 def test_the_table_of_an_analysis_has_what_each_run_says(results):

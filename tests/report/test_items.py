@@ -210,3 +210,11 @@ def test_an_analysis_without_a_module_has_a_table_and_one_with_has_that():
 def test_a_task_may_not_be_called_like_an_analysis():
     with pytest.raises(StudyError, match=r"tasks\.reliance: is the name of another table"):
         items.check_names(["reliance"])
+
+
+def test_what_is_made_of_searches_shows_the_methods_that_were_searched():
+    task = {"ratio": 1.0, "selection": "shifted"}
+    own = PAPER | {"tasks": {"mine": task | {"methods": ["a"]}}, "searches": {"mine": task | {"methods": ["a", "b"]}}}
+    figures = items.figures(own, OWN, ASKED)
+    assert figures["figure_a1"].settings(own, "")["tasks"]["mine"]["methods"] == ["a", "b"]
+    assert figures["learning_curves"].settings(own, "")["tasks"]["mine"]["methods"] == ["a"]

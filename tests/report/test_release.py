@@ -23,7 +23,7 @@ CLOSED = {"kind": "padchest", "terms": "closed", "shareable": False}
 OWN = {"kind": "folder", "terms": "", "shareable": False}
 
 SETTINGS = {
-    "tasks": ["t"], "methods": ["m"], "seeds": [1, 2], "analyses": ["localisation"], "searched": {"t": "t"}, "spaces": {},
+    "tasks": {"t": ["m"]}, "seeds": [1, 2], "analyses": ["localisation"], "searched": {"t": "t"}, "spaces": {},
     "made_by": {"tune": {"t/m": "abc"}, "train": {"t/m": "abc"}}, "sources": {"s": PUBLIC}, "tables": ["t"],
     "figures": {"figure_3": True, "figure_8": False}, "config": {"study": {"seeds": [1, 2]}},
 }  # fmt: skip
@@ -33,7 +33,7 @@ RECORD = {
     "within_0_auc": 0.5, "within_1_auc": None, "floor_auc": 0.5, "made_by": "abc", "python": "3.11", "platform": "Linux",
     "images": dict.fromkeys(("test", "test_in_distribution", "test_balanced"), 4), "processor": "one", "device": "cpu",
     "precision": "float32", "versions": {"torch": "2", "captum": None}, "commit": "c0ffee", "uncommitted_changes": False,
-    "hyperparameters": {"lr": 0.1},
+    "hyperparameters": {"lr": 0.1}, "measures": {},
 }  # fmt: skip
 SPLIT = pd.DataFrame(
     [("s", "b.png", 7, "s/Ann", 1, 0, "train"), ("s", "a.png", 3, "s/Bob", 0, 1, "test"), ("s", "c.png", 9, "s/Bob", 0, 1, "test")],
@@ -196,7 +196,7 @@ def test_an_unfinished_study_is_refused(results, lost):
     (results / lost).unlink()
     with pytest.raises(StudyError) as error:
         release.release(results, settings())
-    assert f"is not finished: 1 of its 32 files are not there, such as {lost}; run `snakemake all` first" in str(
+    assert f"is not finished: 1 of its 33 files are not there, such as {lost}; run `snakemake all` first" in str(
         error.value
     )
     assert "\n" not in str(error.value)

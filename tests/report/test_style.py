@@ -40,7 +40,7 @@ def test_long_names_are_wrapped_where_they_can_be():
 def test_a_legend_fits_below_the_narrowest_and_the_widest_figure():
     for tasks in (["a"], ["a", "b", "c"]):
         figure, _ = style.panels(tasks)
-        style.legend(figure, style.keys(described_methods(style.COLOURS)))
+        style.legend(figure, style.keys(described_methods(style.COLOURS), style.COLOURS))
         figure.canvas.draw()
         box = figure.legends[0].get_window_extent()
         assert box.x0 >= 0
@@ -97,3 +97,11 @@ def test_a_method_keeps_its_colour_in_every_study():
     assert style.colours(["rrr", "mine"])["rrr"] == style.colours(["mine", "theirs", "rrr"])["rrr"]
     assert len(set(style.colours([*style.COLOURS, "mine", "theirs"]).values())) == 8
     assert list(style.colours(["mine", "rrr"])) == ["mine", "rrr"], "panels number the methods in this order"
+
+
+def test_a_method_has_one_colour_in_a_study_whichever_others_are_shown():
+    known = {name: {"title": name, "approach": "Baseline"} for name in ("one", "two", "three")}
+    whole = {line.get_label(): line.get_color() for line in style.keys(known, known)}
+    (alone,) = style.keys(known, ["three"])
+    assert alone.get_color() == whole["three"]
+    assert len(set(whole.values())) == 3

@@ -18,7 +18,7 @@ KEPT = ("Snakefile", "config.yaml", "config", "workflow", "envs", "profiles", "s
 TINY = ("--configfile=tiny.yaml",)
 """Lays the study of the fixture `finished` over config.yaml."""
 
-TARGETS = {"all", "data", "planned_splits", "tuning", "training", "analyses", "published", "incomplete"}
+TARGETS = {"all", "data", "planned_splits", "tuning", "training", "analyses", "published", "incomplete", "cost"}
 
 
 class Checkout:

@@ -10,8 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.hardware import Hardware
-from red_herring.training.evaluate import auc, cross_entropy, predict, prediction_table, score_tests
-from sklearn.metrics import roc_auc_score
+from red_herring.statistics.calibration import COLDEST
+from red_herring.training.evaluate import (
+    auc,
+    average_precision,
+    cross_entropy,
+    measure_tests,
+    measures,
+    predict,
+    prediction_table,
+    score_tests,
+)
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=40))
@@ -81,3 +91,44 @@ def test_the_floor_is_what_the_nuisance_alone_scores():
     scores = score_tests({"test": predictions(rows), "test_balanced": predictions([])})
     assert scores["floor_auc"] == pytest.approx(0.1)
     assert scores["test_balanced_auc"] is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=40))
+def test_average_precision_is_scikit_learns_with_ties(pairs):
+    labels, scores = np.array(pairs).T
+    found = average_precision(scores, labels)
+    if len(set(labels)) == 2:
+        assert found == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
+    else:
+        assert found is None
+
+
+def test_a_random_order_has_the_average_precision_of_chance():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [1400, 600])
+    found = [average_precision(rng.random(2000), labels) for _ in range(200)]
+    assert np.mean(found) == pytest.approx(0.3, abs=0.005)
+
+
+def test_measures_by_hand():
+    """Cells by label and nuisance: both right, one of two right, none right; the fourth is empty."""
+    rows = [("a", 1, 0, 3.0), ("b", 1, 0, 2.0), ("c", 0, 1, 1.0), ("d", 0, 1, -1.0), ("e", 1, 1, -2.0)]
+    found = measures(predictions(rows), 1.0)
+    assert found["prevalence"] == found["accuracy"] == pytest.approx(0.6)
+    assert (found["worst_group_accuracy"], found["empty_cells"]) == (0.0, 1)
+    assert found["auprc"] == pytest.approx((1 + 1 + 3 / 5) / 3)
+    assert (found["ece"], found["ece_calibrated"]) == (found["ece_scaled"], found["ece_scaled_calibrated"])
+    of_label = [3.0, 2.0, -1.0, 1.0, -2.0]
+    assert found["brier"] == pytest.approx(np.mean([(1 / (1 + math.exp(margin))) ** 2 for margin in of_label]))
+
+
+def test_all_test_sets_have_the_temperature_of_the_validation_set():
+    valid = predictions([("v", 1, 0, 3.0), ("w", 0, 1, -2.0)])
+    shifted = predictions([("a", 1, 0, 0.1), ("b", 0, 1, 0.2)])
+    found = measure_tests({"test": shifted, "test_balanced": shifted.iloc[:0]}, valid)
+    assert found["test"]["temperature"] == found["test_balanced"]["temperature"] == COLDEST
+    assert found["test"]["ece_scaled"] == pytest.approx(
+        (1 / (1 + math.exp(-20)) - 0) / 2 + 1 / (1 + math.exp(-10)) / 2 - 0.5, abs=1e-3
+    )
+    assert {value for name, value in found["test_balanced"].items() if name != "temperature"} == {None}
+    assert measures(shifted.iloc[:1], 1.0)["auprc"] is None

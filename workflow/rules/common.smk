@@ -8,6 +8,7 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import sourcecache_entry
+from snakemake.logging import logger
 
 PACKAGES = os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True))
 if not os.path.isdir(PACKAGES):
@@ -26,7 +27,7 @@ from red_herring.runtime.typed_json import dumped
 from red_herring.stages import make_runnable
 from red_herring.study import catalogue, configuration
 from red_herring.study import settings as study
-from red_herring.study import tasks, variants
+from red_herring.study import pairs, tasks, variants
 
 make_runnable()
 
@@ -56,10 +57,14 @@ TASKS = config["study"]["tasks"]
 METHODS = config["study"]["methods"]
 SEEDS = config["study"]["seeds"]
 ANALYSES = config["study"]["analyses"]
+PAIRS = pairs.pairs(config)
 SEARCHED = tasks.searched_tasks(config)
 USED = tasks.used_tasks(config)
 SOURCES = sorted({source for task in USED for source in tasks.task_sources(config, task)})
 checked(places.check_images, config, SOURCES)
+if workflow.is_main_process:  # the jobs read all this as well, and need not say it again
+    for notice in pairs.notices(config):
+        logger.warning(notice)
 CSVPATHS = {
     source: config["sources"][source]["csvpath"] for source in SOURCES if config["sources"][source].get("csvpath")
 }
@@ -87,13 +92,25 @@ FETCHED = [source for source in SOURCES if study.origin(config, source)]
 
 # The splits of all runs, and of the searches.
 DRAWN_SPLITS = expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=study.drawn_seeds(config))
-SEARCHES = expand("<results>/tuning/{task}/{method}/best.json", task=SEARCHED, method=METHODS)
-RUNS = expand("<results>/runs/{task}/{method}/seed={seed}/run.json", task=TASKS, method=METHODS, seed=SEEDS)
+
+
+def of_searches(name):
+    """A file of every search."""
+    return [f"<results>/tuning/{task}/{method}/{name}" for task, method in pairs.searches(config)]
+
+
+def of_runs(folder, rest):
+    """A file of every run, of which there are as many as the study has pairs of task and method, and seeds."""
+    return [f"<results>/{folder}/{task}/{method}/seed={seed}{rest}" for task, method in PAIRS for seed in SEEDS]
 
 
 def answers(analysis):
     """What an analysis says of every run."""
-    return expand(f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv", task=TASKS, method=METHODS, seed=SEEDS)
+    return of_runs(analysis, ".csv")
+
+
+SEARCHES = of_searches("best.json")
+RUNS = of_runs("runs", "/run.json")
 
 
 ANSWERS = [answer for analysis in ANALYSES for answer in answers(analysis)]
@@ -114,8 +131,8 @@ OF_STUDY, OF_PUBLISHED = study.results_settings(config), study.published_setting
 OF = {RESULTS: OF_STUDY, INCOMPLETE: OF_STUDY, PUBLISHED: OF_PUBLISHED}
 # What there is of each to make tables and figures of. The released runs have neither epochs, predictions nor maps.
 RELEASED = ["runs.csv", "localisation.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv"]
-OWN = ["runs.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv", "histories.csv", "auc_intervals.csv"]
-OWN += [*(f"{analysis}.csv" for analysis in ANALYSES), items.MAPS]
+OWN = ["runs.csv", "measures.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv", "histories.csv"]
+OWN += ["auc_intervals.csv", *(f"{analysis}.csv" for analysis in ANALYSES), items.MAPS]
 MADE = {RESULTS: [*OWN, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
 MAPS_OF = {folder: f"{PUBLISHED if folder == PUBLISHED else RESULTS}/localisation" for folder in OF}
 ASKED = study.described_analyses(ANALYSES)
@@ -286,6 +303,36 @@ def shown(study):
 def searched(inputs):
     """What only a search reads: nothing when the hyperparameters are given."""
     return inputs if config["tuning"]["mode"] == "search" else []
+
+
+def jobs():
+    """Rule -> how many jobs it has in a whole study, and of how many the output is there."""
+    searching = expand(
+        "<results>/splits/{task}/seed={seed}.csv", task=SEARCHED, seed=searched([config["tuning"]["seed"]])
+    )
+    made = {
+        "fetch_source": expand("<results>/data/{source}/fetched.json", source=FETCHED),
+        "index_source": expand("<results>/data/{source}/index.csv", source=SOURCES),
+        "prepare_images": expand("<results>/data/{source}/images.npy", source=SOURCES),
+        "render_data_sheet": expand("<results>/data/{source}/data_sheet.md", source=SOURCES),
+        "draw_splits": {*DRAWN_SPLITS, *searching},
+        "compare_splits": ["<results>/overlaps.csv"],
+        "tabulate_splits": ["<results>/tables/splits.md"],
+        "tune": SEARCHES,
+        "train": RUNS,
+        **{analysis: answers(analysis) for analysis in ANALYSES},
+        "collect_analysis": expand("<results>/{analysis}.csv", analysis=ANALYSES),
+        "collect_runs": ["<results>/runs.csv"],
+        "bootstrap_auc": ["<results>/auc_intervals.csv"],
+        "render_table": expand("<results>/tables/{table}.md", table=TABLES[RESULTS]),
+        "render_figure": expand("<results>/figures/{figure}.pdf", figure=FIGURES[RESULTS]),
+        "render_explorer": ["<results>/explorer.html"],
+        "render_overview": ["<results>/overview.rst"],
+    }
+    there = {
+        name: [os.path.exists(file.replace("<results>", RESULTS)) for file in files] for name, files in made.items()
+    }
+    return {name: [len(files), sum(files)] for name, files in there.items()}
 
 
 # The command that names the missing runs; no rule, as it is for when the jobs of rules have failed.

@@ -4,14 +4,14 @@ These rules take seconds each: all but the data sheets run where Snakemake runs,
 """
 
 RELEASED_TABLES = ["runs", "localisation", "trials", "searches", "missing"]
-STUDY_TABLES = ["runs", "trials", "searches", "missing", "histories"]
+STUDY_TABLES = ["runs", "measures", "trials", "searches", "missing", "histories"]
 
 
 rule collect_runs:
     input:
         RUNS,
-        expand("<results>/runs/{task}/{method}/seed={seed}/history.csv", task=TASKS, method=METHODS, seed=SEEDS),
-        expand("<results>/tuning/{task}/{method}/trials.csv", task=SEARCHED, method=METHODS),
+        of_runs("runs", "/history.csv"),
+        of_searches("trials.csv"),
     output:
         tables=expand("<results>/{table}.csv", table=STUDY_TABLES),
     log:

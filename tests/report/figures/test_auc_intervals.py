@@ -47,3 +47,12 @@ def test_auc_intervals_show_runs_and_what_they_say_together(tmp_path):
     assert words(axes) == ["no run", "undefined"]
     assert axes.get_title() == "t\nn = 3 of 8 runs, 1 undefined\n100 images of 88–90 patients each"
     assert "interval undefined" in legend(figure)
+
+
+def test_a_panel_has_a_column_for_each_method_that_runs_on_its_task(tmp_path):
+    files = [csv(tmp_path, "auc_intervals.csv", [dict.fromkeys(auc_intervals.INTERVALS, NAN)])]
+    study = STUDY | {"tasks": {"t": {"methods": ["classification", "rrr"]}, "u": {}}}
+    first, second = auc_intervals.draw(files, study).axes
+    assert [label.get_text() for label in first.get_xticklabels()] == ["Classification", "RRR"]
+    assert len(second.get_xticklabels()) == 4
+    assert first.get_title() == "t\nn = 0 of 4 runs"

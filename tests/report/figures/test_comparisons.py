@@ -83,3 +83,9 @@ def test_comparisons_without_a_baseline_have_nothing_to_compare_with(tmp_path):
     )
     (axes,) = comparisons.draw([runs, table], STUDY | {"methods": described_methods(["actdiff"])}).axes
     assert words(axes) == ["undefined"]
+
+
+def test_a_method_that_does_not_run_on_a_task_has_no_place_there(compared):
+    few = {"tasks": {"t": {"methods": ["classification", "actdiff", "masked"]}}}
+    (axes,) = comparisons.draw(compared, STUDY | few).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ActDiff", "Masked"]

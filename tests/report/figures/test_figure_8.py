@@ -6,7 +6,7 @@ from red_herring.report import style
 from red_herring.report.collect import KEYS
 from red_herring.report.figures import figure_8
 from red_herring.study.settings import described_attributions, described_methods
-from support.drawn import csv
+from support.drawn import csv, legend
 
 METHODS = described_methods(["classification", "actdiff"])
 
@@ -100,3 +100,13 @@ def test_the_rank_correlation_of_all_runs_is_quoted(tmp_path):
     assert first.get_title().endswith("\nSpearman ρ = −0.38 [−0.54, 0.22]")
     assert second.get_title().endswith("\nSpearman ρ undefined")
     assert "(no interval)" in figure_8.correlation(pd.DataFrame([relation("a", value=0.5)]))
+
+
+def test_a_method_that_does_not_run_on_a_task_is_not_missing_there(tmp_path):
+    rows = [row for row in WHOLE if (row["task"], row["method"]) != ("b", "actdiff")]
+    study = STUDY | {"tasks": {"a": {}, "b": {"methods": ["classification"]}}}
+    figure = figure_8.draw(files_of(tmp_path, rows), study)
+    assert [axes.get_title() for axes in figure.axes] == ["a\nn = 6 runs", "b\nn = 3 runs"]
+    assert legend(figure) == ["Classification", "ActDiff"]
+    alone = figure_8.draw(files_of(tmp_path, rows), study | {"tasks": {"b": study["tasks"]["b"]}})
+    assert legend(alone) == ["Classification"]

@@ -40,3 +40,10 @@ def test_a1_without_trials_says_so(tmp_path):
     only_failed = [(*row[:5], "failed", None) for row in TRIALS]
     (axes,) = figure_a1.draw(files(tmp_path, trials=only_failed), STUDY).axes
     assert sum(len(found.get_offsets()) for found in axes.collections) == 3
+
+
+def test_a1_has_a_column_for_each_method_that_is_searched_on_a_task(tmp_path):
+    few = STUDY | {"tasks": {"a": {"methods": ["actdiff"]}}}
+    (axes,) = figure_a1.draw(files(tmp_path), few).axes
+    assert axes.get_title() == "a\nn = 3 trials each"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["ActDiff"]

@@ -5,6 +5,7 @@ import pandas as pd
 from red_herring.report import style
 from red_herring.report.figures import learning_curves
 from red_herring.study.settings import described_methods
+from support.drawn import legend
 
 METHODS = described_methods(["classification", "actdiff"])
 STUDY = {"tasks": {"t": {}}, "methods": METHODS, "seeds": [1, 2]}
@@ -69,3 +70,11 @@ def test_each_task_has_its_panel(tmp_path):
     rows = [*epochs("actdiff", 1, 0.2), *epochs("actdiff", 1, 0.8, task="u")]
     figure = draw(tmp_path, rows, STUDY | {"tasks": {"u": {}, "t": {}}})
     assert [lines(axes)["ActDiff"].get_ydata()[0] for axes in figure.axes] == [0.8, 0.2]
+
+
+def test_only_methods_that_run_on_a_task_are_missing_or_in_the_legend(tmp_path):
+    few = STUDY | {"tasks": {"t": {"methods": ["actdiff"]}}}
+    figure = draw(tmp_path, epochs("actdiff", 1, 0.2, 0.5) + epochs("actdiff", 2, 0.2, 0.5), few)
+    assert figure.axes[0].get_title() == "t\nn = 2 seeds"
+    assert legend(figure) == ["ActDiff", "± 1 sd over seeds"]
+    assert lines(figure.axes[0])["ActDiff"].get_color() == style.COLOURS["actdiff"]

@@ -60,3 +60,14 @@ def test_a_lost_map_is_an_error(tmp_path):
     (tmp_path / "localisation/t/actdiff/seed=2.safetensors").unlink()
     with pytest.raises(StudyError, match=r"seed=2\.safetensors: there is no such file"):
         mean_saliency.draw(files, study)
+
+
+def test_a_method_has_no_frame_in_the_row_of_a_task_on_which_it_does_not_run(tmp_path):
+    maps = both(RAMP) | {("u", "actdiff", 1): RAMP, ("u", "actdiff", 2): RAMP}
+    files, study = write(tmp_path, maps)
+    study["tasks"]["u"]["methods"] = ["actdiff"]
+    axes = mean_saliency.draw(files, study).axes
+    assert [panel.axison for panel in axes] == [True] * 4 + [False, True]
+    assert not axes[4].texts
+    del study["tasks"]["t"]
+    assert [panel.get_title() for panel in mean_saliency.draw(files, study).axes[1:]] == ["A\nActDiff"]

@@ -36,3 +36,13 @@ def test_rows_that_an_analysis_tells_apart_are_apart():
     assert text.index("last") < text.index("first"), "in the order of the analysis"
     assert "0.10 ± 0.00" in text
     assert "0.90 ± 0.00" in text
+
+
+def test_a_task_has_a_column_for_each_method_that_runs_on_it():
+    tasks = {"t": {}, "u": {"methods": ["rrr"], "left_out": {"masked": "it needs more"}}}
+    table = tabulate({"mine": MINE}, SETTINGS | {"tasks": tasks})
+    assert [section.headings for section in table.sections] == [["Number", "Masked", "RRR"], ["Number", "RRR"]]
+    assert not ((table.frame["task"] == "u") & (table.frame["method"] == "masked")).any()
+    assert (
+        "Masked is left out of u: it needs more. t: 1 of 4 runs are missing (RRR 1). u: 1 of 2 runs are missing (RRR 1)."
+    ) in table.note

@@ -63,3 +63,11 @@ def test_constant_maps_only_are_undefined():
     constant.loc[constant["method"] == "rrr", "iou"] = 0.5
     found = table("localisation", {"localisation": constant}, settings_of(methods=["masked", "rrr"]))
     assert found.sections[0].rows[0][5] == "undefined"
+
+
+def test_a_method_that_does_not_run_on_the_task_has_no_row():
+    settings = settings_of(methods=["masked", "rrr", "actdiff"], attributions=["gradient", "random"])
+    settings["tasks"]["spc"] |= {"methods": ["masked", "rrr"], "left_out": {"actdiff": "it needs more"}}
+    found = table("localisation", {"localisation": localisation()}, settings)
+    assert "ActDiff" not in [row[1] for section in found.sections for row in section.rows]
+    assert found.note.endswith("ActDiff is left out of spc: it needs more.")

@@ -1,11 +1,13 @@
 """The paper's tables, of the released runs and of others."""
 
+import pandas as pd
 from red_herring.report.tables.paper import printed_iou_means
 from support.tabulated import (
     PRINTED,
     RELEASED,
     RELEASED_RUNS,
     SETTINGS,
+    localised,
     of_tasks,
     runs_by_hand,
     settings_of,
@@ -48,3 +50,24 @@ def test_a_table_of_the_paper_with_half_of_its_tasks_and_chance():
     assert chance == ["Chance", "", "", "0.50", "", "0.33", ""]
     masked = next(row for row in found.sections[1].rows if row[1] == "Masked")
     assert masked[2:] == ["**0.35 ± 0.01**", "0.45 ± 0.01", "0.45 ± 0.01"], "an IoP of 0.455 is below chance, 0.5"
+
+
+def test_a_method_that_runs_on_one_of_two_tasks_has_a_dash_on_the_other():
+    runs = runs_by_hand()
+    settings = settings_of("a") | {"heading": "Two"}
+    few = ["rrr", "masked"]
+    settings["tasks"] = {"a": {"methods": few}, "b": {"methods": ["classification", "rrr"]}}
+    both = pd.concat(
+        [runs.assign(task="a").query("method in @few"), runs.assign(task="b").query("method == 'rrr'")],
+        ignore_index=True,
+    )
+    study = study_of(runs) | {"runs": both, "localisation": localised(both)}
+    found = table("paper", study, settings)
+    cells = {row[1]: row[2:] for row in found.sections[0].rows}
+    assert list(cells) == ["Classification", "Masked", "RRR", ""], "and ActDiff, which runs on none, has no row"
+    assert cells["Masked"][5:] == ["–"] * 5
+    assert cells["Classification"][:6] == [*["–"] * 5, "0"], "missing on b, where it should run"
+    assert cells["RRR"][:2] == cells["RRR"][5:7] == ["2", "0.20 ± 0.14"]
+    assert found.frame.groupby("task")["method"].agg(set).to_dict() == {"a": set(few), "b": {"classification", "rrr"}}
+    assert "missing" in found.note
+    assert "b: 2 of 4 runs are missing (Classification 2)." in found.note

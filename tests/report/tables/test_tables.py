@@ -2,9 +2,11 @@
 
 import warnings
 
+import pandas as pd
 import pytest
 from red_herring.report import items
-from support.tabulated import FEW, RELEASED, RUNS, SETTINGS, few, table
+from red_herring.report.collect import SHIFT_SCORES
+from support.tabulated import FEW, REFERENCE, RELEASED, RUNS, SETTINGS, few, table
 
 STATISTICAL = [
     card.module
@@ -23,6 +25,21 @@ def test_few_runs_never_say_nan_nor_warn(name, kept):
         text = found.to_markdown() + found.to_latex()
     assert "nan" not in text
     assert len(found.sections) >= 1
+
+
+@pytest.mark.parametrize("name", [*STATISTICAL, "task"])
+def test_a_method_that_does_not_run_on_a_task_is_no_missing_run_and_has_no_row(name):
+    why = "it needs images in all four cells"
+    task = {"groups": ["left", "right"], "methods": ["classification", "masked"], "left_out": {"rrr": why}}
+    tables = REFERENCE | few(RUNS.assign(**dict.fromkeys(SHIFT_SCORES, 0.5)))
+    own = {name: part[part["method"] != "rrr"] if "method" in part else part for name, part in tables.items()}
+    found = table(name, own, FEW | {"tasks": {"a_b": task}})
+    cells = [cell for section in found.sections for cells in (section.headings, *section.rows) for cell in cells]
+    assert "RRR" not in " ".join(cells)
+    assert "rrr" not in found.frame.get("method", pd.Series(dtype=str)).tolist()
+    text = found.to_markdown()
+    assert f"RRR is left out of a_b: {why}." in text
+    assert ("a_b: 3 of 6 runs are missing (Masked 3)." in text) == (name != "hyperparameters"), "nor is it counted"
 
 
 @pytest.mark.slow

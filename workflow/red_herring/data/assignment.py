@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Cell = tuple[str, int, int]
-"""Split, label, nuisance."""
+from red_herring.study.cells import Cell
 
 Counts = NDArray[np.int64]
 

@@ -7,7 +7,8 @@ from itertools import product
 
 import pandas as pd
 
-from red_herring.data.splits import SHIFTED_TEST, SPLITS
+from red_herring.data.splits import SHIFTED_TEST
+from red_herring.study.cells import SPLITS
 
 COLUMNS = ["task", "seed", "other", "split", "other_split", "share"]
 LOCALISED = "test_positives"

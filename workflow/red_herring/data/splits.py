@@ -9,30 +9,21 @@ together cannot be packed into them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from red_herring.data.assignment import Cell, assign, largest_whole
+from red_herring.data.assignment import assign, largest_whole
 from red_herring.data.names import tidy
 from red_herring.runtime.files import StudyError, telling
 from red_herring.runtime.frames import read_frame
+from red_herring.study.cells import SELECTIONS, SPLITS, Cell, Sizes, cell_counts, rounded
 from red_herring.study.stage_settings import Drawing, Group
 
 log = logging.getLogger(__name__)
 
-SELECTIONS: dict[str, Callable[[float], float]] = {
-    "shifted": lambda ratio: 1 - ratio,
-    "in_distribution": lambda ratio: ratio,
-    "balanced": lambda ratio: 0.5,
-}
-"""Relation in the validation set, by which epochs and hyperparameters are selected -> the share of positives from group
-1, given the ratio in training."""
-
-SPLITS = ("train", "valid", "test")
 SHIFTED_TEST = "test"
 EXTRA_TESTS = {f"test_{relation}": SELECTIONS[relation] for relation in ("in_distribution", "balanced")}
 """Test sets beside the shifted one, with their shares."""
@@ -54,15 +45,6 @@ SMALLEST = 4
 
 SMALLEST_EXTRA = 10
 """Images of a class below which a test set beside the shifted one is not drawn: its AUC would say nothing."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Images per split, both classes together; even numbers."""
-
-    train: int
-    valid: int
-    test: int
 
 
 def draw_task(
@@ -203,33 +185,6 @@ def largest_sizes(per_cell: int, selection: str = "shifted") -> Sizes:
     return Sizes(2 * even, even, even)
 
 
-def cell_counts(sizes: Sizes, ratio: float, selection: str = "shifted") -> dict[Cell, int]:
-    """How many images each split takes from each label-by-nuisance cell.
-
-    An `aligned` image is a positive of group 1 or a negative of group 0. Rounding rule: training takes
-    round(ratio * n) aligned images per class, half up, where n is half its size. With selection `shifted`, validation
-    and test together take what is left of round(ratio * n') opposed images, halved with the odd one in the test set; so
-    with the sizes of `largest_sizes` every cell is used exactly, whatever the ratio. With the others each takes
-    its own.
-    """
-    train, valid, test = sizes.train // 2, sizes.valid // 2, sizes.test // 2
-    if selection == "shifted":
-        aligned_rest = valid + test - _round(ratio * (valid + test))
-        aligned_valid = min(aligned_rest * valid // (valid + test), valid)
-        aligned_test = aligned_rest - aligned_valid
-    else:
-        aligned_valid = _round(SELECTIONS[selection](ratio) * valid)
-        aligned_test = test - _round(ratio * test)
-    aligned = {"train": _round(ratio * train), "valid": aligned_valid, "test": aligned_test}
-    per_class = {"train": train, "valid": valid, "test": test}
-    return {
-        (split, label, nuisance): aligned[split] if label == nuisance else per_class[split] - aligned[split]
-        for split in SPLITS
-        for label in (0, 1)
-        for nuisance in (0, 1)
-    }
-
-
 def draw(
     candidates: pd.DataFrame,
     ratio: float,
@@ -341,7 +296,7 @@ def _extra_test(reserve: pd.DataFrame, share: float, per_class: int) -> pd.DataF
     cells = dict(list(reserve.groupby(["label", "nuisance"])))
     available = {(label, group): len(cells.get((label, group), ())) for label in (0, 1) for group in (0, 1)}
     for size in range(per_class, SMALLEST_EXTRA - 1, -1):
-        aligned = _round(share * size)
+        aligned = rounded(share * size)
         wanted = {cell: aligned if cell[0] == cell[1] else size - aligned for cell in available}
         if all(wanted[cell] <= available[cell] for cell in available):
             return pd.concat([cells[cell].iloc[:number] for cell, number in wanted.items() if number])
@@ -369,10 +324,6 @@ def count_cells(split: pd.DataFrame) -> pd.DataFrame:
 
 
 _TOO_SMALL = "give it more images, smaller sizes, or a ratio nearer to 0.5"
-
-
-def _round(value: float) -> int:
-    return int(np.floor(value + 0.5 + 1e-9))
 
 
 def _name(cell: tuple[int, int]) -> str:

@@ -23,10 +23,20 @@ LOCALISATION = [
     *(f"{prefix}{measure}" for measure in MEASURES for prefix in ("", "chance_", "corrected_")),
     "steps", "completeness_error",
 ]  # fmt: skip
+MEASURED = [
+    *(*KEYS, "test_set", "images"),
+    *("prevalence", "accuracy", "worst_group_accuracy", "auprc", "ece", "ece_scaled", "brier", "temperature"),
+    *("empty_cells", "ece_calibrated", "ece_scaled_calibrated"),
+]
 SEARCHES = ["task", "method", "hyperparameter", "law", "low", "high", "best", "on_bound"]
 MISSING = [*KEYS, "why"]
 SHIFT_SCORES = ["test_in_distribution_auc", "test_balanced_auc", "within_0_auc", "within_1_auc", "floor_auc"]
 """What run.json holds beside test_auc: the other test sets, each nuisance group, and the nuisance alone."""
+
+
+def runs_of(tasks: Mapping[str, Sequence[str]], seeds: Sequence[int]) -> list[Run]:
+    """The runs that a study is to have, in order. tasks: name -> the methods that run on it."""
+    return [(task, method, seed) for task, methods in tasks.items() for method in methods for seed in seeds]
 
 
 def run_folder(stage: Path, run: Run) -> Path:
@@ -90,6 +100,7 @@ def study_tables(
     searches = list(dict.fromkeys((searched[task], method) for task, method, _ in runs))
     return {
         "runs": runs_table(results, runs),
+        "measures": measures_table(results, runs),
         "histories": histories_table(results, runs),
         "trials": trials_table(results, searches),
         "searches": searches_table(results, searches, spaces),
@@ -108,6 +119,16 @@ def runs_table(results: Path, runs: Sequence[Run]) -> pd.DataFrame:
         row = {key: record[key] for key in (*KEYS, "best_epoch", "valid_auc", "test_auc", *SHIFT_SCORES)}
         rows.append(row | {f"{name}_images": record["images"][name] for name in TESTS})
     return pd.DataFrame(rows).astype(dict.fromkeys(SHIFT_SCORES, float))
+
+
+def measures_table(results: Path, runs: Sequence[Run]) -> pd.DataFrame:
+    """One row per run and test set, from run.json: the columns MEASURED; empty where there is no image or one class."""
+    rows = []
+    for run in runs:
+        record = read_json(run_folder(results / "runs", run) / "run.json")
+        for name, measured in record["measures"].items():
+            rows.append([*run, name, record["images"][name], *(measured[column] for column in MEASURED[5:])])
+    return pd.DataFrame(rows, columns=MEASURED).astype(dict.fromkeys(MEASURED[5:], float))
 
 
 def analysis_table(results: Path, analysis: str, runs: Sequence[Run]) -> pd.DataFrame:

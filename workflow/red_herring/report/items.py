@@ -95,7 +95,8 @@ class Item:
     def settings(self, study: Settings, maps: str) -> dict[str, Any]:
         """What the item reads of the study. maps: the folder of all maps."""
         where = {"maps": maps} if MAPS in self.files else {}
-        about = {**study, "tasks": {task: known_tasks(study)[task] for task in self.tasks}, **self.options, **where}
+        known = study.get("searches", study["tasks"]) if SEARCHES in self.files else study["tasks"]
+        about = {**study, "tasks": {task: known[task] for task in self.tasks}, **self.options, **where}
         return {key: value for key, value in about.items() if key != "searches"}
 
 

@@ -18,7 +18,7 @@ WORDS = frozenset(
         *("task", "task_a", "task_b", "method", "attribution", "attribution_a", "attribution_b", "table"),
         *WORDS_OF_DATA,
         *("term", "warning", "other_split", "other_source", "other_image", "same_source", "same_image"),
-        *("hyperparameter", "law", "status", "why", "score", "level", "coefficient", "verdict", "role"),
+        *("hyperparameter", "law", "status", "why", "score", "test_set", "level", "coefficient", "verdict", "role"),
     }
 )
 """Columns of text, in whichever table."""
@@ -47,10 +47,11 @@ def read_table(path: str | Path, words: Collection[str] = ()) -> pd.DataFrame:
 def read_tables(folder: str | Path) -> dict[str, pd.DataFrame]:
     """The tables in the folder of a study, such as results/demo or results/published, by name.
 
-    The tables of all runs are called as their files: `runs`, `localisation`, `histories`, `trials`, `searches`,
-    `missing`, `overlaps`, `auc_intervals`; those of tables/ as `tables/comparisons`, `tables/{task}` and so on, as far
-    as they have been made. results/README.md says what their columns are. Names of tasks, methods, images and the like
-    are text, exactly as written, `on_bound` and its like are bool, all else is numbers, NaN where there is none.
+    The tables of all runs are called as their files: `runs`, `measures`, `localisation`, `histories`, `trials`,
+    `searches`, `missing`, `overlaps`, `auc_intervals`; those of tables/ as `tables/comparisons`, `tables/{task}` and so
+    on, as far as they have been made. results/README.md says what their columns are. Names of tasks, methods, images
+    and the like are text, exactly as written, `on_bound` and its like are bool, all else is numbers, NaN where there is
+    none.
 
     StudyError, one sentence, when the folder is none of a study, or a table that every study has is missing.
     """

@@ -16,10 +16,10 @@ from typing import Any
 import pandas as pd
 
 from red_herring.report import crate
-from red_herring.report.collect import Run, analysis_table, check_made_by, study_tables
+from red_herring.report.collect import Run, analysis_table, check_made_by, runs_of, study_tables
 from red_herring.runtime.files import StudyError, read_json, replacing
 
-COLLECTED = ("runs", "histories", "trials", "searches")
+COLLECTED = ("runs", "measures", "histories", "trials", "searches")
 """Tables that `study_tables` makes of the files of runs."""
 
 IDENTIFIERS = ["source", "image", "patient", "label", "nuisance", "split"]
@@ -33,7 +33,7 @@ Settings = Mapping[str, Any]
 
 def release(results: Path, study: Settings) -> dict[str, bytes]:
     """Path -> content of all that goes into the archive; StudyError for a study that is not finished."""
-    runs = list(product(study["tasks"], study["methods"], study["seeds"]))
+    runs = runs_of(study["tasks"], study["seeds"])
     names = chosen(study, runs)
     _check_finished(results, names)
     check_made_by(results, runs, study["made_by"], study["searched"])
@@ -150,10 +150,11 @@ def licences(sources: Mapping[str, Settings]) -> str:
 def readme(study: Settings, records: list[dict[str, Any]], left_out: Mapping[str, str]) -> str:
     """The front page of the archive."""
     commits = ", ".join(sorted({str(record["commit"]) for record in records}))
+    methods = dict.fromkeys(method for runs in study["tasks"].values() for method in runs)
     changed = ", with changes that were not committed" if any(r["uncommitted_changes"] for r in records) else ""
     return f"""# A study of the red herring pipeline
 
-Tasks {", ".join(study["tasks"])}; methods {", ".join(study["methods"])}; seeds {", ".join(map(str, study["seeds"]))}.
+Tasks {", ".join(study["tasks"])}; methods {", ".join(methods)}; seeds {", ".join(map(str, study["seeds"]))}.
 {len(records)} runs, all finished. Made at commit {commits}{changed}.
 versions.json has the versions of the libraries.
 

@@ -1,13 +1,38 @@
-"""The scores of runs side by side: what a run predicts, and how well its maps agree with the ROI mask."""
+"""The scores of runs side by side, and the methods whose scores a task has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
 from red_herring.report.collect import KEYS
 from red_herring.study.names import OVERLAPS
+
+
+def methods_of(study: Mapping[str, Any], task: str) -> dict[str, Mapping[str, Any]]:
+    """Name -> title, approach, citation of the methods that run on a task, in display order; all, unless it says which.
+
+    study: what `red_herring.study.settings.results_settings` gives.
+    """
+    methods: Mapping[str, Mapping[str, Any]] = study["methods"]
+    return {name: methods[name] for name in study["tasks"][task].get("methods", methods)}
+
+
+def methods_shown(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The same of those that run on any of the tasks that are shown."""
+    shown = {name for task in study["tasks"] for name in methods_of(study, task)}
+    return {name: about for name, about in study["methods"].items() if name in shown}
+
+
+def left_out_note(study: Mapping[str, Any]) -> str:
+    """Which methods are left out of which of the tasks that are shown, and why."""
+    return " ".join(
+        f"{study['methods'][method]['title']} is left out of {task}: {why}."
+        for task, about in study["tasks"].items()
+        for method, why in about.get("left_out", {}).items()
+    )
 
 
 def with_overlaps(runs: pd.DataFrame, localisation: pd.DataFrame, attributions: Iterable[str]) -> pd.DataFrame:

@@ -155,11 +155,14 @@ def names(known: Known, shown: Iterable[str]) -> str:
     return ", ".join(title(known, name) for name in shown)
 
 
-def keys(methods: Known, **arguments: Any) -> list[Line2D]:
-    """One entry of a legend per method: its colour, and the marker of its approach unless `arguments` say otherwise."""
+def keys(methods: Known, shown: Collection[str], **arguments: Any) -> list[Line2D]:
+    """One entry of a legend per method that is shown: its colour among all of them, and the marker of its approach
+    unless `arguments` say otherwise.
+    """
     looks: dict[str, dict[str, Any]] = {
         method: {"color": colour, "marker": marker(methods, method), "linestyle": "", "markersize": 4.5} | arguments
         for method, colour in colours(methods).items()
+        if method in shown
     }
     return [Line2D([], [], label=shortened(title(methods, name), 28), **look) for name, look in looks.items()]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import Annotated
 
-from red_herring.report.collect import analysis_table
+from red_herring.report.collect import analysis_table, runs_of
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
@@ -19,7 +18,7 @@ def collect_analysis(
     results: Annotated[Path, Input("the folder of the study")],
     table: Annotated[Path, Output("CSV, task, method and seed before what each run's table has")],
 ) -> None:
-    runs = list(product(settings.tasks, settings.methods, settings.seeds))
+    runs = runs_of(settings.tasks, settings.seeds)
     write_text(table, analysis_table(results, analysis, runs).to_csv(index=False))
 
 

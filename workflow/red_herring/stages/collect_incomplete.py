@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 
-from red_herring.report.collect import MISSING, analysis_table, study_tables
+from red_herring.report.collect import MISSING, analysis_table, runs_of, study_tables
 from red_herring.report.missing import NEEDED, missing_runs
 from red_herring.report.splits_table import overlaps_table
 from red_herring.runtime import command
@@ -23,13 +22,13 @@ def collect_incomplete(
     results: Annotated[Path, Input("the folder of runs/, tuning/ and the analyses")],
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
-    runs = list(product(settings.tasks, settings.methods, settings.seeds))
+    runs = runs_of(settings.tasks, settings.seeds)
     reasons = missing_runs(results, runs, NEEDED, settings.made_by["train"], settings.searched)
     there = [run for run in runs if run not in reasons]
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")
     missing = pd.DataFrame([(*run, why) for run, why in reasons.items()], columns=MISSING)
-    shared = overlaps_table(results, settings.tasks, settings.seeds, settings.drawn_seeds)
+    shared = overlaps_table(results, list(settings.tasks), settings.seeds, settings.drawn_seeds)
     answers = {analysis: analysis_table(results, analysis, there) for analysis in settings.analyses}
     write_tables(
         study_tables(results, there, settings.searched, settings.spaces)

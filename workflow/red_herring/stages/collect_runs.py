@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 
-from red_herring.report.collect import MISSING, check_made_by, run_folder, study_tables
+from red_herring.report.collect import MISSING, check_made_by, run_folder, runs_of, study_tables
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
 from red_herring.stages._tables import write_tables
@@ -24,7 +23,7 @@ def collect_runs(
     results: Annotated[Path, Input("the folder of runs/, tuning/ and the analyses")],
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
-    runs = list(product(settings.tasks, settings.methods, settings.seeds))
+    runs = runs_of(settings.tasks, settings.seeds)
     check_made_by(results, runs, settings.made_by, settings.searched)
     write_tables(
         study_tables(results, runs, settings.searched, settings.spaces) | {"missing": pd.DataFrame(columns=MISSING)},

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
-from red_herring.report.collect import analysis_table, study_tables
+from red_herring.report.collect import analysis_table, runs_of, study_tables
 from red_herring.report.missing import NEEDED, WAITING, failures, missing_runs, to_markdown
 from red_herring.report.reading import read_table
 from red_herring.report.tables import task as of_task
@@ -23,7 +22,7 @@ def report_missing(
     results: Annotated[Path, Input("the folder of the study")],
     report: Annotated[Path, Output("Markdown, the tables of what is there")],
 ) -> None:
-    runs = list(product(settings.tasks, settings.methods, settings.seeds))
+    runs = runs_of(settings.tasks, settings.seeds)
     missing = missing_runs(results, runs, settings.analyses, settings.made_by["train"], settings.searched)
     lost = missing_runs(results, runs, NEEDED, settings.made_by["train"], settings.searched)
     there = [run for run in runs if run not in lost]

@@ -23,6 +23,9 @@ APPROACHES = ("Baseline", "Input masking", "Domain invariance", "Group robustnes
 USES = ("masks", "groups")
 """What a method may be told of the images besides their labels: what to look at, and their nuisance group."""
 
+SPLITS_OF_CELLS = ("train", "valid")
+"""The splits of which a method may need all four nuisance-by-label cells (`NEEDS_CELLS`)."""
+
 NEEDS = ("saliency",)
 """What an analysis may ask for besides the run: which attributions the study has, and how their maps are made."""
 
@@ -40,6 +43,7 @@ class MethodCard:
 
     hyperparameters: name -> [law, low, high], law one of `log-uniform`, `uniform`, `integer`; `lr` comes first for all.
     options: name -> the values it may take, the first is the default; `sampling` comes first for all. uses: of USES.
+    needs_cells: the split without all of whose nuisance-by-label cells it can do nothing, of SPLITS_OF_CELLS, if any.
     """
 
     name: str
@@ -49,6 +53,7 @@ class MethodCard:
     uses: tuple[str, ...]
     hyperparameters: dict[str, list[Any]]
     options: dict[str, list[Any]]
+    needs_cells: str | None
 
     def chosen(self, options: dict[str, Any]) -> dict[str, Any]:
         """All options with their values: those given, and the defaults of the others."""
@@ -131,6 +136,7 @@ TAKEN = frozenset(
         *(
             "runs",
             "missing",
+            "measures",
             "histories",
             "trials",
             "searches",
@@ -207,6 +213,11 @@ def method_card(name: str) -> MethodCard:
         raise StudyError(
             f"methods/{name}.py: USES is {declared['USES']!r}, expected a list with some of {USES}, or none"
         )
+    needs_cells = declared.get("NEEDS_CELLS")
+    if needs_cells not in (None, *SPLITS_OF_CELLS):
+        raise StudyError(
+            f"methods/{name}.py: NEEDS_CELLS is {needs_cells!r}, expected one of {SPLITS_OF_CELLS}, or to be left out"
+        )
     options = SAMPLING | declared.get("OPTIONS", {})
     if sorted(options["sampling"]) != sorted(SAMPLING["sampling"]):
         raise StudyError(
@@ -221,6 +232,7 @@ def method_card(name: str) -> MethodCard:
         uses=tuple(declared["USES"]),
         hyperparameters=LEARNING_RATE | declared["HYPERPARAMETERS"],
         options=options,
+        needs_cells=needs_cells,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from red_herring.runtime.files import StudyError, check_encoding
 from red_herring.study.catalogue import BLUR, source_card
 from red_herring.study.defaults import Config
+from red_herring.study.pairs import check_pairs, pairs
 from red_herring.study.schema import check_schema, full_schema
 from red_herring.study.settings import ORIGIN_KEYS
 from red_herring.study.space import LAWS, fixed_hyperparameters, lawful, search_space
@@ -41,10 +42,10 @@ def check(config: Config) -> None:
     _check_names("study.methods", config["study"]["methods"])
     _check_names("sources", {source for task in used for source in task_sources(config, task)})
     _check_training(config)
-    for task in config["study"]["tasks"]:
-        for method in config["study"]["methods"]:
-            _check_hyperparameters(config, hyperparameters_of(config, task), method)
-            _check_shared_space(config, task, method)
+    check_pairs(config)
+    for task, method in pairs(config):
+        _check_hyperparameters(config, hyperparameters_of(config, task), method)
+        _check_shared_space(config, task, method)
 
 
 def _paths(config: Config) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from red_herring.study.catalogue import (
 from red_herring.study.defaults import Config
 from red_herring.study.lineage import as_written
 from red_herring.study.names import PAPER_ATTRIBUTIONS
+from red_herring.study.pairs import left_out, methods_on, notices, pairs, searches
 from red_herring.study.places import NEEDED_FOR
 from red_herring.study.space import fixed_hyperparameters, search_space
 from red_herring.study.stage_settings import (
@@ -28,6 +29,7 @@ from red_herring.study.stage_settings import (
     CollectingIncomplete,
     CollectingRuns,
     Comparing,
+    Costing,
     Describing,
     Drawing,
     Fetching,
@@ -249,21 +251,16 @@ def _default(schema: Mapping[str, Any]) -> Any:
 
 def collect_settings(config: Config) -> CollectingRuns:
     """What collecting the runs reads."""
-    tasks, methods = config["study"]["tasks"], config["study"]["methods"]
-    searches = [(task, method) for task in searched_tasks(config) for method in methods]
+    of_searches, of_runs = searches(config), pairs(config)
     expected = {
-        "tune": {f"{task}/{method}": made_by("tune", tune_settings(config, task, method)) for task, method in searches},
-        "train": {
-            f"{task}/{method}": made_by("train", train_settings(config, task, method))
-            for task in tasks
-            for method in methods
-        },
+        "tune": {f"{task}/{name}": made_by("tune", tune_settings(config, task, name)) for task, name in of_searches},
+        "train": {f"{task}/{name}": made_by("train", train_settings(config, task, name)) for task, name in of_runs},
     }
-    spaces = {f"{task}/{method}": search_space(config, task, method) for task, method in searches}
+    spaces = {f"{task}/{name}": search_space(config, task, name) for task, name in of_searches}
     return CollectingRuns(
         **vars(collect_analysis_settings(config)),
         drawn_seeds=drawn_seeds(config),
-        searched={task: hyperparameters_of(config, task) for task in tasks},
+        searched={task: hyperparameters_of(config, task) for task in config["study"]["tasks"]},
         spaces=spaces if config["tuning"]["mode"] == "search" else {},
         made_by=expected,
     )
@@ -271,7 +268,8 @@ def collect_settings(config: Config) -> CollectingRuns:
 
 def collect_analysis_settings(config: Config) -> Collecting:
     """Which runs there are."""
-    return Collecting(*(config["study"][key] for key in ("tasks", "methods", "seeds")))
+    study = config["study"]
+    return Collecting({task: methods_on(config, task) for task in study["tasks"]}, study["seeds"])
 
 
 def incomplete_settings(config: Config) -> CollectingIncomplete:
@@ -292,17 +290,19 @@ def showing(study: Mapping[str, Any]) -> Showing:
 
 
 def results_settings(config: Config) -> dict[str, Any]:
-    """What tables and figures read: the tasks in order with their groups and masks, methods, seeds and saliency.
+    """What tables and figures read: the tasks in order with their groups, masks, methods and what is left out of them
+    (method -> why), methods, seeds and saliency.
 
-    searches: the same of the tasks that are searched; methods: name -> title, approach, citation; attributions: name ->
-    title, control; all in display order.
+    searches: the same of the tasks that are searched, with the methods that are searched there; methods: name -> title,
+    approach, citation; attributions: name -> title, control; all in display order.
 
     How maps are made is part of it, as the figures of maps have no map among their inputs. A blur of the masks that is
     searched is given as the middle of its range.
     """
+    searched = {name: [method for task, method in searches(config) if task == name] for name in searched_tasks(config)}
     shown = {
-        "tasks": {name: _shown_task(config, name) for name in config["study"]["tasks"]},
-        "searches": {name: _shown_task(config, name) for name in searched_tasks(config)},
+        "tasks": {name: _shown_task(config, name, methods_on(config, name)) for name in config["study"]["tasks"]},
+        "searches": {name: _shown_task(config, name, methods) for name, methods in searched.items()},
         "methods": {
             name: described_method(card_of(config, name), title_of(config, name)) for name in config["study"]["methods"]
         },
@@ -312,11 +312,13 @@ def results_settings(config: Config) -> dict[str, Any]:
     return {**config["saliency"], **shown}
 
 
-def _shown_task(config: Config, name: str) -> dict[str, Any]:
-    """What tables and figures read of a task."""
+def _shown_task(config: Config, name: str, methods: list[str]) -> dict[str, Any]:
+    """What tables and figures read of a task. methods: those that run, or are searched, on it."""
     task, blur = config["tasks"][name], effective(config["tasks"][name])["mask.blur_sigma"]
     return {
         **task_in_words(config, name),
+        "methods": methods,
+        "left_out": {method: why for method, why in left_out(config, name).items() if method not in methods},
         "ratio": task["ratio"],
         "selection": effective(task)["selection"],
         "nuisance": task["nuisance"]["name"],
@@ -348,6 +350,45 @@ def described_analyses(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Analysis -> title, and what the columns of its table hold: those that tell rows apart, and the others."""
     cards = {name: analysis_card(name) for name in names}
     return {name: {"title": card.title, "by": card.by, "columns": card.columns} for name, card in cards.items()}
+
+
+def cost_settings(config: Config, jobs: dict[str, list[int]], cores: int, cards: int) -> Costing:
+    """What telling the cost of the study reads. jobs: rule -> how many it has, and of how many the output is there;
+    cores, cards: of this machine.
+    """
+    training, tuning, used = config["training"], config["tuning"], used_tasks(config)
+    searching = tuning["mode"] == "search"
+    sections = [training, tuning] if searching else [training]
+    stops = [config["tasks"][task].get("stop", {}) for task in used]
+    return Costing(
+        jobs=jobs,
+        tasks={
+            task: {
+                "sizes": config["tasks"][task].get("sizes"),
+                "size": config["sources"][task_sources(config, task)[0]]["size"],
+                "steps": config["tasks"][task].get("stop", {}).get("steps"),
+                "searched": hyperparameters_of(config, task),
+            }
+            for task in used
+        },
+        runs={task: methods_on(config, task) for task in config["study"]["tasks"]},
+        searches=[list(pair) for pair in searches(config)],
+        methods={method: file_of(config, method) for method in config["study"]["methods"]},
+        left_out=notices(config),
+        analyses=config["study"]["analyses"],
+        seeds=len(config["study"]["seeds"]),
+        trials=tuning["initial_points"] + tuning["iterations"] if searching else 0,
+        trial_epochs=tuning["epochs"],
+        epochs=training["epochs"],
+        parallel=tuning["parallel"],
+        batch_size=training["batch_size"],
+        width=config["model"]["width"],
+        device=training["device"],
+        may_stop=any(section["patience"] is not None for section in sections)
+        or any({"patience", "train_accuracy"} & stop.keys() for stop in stops),
+        cores=cores,
+        cards=cards,
+    )
 
 
 def known_titles() -> dict[str, str]:

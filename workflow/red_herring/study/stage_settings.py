@@ -202,10 +202,9 @@ class Analysing:
 
 @dataclass(frozen=True)
 class Collecting:
-    """For `collect_analysis`: which runs there are to be."""
+    """For `collect_analysis`: which runs there are to be. tasks: name -> the methods that run on it."""
 
-    tasks: list[str]
-    methods: list[str]
+    tasks: dict[str, list[str]]
     seeds: list[int]
 
 
@@ -262,6 +261,45 @@ class Showing:
     seeds: list[int]
     attributions: dict[str, dict[str, Any]]
     more: dict[str, Any]
+
+
+class CostedTask(TypedDict):
+    """What the cost of a task's jobs depends on. size: pixels a side; steps: after how many batches training stops, if
+    it is said; searched: the task whose search it takes.
+    """
+
+    sizes: Sizes | None
+    size: int
+    steps: int | None
+    searched: str
+
+
+@dataclass(frozen=True)
+class Costing:
+    """For `cost`. jobs: rule -> how many it has in a whole study, and of how many the output is there. tasks: those of
+    the study, and of searches. runs: task -> the methods that run on it. searches: task and method. methods: name ->
+    file. left_out: a sentence for each pair that is. trials: of a search, 0 where there is none. may_stop: whether
+    training may end before its last epoch. cards: jobs on GPUs at once, 0 where there is no GPU.
+    """
+
+    jobs: dict[str, list[int]]
+    tasks: dict[str, CostedTask]
+    runs: dict[str, list[str]]
+    searches: list[list[str]]
+    methods: dict[str, str]
+    left_out: list[str]
+    analyses: list[str]
+    seeds: int
+    trials: int
+    trial_epochs: int
+    epochs: int
+    parallel: int
+    batch_size: int
+    width: int
+    device: str
+    may_stop: bool
+    cores: int
+    cards: int
 
 
 @dataclass(frozen=True)

@@ -123,8 +123,10 @@ def check_tasks(config: Config, written: Config) -> None:
         for key, values in task.get("each", {}).items():
             if values == [base.get(key)]:
                 raise StudyError(f"config: tasks.{name}.each.{key}: is {values}, as in {of}; leave it out")
-        if not leaves(own) and not task.get("each") and task.get("tuned_on", tuned) in (tuned, tuned or of):
-            raise StudyError(f"config: tasks.{name}: differs from {of} in nothing; say what differs")
+        differs = leaves(own).keys() - {"methods"} or task.get("each")
+        if not differs and task.get("tuned_on", tuned) in (tuned, tuned or of):
+            nothing = "nothing but the methods that run on it" if own else "nothing"
+            raise StudyError(f"config: tasks.{name}: differs from {of} in {nothing}; say what differs")
 
 
 def effective(task: Config) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from torch import nn
 from red_herring.data.dataset import Dataset
 from red_herring.data.splits import SHIFTED_TEST
 from red_herring.runtime.hardware import Hardware
+from red_herring.statistics.calibration import brier, calibration_error, temperature
 
 
 @torch.inference_mode()
@@ -54,6 +55,65 @@ def area_under_roc(scores: np.ndarray, labels: np.ndarray) -> float | None:
     return float((below + not_above).sum() / (2 * len(positive) * len(negative)))
 
 
+def average_precision(scores: np.ndarray, labels: np.ndarray) -> float | None:
+    """Area under the precision-recall curve: the mean over the positives of the precision among all images of the same
+    score or a higher one; None without a positive or a negative. Chance is the share of positives.
+    """
+    positive = np.sort(scores[labels == 1])
+    if len(positive) in (0, len(scores)):
+        return None
+    found = len(positive) - np.searchsorted(positive, positive, side="left")
+    shown = len(scores) - np.searchsorted(np.sort(scores), positive, side="left")
+    return float((found / shown).mean())
+
+
+def measure_tests(tables: dict[str, pd.DataFrame], valid: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Test set -> how good its answers and probabilities are, see `measures`, by the temperature of the validation set.
+
+    tables, valid: those of `prediction_table`.
+    """
+    fitted = temperature(_margins(valid), valid["label"].to_numpy())
+    return {name: measures(table, fitted) for name, table in tables.items()}
+
+
+def measures(table: pd.DataFrame, fitted: float) -> dict[str, Any]:
+    """Of one test set: prevalence (of label 1), accuracy, worst_group_accuracy over those nuisance-by-label cells that
+    have images, empty_cells (how many have none), auprc, ece and ece_scaled (`calibration_error`, as it is and by the
+    temperature), for both what a calibrated classifier would score (ece_calibrated, ece_scaled_calibrated), brier, and
+    the temperature. All but the last are None for a set without images, auprc
+    also where a class is missing.
+    """
+    if table.empty:
+        return dict.fromkeys(MEASURED) | {"temperature": fitted}
+    margins, labels = _margins(table), table["label"].to_numpy()
+    right = pd.Series((margins > 0) == (labels == 1), table.index)
+    of_cells = right.groupby([table["nuisance"], table["label"]]).mean()
+    plain, scaled = (calibration_error(margins / heat, labels) for heat in (1.0, fitted))
+    values = {
+        "prevalence": float(labels.mean()),
+        "accuracy": float(right.mean()),
+        "worst_group_accuracy": float(of_cells.min()),
+        "empty_cells": 4 - len(of_cells),
+        "auprc": average_precision(margins, labels),
+        "ece": plain.value,
+        "ece_calibrated": plain.if_calibrated,
+        "ece_scaled": scaled.value,
+        "ece_scaled_calibrated": scaled.if_calibrated,
+        "brier": brier(margins, labels),
+    }
+    return {name: values[name] for name in MEASURED} | {"temperature": fitted}
+
+
+MEASURED = (
+    *("prevalence", "accuracy", "worst_group_accuracy", "empty_cells", "auprc"),
+    *("ece", "ece_calibrated", "ece_scaled", "ece_scaled_calibrated", "brier"),
+)
+
+
+def _margins(table: pd.DataFrame) -> np.ndarray:
+    return (table["logit_1"] - table["logit_0"]).to_numpy(float)
+
+
 def score_tests(tables: dict[str, pd.DataFrame]) -> dict[str, float | None]:
     """AUC on each test set and within each nuisance group, None where one class is missing.
 
@@ -63,7 +123,7 @@ def score_tests(tables: dict[str, pd.DataFrame]) -> dict[str, float | None]:
     """
 
     def area(table: pd.DataFrame) -> float | None:
-        return area_under_roc((table["logit_1"] - table["logit_0"]).to_numpy(), table["label"].to_numpy())
+        return area_under_roc(_margins(table), table["label"].to_numpy())
 
     scores = {f"{name}_auc": area(table) for name, table in tables.items()}
     tested = pd.concat(tables.values()).drop_duplicates(["source", "image"])

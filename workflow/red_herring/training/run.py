@@ -22,7 +22,7 @@ from red_herring.runtime.provenance import environment, made_by, method_code_dig
 from red_herring.study.catalogue import BLUR
 from red_herring.study.stage_settings import Guidance, Searching, Training
 from red_herring.training import checkpoint
-from red_herring.training.evaluate import auc, predict, prediction_table, score_tests
+from red_herring.training.evaluate import auc, measure_tests, predict, prediction_table, score_tests
 from red_herring.training.fit import PERMUTED, Fitted, fit, recipe_of
 from red_herring.training.loop import Diverged
 
@@ -118,6 +118,7 @@ class Run:
                 "stopped": _end_of(fitted),
                 "valid_auc": auc(logits["valid"], self.valid.labels),
                 **score_tests({name: tables[name] for name in TESTS}),
+                "measures": measure_tests({name: tables[name] for name in TESTS}, tables["valid"]),
                 "hyperparameters": hyperparameters,
                 "settings": asdict(self.settings),
                 "made_by": made_by("train", self.settings),

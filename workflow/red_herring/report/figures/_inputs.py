@@ -12,7 +12,7 @@ import pandas as pd
 from red_herring.data.splits import read_split
 from red_herring.report.collect import KEYS
 from red_herring.report.reading import read_table
-from red_herring.report.scores import with_overlaps
+from red_herring.report.scores import methods_of, with_overlaps
 from red_herring.runtime.files import StudyError
 
 CHUNK = 256
@@ -66,9 +66,9 @@ def seeds_expected(study: Mapping[str, Any]) -> int | None:
     return len(study["seeds"]) if "seeds" in study else None
 
 
-def runs_expected(study: Mapping[str, Any]) -> int | None:
-    """How many runs every task should have; None when the study does not say."""
-    return len(study["methods"]) * len(study["seeds"]) if "seeds" in study else None
+def runs_expected(study: Mapping[str, Any], task: str) -> int | None:
+    """How many runs a task should have; None when the study does not say."""
+    return len(methods_of(study, task)) * len(study["seeds"]) if "seeds" in study else None
 
 
 def only_task(study: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

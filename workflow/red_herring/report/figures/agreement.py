@@ -40,7 +40,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     for task, axes in panels.items():
         rows = rows_of(table, task=task)
         counts = [int(n) for n in rows["n"].dropna() if n > 0]
-        style.head(axes, task, style.count(counts, runs_expected(study)))
+        style.head(axes, task, style.count(counts, runs_expected(study, task)))
         _label(axes, attributions)
         if len(attributions) > 1:
             _draw_matrix(axes, matrix(rows, attributions))

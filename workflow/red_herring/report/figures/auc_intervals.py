@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 
 from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, runs_expected, table_of
+from red_herring.report.scores import methods_of
 
 TITLE = "AUC intervals"
 CATEGORY = "Analyses"
@@ -29,12 +30,13 @@ RUNS, TOGETHER = 0.5, 0.32
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     """files: auc_intervals.csv. A thin line per run in the order of the seeds, a thick one for all of a method."""
     table = table_of(files, "auc_intervals.csv", *INTERVALS)
-    methods = study["methods"]
+    colours = style.colours(study["methods"])
     figure, panels = style.panels(list(study["tasks"]), height=2.5, across=2)
     for task, axes in panels.items():
         rows = rows_of(table, task=task)
-        for position, (method, colour) in enumerate(style.colours(methods).items()):
-            _draw_method(axes, position, rows_of(rows, method=method), colour, style.marker(methods, method))
+        methods = methods_of(study, task)
+        for position, method in enumerate(methods):
+            _draw_method(axes, position, rows_of(rows, method=method), colours[method], style.marker(methods, method))
         axes.axhline(0.5, **style.CHANCE)
         axes.set(ylabel="test AUC", ylim=(-0.03, 1.03), xlim=(-0.5, len(methods) - 0.5))
         titles = [style.shortened(style.title(methods, method)) for method in methods]
@@ -68,7 +70,7 @@ def _draw_method(axes: Axes, position: int, rows: pd.DataFrame, colour: str, mar
 
 def _head(axes: Axes, task: str, runs: pd.DataFrame, study: dict[str, Any]) -> None:
     n = int(runs["auc"].notna().sum())
-    lines = [task, style.count(n, runs_expected(study), undefined=len(runs) - n)]
+    lines = [task, style.count(n, runs_expected(study, task), undefined=len(runs) - n)]
     if n:
         counted = [style.count(runs[name].astype(int).tolist(), noun=name) for name in ("images", "patients")]
         lines.append(" of ".join(text.removeprefix("n = ") for text in counted) + " each")

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, runs_expected, scored_runs, seeds_expected, table_of
+from red_herring.report.scores import methods_of
 from red_herring.study.names import BASELINE
 
 TITLE = "Comparisons"
@@ -47,12 +48,12 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     score = study.get("score", "test_auc")
     table = rows_of(table_of(files, "comparisons.csv", *COMPARISON), score=score)
     runs = scored_runs(files, [study["attribution"]] if "attribution" in study else [], "test_auc")
-    methods = [method for method in study["methods"] if method != BASELINE]
-    colours = style.colours(study["methods"])
-    figure, panels = style.panels(list(study["tasks"]), height=0.3 * len(methods) + 0.85, across=2)
+    compared = {task: [method for method in methods_of(study, task) if method != BASELINE] for task in study["tasks"]}
+    colours, most = style.colours(study["methods"]), max(map(len, compared.values()))
+    figure, panels = style.panels(list(study["tasks"]), height=0.3 * most + 0.85, across=2)
     for task, axes in panels.items():
-        own = rows_of(runs, task=task)
-        rows = rows_of(table, task=task).set_index("method").reindex(study["methods"])
+        own, methods = rows_of(runs, task=task), compared[task]
+        rows = rows_of(table, task=task).set_index("method").reindex(list(methods_of(study, task)))
         for position, method in enumerate(methods):
             row = rows.loc[method]
             _draw_seeds(axes, position, differences(own, method, score), colours[method])
@@ -117,7 +118,7 @@ def _dress(axes: Axes, titles: list[str], score: str) -> None:
 def _head(axes: Axes, task: str, scores: pd.Series, rows: pd.DataFrame, study: dict[str, Any]) -> None:
     """scores: of all runs of the task; rows: of its methods in comparisons.csv."""
     n = int(scores.notna().sum())
-    runs = style.count(n, runs_expected(study), undefined=len(scores) - n)
+    runs = style.count(n, runs_expected(study, task), undefined=len(scores) - n)
     paired = rows["paired"].drop(BASELINE, errors="ignore").dropna()
     seeds = style.count([int(value) for value in paired], seeds_expected(study), "seeds")
     lines = [task, runs, f"{seeds} paired with Classification"]

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from red_herring.data.splits import SPLITS
 from red_herring.report import style
 from red_herring.report.figures._inputs import chunks, images_of, shape_of, splits_of
+from red_herring.study.cells import SPLITS
 
 TITLE = "Figure 1"
 CATEGORY = "Figures"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from red_herring.report import style
 from red_herring.report.figures._inputs import has_table, rows_of, runs_expected, scored_runs, table_of
+from red_herring.report.scores import methods_of, methods_shown
 
 TITLE = "Figure 8"
 CATEGORY = "Figures"
@@ -43,16 +44,16 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         chance_lines(axes, rows["chance_iou_gradient"].mean())
         axes.set(xlabel="test IoU (input gradient)", ylabel="test AUC", ylim=(-0.03, 1.03))
         axes.set_xlim(left=0)
-        lines = [task, style.count(n, runs_expected(study), undefined=len(rows) - n)]
+        lines = [task, style.count(n, runs_expected(study, task), undefined=len(rows) - n)]
         if relation is not None:
             lines.append(correlation(rows_of(relation, task=task, attribution=ATTRIBUTION)))
-        absent = [method for method in study["methods"] if method not in set(rows["method"])]
+        absent = [method for method in methods_of(study, task) if method not in set(rows["method"])]
         if absent:
             lines.append(f"no run: {style.names(study['methods'], absent)}")
         style.head(axes, *lines)
         if n == 0:
             style.say(axes, "no run" if rows.empty else "undefined")
-    style.legend(figure, style.keys(study["methods"]))
+    style.legend(figure, style.keys(study["methods"], methods_shown(study)))
     return figure
 
 

@@ -12,6 +12,7 @@ from red_herring.report import style
 from red_herring.report.collect import KEYS
 from red_herring.report.figures._inputs import rows_of, runs_expected, table_of
 from red_herring.report.figures.figure_8 import chance_lines, scatter
+from red_herring.report.scores import methods_shown
 from red_herring.runtime.files import StudyError
 from red_herring.study.names import MEASURES
 
@@ -43,7 +44,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
             rows = rows_of(table, task=task, attribution=attribution)
             n = scatter(axes, rows.dropna(subset=[measure, "test_auc"]), measure, "test_auc", study["methods"], 9)
             chance_lines(axes, rows[f"chance_{measure}"].mean())
-            lines = [style.count(n, runs_expected(study), undefined=len(rows) - n)]
+            lines = [style.count(n, runs_expected(study, task), undefined=len(rows) - n)]
             style.head(axes, *([] if number else [task]), *lines)
             if n == 0:
                 style.say(axes, "no run" if rows.empty else "undefined", fontsize=style.SMALL)
@@ -53,7 +54,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     for axes in grid[-1]:
         axes.set_xlabel(f"test {MEASURES[measure]}", fontsize=7)
     figure.supylabel("test AUC", fontsize=8)
-    style.legend(figure, style.keys(study["methods"]))
+    style.legend(figure, style.keys(study["methods"], methods_shown(study)))
     return figure
 
 

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, table_of
+from red_herring.report.scores import methods_of
 
 TITLE = "Figure A.1"
 CATEGORY = "Figures"
@@ -34,15 +35,15 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     """
     trials = table_of(files, "trials.csv", "task", "method", "trial", "status", "valid_auc")
     searches = table_of(files, "searches.csv", "task", "method", "hyperparameter", "on_bound")
-    methods = study["methods"]
+    colours = style.colours(study["methods"])
     figure, panels = style.panels(list(study["tasks"]), height=2.7)
     for task, axes in panels.items():
-        rows = rows_of(trials, task=task)
+        rows, methods = rows_of(trials, task=task), methods_of(study, task)
         bounds = set(searches.loc[(searches["task"] == task) & searches["on_bound"].eq(True), "method"])
-        for position, (method, colour) in enumerate(style.colours(methods).items()):
+        for position, method in enumerate(methods):
             own = rows_of(rows, method=method)
             if len(own):
-                _draw_search(axes, position, own, colour, method in bounds)
+                _draw_search(axes, position, own, colours[method], method in bounds)
         searched = [method for method in methods if method in set(rows["method"])]
         _head(axes, task, rows, searched, methods)
         axes.axhline(0.5, **style.CHANCE)

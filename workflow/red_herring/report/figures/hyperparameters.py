@@ -13,6 +13,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from red_herring.report import style
 from red_herring.report.figures._inputs import only_task, rows_of, table_of
+from red_herring.report.scores import methods_of
 
 TITLE = "Hyperparameters"
 CATEGORY = "Analyses"
@@ -48,17 +49,18 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     searches = searches.assign(on_bound=searches["on_bound"].eq(True))
     trials = rows_of(table_of(files, "trials.csv", "task", "method", "trial", "status", "valid_auc"), task=task)
     columns = list(dict.fromkeys(searches["hyperparameter"])) or ["lr"]
-    figure = Figure(figsize=(style.PAGE, (0.95 if len(trials) else 0.6) * len(study["methods"]) + 0.6))
-    grid = figure.subplots(len(study["methods"]), len(columns), squeeze=False)
-    for row, (method, colour) in zip(grid, style.colours(study["methods"]).items(), strict=True):
+    methods, colours = methods_of(study, task), style.colours(study["methods"])
+    figure = Figure(figsize=(style.PAGE, (0.95 if len(trials) else 0.6) * len(methods) + 0.6))
+    grid = figure.subplots(len(methods), len(columns), squeeze=False)
+    for row, method in zip(grid, methods, strict=True):
         own = rows_of(trials, method=method)
         ranges = rows_of(searches, method=method).set_index("hyperparameter")
         for axes, name in zip(row, columns, strict=True):
             if name in ranges.index:
-                _panel(axes, ranges.loc[name], own, colour)
+                _panel(axes, ranges.loc[name], own, colours[method])
             else:
                 _blank(axes)
-        _label(row[0], style.title(study["methods"], method), own, bool(len(ranges)), bool(len(trials)))
+        _label(row[0], style.title(methods, method), own, bool(len(ranges)), bool(len(trials)))
     for axes, name in zip(grid[0], columns, strict=True):
         axes.set_title(style.wrapped(name.replace("_", " "), 16), fontsize=7)
     shown = "best validation AUC of each trial, best" if len(trials) else "n = 0 trials known, chosen values"

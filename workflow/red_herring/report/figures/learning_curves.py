@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, seeds_expected, table_of
+from red_herring.report.scores import methods_of, methods_shown
 
 TITLE = "Learning curves"
 CATEGORY = "Figures"
@@ -54,7 +55,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     colours, fewer = style.colours(study["methods"]), False
     for task, axes in panels.items():
         rows = rows_of(table, task=task)
-        curves = {method: curve(rows_of(rows, method=method)) for method in study["methods"]}
+        curves = {method: curve(rows_of(rows, method=method)) for method in methods_of(study, task)}
         drawn = {method: points for method, points in curves.items() if len(points)}
         for method, points in drawn.items():
             fewer |= _draw_curve(axes, style.title(study["methods"], method), points, colours[method])
@@ -65,7 +66,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     extra: list[Artist] = [Patch(color="grey", alpha=0.3, linewidth=0, label="± 1 sd over seeds")]
     if fewer:
         extra.append(Line2D([], [], color="grey", linestyle=":", label="mean of fewer seeds"))
-    style.legend(figure, [*style.keys(study["methods"], linestyle="-", marker=""), *extra])
+    style.legend(figure, [*style.keys(study["methods"], methods_shown(study), linestyle="-", marker=""), *extra])
     return figure
 
 

@@ -16,6 +16,7 @@ from safetensors import safe_open
 from red_herring.report import style
 from red_herring.report.collect import KEYS, maps_file
 from red_herring.report.figures._inputs import rows_of, seeds_expected, table_of
+from red_herring.report.scores import methods_shown
 from red_herring.runtime.files import StudyError
 
 TITLE = "Mean saliency"
@@ -45,7 +46,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     Viviano et al. 2021, Figures 5 to 7.
     """
     runs = localised_runs(files)
-    tasks, methods = study["tasks"], study["methods"]
+    tasks, methods = study["tasks"], methods_shown(study)
     attribution = study.get("attribution", "gradient")
     figure = Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(tasks) + 0.35))
     grid = figure.subplots(len(tasks), 1 + len(methods), squeeze=False)
@@ -66,10 +67,15 @@ def localised_runs(files: list[Path]) -> pd.DataFrame:
 def draw_row(
     row: Sequence[Axes], runs: pd.DataFrame, attribution: str, task: dict[str, Any], study: dict[str, Any]
 ) -> None:
-    """The mean image with its mask, then the mean map of each method. runs: those of the task, see `localised_runs`."""
+    """The mean image with its mask, then the mean map of each method, nothing where it does not run on this task. runs:
+    those of the task, see `localised_runs`.
+    """
     runs = rows_of(runs, attribution=attribution)
     picture(row[0], read_maps(study["maps"], runs, attribution))
-    for axes, method in zip(row[1:], study["methods"], strict=True):
+    for axes, method in zip(row[1:], methods_shown(study), strict=True):
+        if method not in task.get("methods", study["methods"]):
+            axes.axis("off")
+            continue
         own = rows_of(runs, method=method)
         panel(axes, read_maps(study["maps"], own, attribution), seeds_expected(study), images_of_a_map(own, task))
 

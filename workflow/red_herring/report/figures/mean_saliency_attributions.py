@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from red_herring.report import style
 from red_herring.report.figures._inputs import only_task, rows_of
 from red_herring.report.figures.mean_saliency import draw_row, head, localised_runs
+from red_herring.report.scores import methods_shown
 
 TITLE = "All attributions"
 CATEGORY = "Figures"
@@ -24,7 +25,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     """files: localisation.csv. study: one task, `attributions`, and else what `mean_saliency` reads."""
     name, task = only_task(study)
     runs = rows_of(localised_runs(files), task=name)
-    methods, attributions = study["methods"], study["attributions"]
+    methods, attributions = methods_shown(study), study["attributions"]
     figure = Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(attributions) + 0.35))
     grid = figure.subplots(len(attributions), 1 + len(methods), squeeze=False)
     for row, attribution in zip(grid, attributions, strict=True):

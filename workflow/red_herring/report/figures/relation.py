@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from red_herring.report import style
 from red_herring.report.figures._inputs import rows_of, runs_expected, table_of
+from red_herring.report.scores import methods_of
 from red_herring.statistics.correlation import EQUIVALENCE_BOUND
 
 TITLE = "Relation"
@@ -78,8 +79,8 @@ def _dress(axes: Axes, attributions: style.Known) -> None:
 def _head(axes: Axes, task: str, rows: pd.DataFrame, study: dict[str, Any]) -> None:
     """n of the pooled and of the between level, over the attributions that were given at all."""
     given = {level: [int(n) for n in rows_of(rows, level=level)["n"].dropna() if n > 0] for level in LEVELS}
-    runs = style.count(given["pooled"], runs_expected(study))
-    methods = style.count(given["between"], len(study["methods"]), "methods").removeprefix("n = ")
+    runs = style.count(given["pooled"], runs_expected(study, task))
+    methods = style.count(given["between"], len(methods_of(study, task)), "methods").removeprefix("n = ")
     style.head(axes, task, f"{runs}, {methods}")
 
 

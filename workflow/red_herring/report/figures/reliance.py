@@ -12,6 +12,7 @@ from red_herring.report import style
 from red_herring.report.collect import KEYS
 from red_herring.report.figures._inputs import rows_of, runs_expected, scored_runs, table_of
 from red_herring.report.figures.figure_8 import scatter
+from red_herring.report.scores import methods_shown
 from red_herring.statistics.correlation import spearman
 
 TITLE = "Reliance and localisation"
@@ -50,10 +51,11 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         if pd.notna(chance):
             axes.axvline(chance, **style.CHANCE)
         axes.set(xlabel=AXES[score], ylabel="test AUC", ylim=(-0.03, 1.03))
-        style.head(axes, task, style.count(n, runs_expected(study), undefined=len(rows) - n), _in_words(shown, score))
+        runs_shown = style.count(n, runs_expected(study, task), undefined=len(rows) - n)
+        style.head(axes, task, runs_shown, _in_words(shown, score))
         if n == 0:
             style.say(axes, "no run" if rows.empty else "undefined")
-    style.legend(figure, style.keys(study["methods"]))
+    style.legend(figure, style.keys(study["methods"], methods_shown(study)))
     return figure
 
 

@@ -21,6 +21,7 @@ from safetensors.numpy import load_file
 from red_herring.report import style
 from red_herring.report.collect import KEYS, Run, maps_file
 from red_herring.report.reading import read_table
+from red_herring.report.scores import methods_of
 from red_herring.runtime.files import StudyError
 from red_herring.study.names import MEASURES
 
@@ -82,7 +83,10 @@ def study_of(
     others = sorted(set(runs["seed"].astype(int)) - set(settings["seeds"]))
     return {
         "title": settings["title"],
-        "tasks": [{"name": name, "about": _about(task)} for name, task in settings["tasks"].items()],
+        "tasks": [
+            {"name": name, "about": _about(task), "methods": list(methods_of(settings, name))}
+            for name, task in settings["tasks"].items()
+        ],
         "methods": _methods(settings["methods"]),
         "seeds": [*settings["seeds"], *others],
         "planned": settings["seeds"],

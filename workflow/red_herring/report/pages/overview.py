@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from red_herring.report.markup import ABSENT, UNDEFINED, mean_and_sd, number, p_value, with_interval
+from red_herring.report.scores import left_out_note
 from red_herring.statistics.common import LEAST_SEEDS
 
 TITLE = "Overview"
@@ -105,7 +106,9 @@ def _task(task: str, study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
         *("Method", "n", "Test AUC", "Against Classification [95 % on this pool]"),
         *("p (Holm) on this pool", "p (Holm) on new data", "IoU (gradient)"),
     ]
-    parts = [_heading(_plain(task), "-"), rst_table(headings, rows), _scopes(aucs), _relation(task, tables["relation"])]
+    left_out = _plain(left_out_note({**study, "tasks": {task: study["tasks"][task]}}))
+    parts = [_heading(_plain(task), "-"), rst_table(headings, rows), *filter(None, [left_out]), _scopes(aucs)]
+    parts += [_relation(task, tables["relation"])]
     random = [f"IoU of a random map, smoothed like the gradient: {number(chance)}."] if pd.notna(chance) else []
     return "\n\n".join(parts + random)
 

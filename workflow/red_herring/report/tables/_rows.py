@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from red_herring.report.scores import with_overlaps
+from red_herring.report.markup import joined
+from red_herring.report.scores import left_out_note, methods_of, with_overlaps
 from red_herring.statistics.common import LEAST_SEEDS
 
 Settings = Mapping[str, Any]
@@ -62,8 +63,8 @@ def below_each_other(parts: Mapping[Any, pd.DataFrame], names: Sequence[str], co
 
 
 def missing_note(runs: pd.DataFrame, settings: Settings) -> str:
-    """Which runs of the tasks are missing, and where there is only one."""
-    return runs_note(seeds_of(runs, settings["tasks"], settings["methods"]), settings)
+    """Which methods are left out of the tasks, which runs are missing, and where there is only one."""
+    return joined(left_out_note(settings), runs_note(seeds_of(runs, settings), settings))
 
 
 def runs_note(counts: Mapping[str, Mapping[str, int]], settings: Settings) -> str:
@@ -88,7 +89,10 @@ def runs_note(counts: Mapping[str, Mapping[str, int]], settings: Settings) -> st
     return " ".join(sentences)
 
 
-def seeds_of(runs: pd.DataFrame, tasks: Iterable[str], methods: Iterable[str]) -> dict[str, dict[str, int]]:
-    """task -> method -> how many seeds have a run."""
+def seeds_of(runs: pd.DataFrame, settings: Settings) -> dict[str, dict[str, int]]:
+    """Task -> method that runs on it -> how many seeds have a run."""
     counts = runs.groupby(["task", "method"])["seed"].nunique()
-    return {task: {method: int(counts.get((task, method), 0)) for method in methods} for task in tasks}
+    return {
+        task: {method: int(counts.get((task, method), 0)) for method in methods_of(settings, task)}
+        for task in settings["tasks"]
+    }

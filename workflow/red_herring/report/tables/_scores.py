@@ -69,13 +69,9 @@ def summarise(
     context |= {name: name for name in ("floor_auc", *(f"{name}_images" for name in TESTS))}
     runs = runs.reindex(columns=list(dict.fromkeys([*runs, *scores.values(), *context.values()])))
     rows = []
-    for method, about in methods.items():
+    for group, method in in_groups(methods).itertuples(index=False):
         own = runs[runs["method"] == method]
-        row: dict[str, Any] = {
-            "group": TABLE_GROUP.get(about["approach"], about["approach"]),
-            "method": method,
-            "n": len(own),
-        }
+        row: dict[str, Any] = {"group": group, "method": method, "n": len(own)}
         for name, column in scores.items():
             row |= {
                 f"{name}_n": own[column].count(),
@@ -86,7 +82,7 @@ def summarise(
         row |= {f"published_{name}": reference[name].get(method, np.nan) for name in PUBLISHED if len(reference)}
         rows.append(row)
     published_columns = [f"published_{name}" for name in PUBLISHED]
-    table = _in_groups(pd.DataFrame(rows))
+    table = pd.DataFrame(rows)
     table = table.reindex(columns=[*table.columns.difference(published_columns, sort=False), *published_columns])
     for name in scores:
         if name == "auc" or _is_overlap(name):
@@ -100,9 +96,11 @@ def _is_overlap(name: str) -> bool:
     return name.split("_")[0] in OVERLAPS
 
 
-def _in_groups(table: pd.DataFrame) -> pd.DataFrame:
-    """The methods of a group below each other, groups in the order of their first."""
-    order = {group: position for position, group in enumerate(dict.fromkeys(table["group"]))}
+def in_groups(methods: Mapping[str, Settings]) -> pd.DataFrame:
+    """group, method: the methods of a group below each other, groups in the order of their first."""
+    groups = [TABLE_GROUP.get(about["approach"], about["approach"]) for about in methods.values()]
+    order = {group: position for position, group in enumerate(dict.fromkeys(groups))}
+    table = pd.DataFrame({"group": groups, "method": list(methods)})
     return table.sort_values("group", key=lambda groups: groups.map(order), kind="stable").reset_index(drop=True)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import product
 
 import pandas as pd
 
 from red_herring.report.markup import Section, Table, given, joined, mean_and_sd
+from red_herring.report.scores import methods_of
 from red_herring.report.tables._rows import Settings, Study, missing_note, of_task
 
 TITLE = "{analysis}"
@@ -31,7 +31,8 @@ def tabulate(study: Study, settings: Settings) -> Table:
     table, by = study[settings["analysis"]], list(settings["by"])
     rows = [
         {"task": task, "method": method, **of, "column": column, **_over_seeds(found[column])}
-        for task, method in product(settings["tasks"], settings["methods"])
+        for task in settings["tasks"]
+        for method in methods_of(settings, task)
         for of, found in _parts(of_task(table, task).query("method == @method"), by)
         for column in settings["columns"]
     ]
@@ -57,11 +58,12 @@ def _over_seeds(values: pd.Series) -> Mapping[str, float]:
 
 def _section(task: str, frame: pd.DataFrame, by: list[str], settings: Settings) -> Section:
     """A row for each number, a column for each method."""
-    titles = [about["title"] for about in settings["methods"].values()]
+    methods = methods_of(settings, task)
+    titles = [about["title"] for about in methods.values()]
     rows = []
     for names, found in frame.groupby([*by, "column"], sort=False):
         cells = found.set_index("method")
-        rows.append([*names, *(_cell(cells, method) for method in settings["methods"])])
+        rows.append([*names, *(_cell(cells, method) for method in methods)])
     return Section(task, [*by, "Number", *titles], rows, names=len(by) + 1)
 
 

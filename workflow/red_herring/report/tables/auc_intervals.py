@@ -11,6 +11,7 @@ from red_herring.report.markup import (
     joined,
     with_interval,
 )
+from red_herring.report.scores import methods_of
 from red_herring.report.tables._rows import (
     FEW_SEEDS,
     Settings,
@@ -45,7 +46,7 @@ INTERVALS_NOTE = (
 
 def _intervals_section(rows: pd.DataFrame, task: str, settings: Settings) -> Section:
     """A row per seed, the first for all together; a column per method."""
-    methods = settings["methods"]
+    methods = methods_of(settings, task)
     # A seed is a number or, for all together, missing, which no look-up finds.
     found = {(row["seed"], row["method"]): row for _, row in rows.assign(seed=rows["seed"].fillna(ALL)).iterrows()}
     seeds = list(dict.fromkeys(seed for seed, _ in sorted(found, key=lambda key: key[0] != ALL)))

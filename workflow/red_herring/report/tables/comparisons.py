@@ -18,6 +18,7 @@ from red_herring.report.markup import (
     p_value,
     with_interval,
 )
+from red_herring.report.scores import methods_of
 from red_herring.report.tables._rows import (
     FEW_SEEDS,
     Settings,
@@ -54,7 +55,9 @@ def tabulate(study: Study, settings: Settings) -> Table:
     runs, tasks = scored(study, settings), settings["tasks"]
     scores = [score for score in SCORES if score in runs]
     parts = {
-        (task, score): _comparison(of_task(runs, task), score, settings, _overlap(study["overlaps"], task, score))
+        (task, score): _comparison(
+            of_task(runs, task), score, list(methods_of(settings, task)), _overlap(study["overlaps"], task, score)
+        )
         for task in tasks
         for score in scores
     }
@@ -100,9 +103,8 @@ def _overlap(overlaps: pd.DataFrame, task: str, score: str) -> pd.DataFrame:
     return own.pivot_table(index="seed", columns="other", values="share")
 
 
-def _comparison(runs: pd.DataFrame, score: str, settings: Settings, overlap: pd.DataFrame) -> pd.DataFrame:
-    """Indexed by method."""
-    methods = list(settings["methods"])
+def _comparison(runs: pd.DataFrame, score: str, methods: list[str], overlap: pd.DataFrame) -> pd.DataFrame:
+    """Indexed by method. methods: those that run on the task."""
     values = runs.pivot_table(index="seed", columns="method", values=score).reindex(columns=methods)
     table = paired.paired_comparison(values, BASELINE, overlap)
     share = np.nan

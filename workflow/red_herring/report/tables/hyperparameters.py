@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -11,9 +13,11 @@ from red_herring.report.markup import (
     Section,
     Table,
     given,
+    joined,
     number,
     p_value,
 )
+from red_herring.report.scores import left_out_note, methods_of
 from red_herring.report.tables._rows import (
     Settings,
     Study,
@@ -43,10 +47,11 @@ def tabulate(study: Study, settings: Settings) -> Table:
     ]
     frame = searches.join(pd.DataFrame(tried, columns=["trials", "failed", "value", "p"]))
     sections = [
-        Section(f"{task}: hyperparameters", SEARCH_HEADINGS, _search_rows(of_task(frame, task), settings), names=3)
+        Section(f"{task}: hyperparameters", SEARCH_HEADINGS, _search_rows(of_task(frame, task), methods), names=3)
         for task in settings["tasks"]
+        for methods in [methods_of(settings, task)]
     ]
-    return Table(frame, sections, SEARCH_NOTE)
+    return Table(frame, sections, joined(SEARCH_NOTE, left_out_note(settings)))
 
 
 SEARCH_HEADINGS = ["", "Hyperparameter", "Law", "Range", "Best", "On a bound", "Trials", "Failed", "Spearman", "p"]
@@ -64,10 +69,10 @@ def _tried(trials: pd.DataFrame, task: str, method: str, name: str) -> tuple[int
     return len(good), int((own["status"] == "failed").sum()), *correlation.spearman(*good.to_numpy().T)
 
 
-def _search_rows(frame: pd.DataFrame, settings: Settings) -> list[list[str]]:
+def _search_rows(frame: pd.DataFrame, methods: Mapping[str, Settings]) -> list[list[str]]:
     """A method that nothing is known of has a row as well."""
     rows = []
-    for method, about in settings["methods"].items():
+    for method, about in methods.items():
         title, own = about["title"], frame[frame["method"] == method]
         rows += [_search_row(row, title) for _, row in own.iterrows()]
         if own.empty:

@@ -14,6 +14,7 @@ from red_herring.report.markup import (
     joined,
     number,
 )
+from red_herring.report.scores import methods_of
 from red_herring.report.tables._rows import (
     Settings,
     Study,
@@ -47,7 +48,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
     rows = [
         {"task": task, "method": method, "attribution": attribution, **_localised(found)}
         for attribution in settings["attributions"]
-        for method in settings["methods"]
+        for method in methods_of(settings, task)
         for found in [own[(own["method"] == method) & (own["attribution"] == attribution)]]
     ]
     frame = pd.DataFrame(rows)

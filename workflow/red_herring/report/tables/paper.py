@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from red_herring.report.markup import (
+    ABSENT,
     Section,
     Table,
     joined,
     number,
 )
+from red_herring.report.scores import methods_of, methods_shown
 from red_herring.report.tables._rows import (
     Settings,
     Study,
@@ -19,7 +21,7 @@ from red_herring.report.tables._rows import (
     of_task,
     scored,
 )
-from red_herring.report.tables._scores import known, named, printed, published, score, summarise
+from red_herring.report.tables._scores import in_groups, known, named, printed, published, score, summarise
 from red_herring.statistics.common import CHANCE_AUC
 from red_herring.study.names import MEASURES, OVERLAPS, PAPER_ATTRIBUTIONS
 
@@ -52,7 +54,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
     tables = {}
     for task in tasks:
         reference = published(task, study["published_tables"], study["published_runs"])
-        tables[task] = summarise(of_task(runs, task), settings["methods"], reference, PAPER_SCORES)
+        tables[task] = summarise(of_task(runs, task), methods_of(settings, task), reference, PAPER_SCORES)
     missing = missing_note(runs, settings)
     first = Section(
         f"{title}: test AUC and IoU of the input gradient",
@@ -72,11 +74,15 @@ def _side_by_side(
     cells: Callable[[pd.Series], list[str]],
     chance: Callable[[pd.DataFrame], list[str]],
 ) -> list[list[str]]:
-    """A row per method with its cells of every task, and one of what chance scores."""
-    first = next(iter(tables.values()))
+    """A row per method with its cells of every task on which it runs, and one of what chance scores."""
+
+    def cells_of(table: pd.DataFrame, method: str) -> list[str]:
+        own = table[table["method"] == method]
+        return cells(own.iloc[0]) if len(own) else [ABSENT] * len(chance(table))
+
     rows = [
-        [*named(row, settings), *(cell for table in tables.values() for cell in cells(table.loc[place]))]
-        for place, row in first.iterrows()
+        [*named(row, settings), *(cell for table in tables.values() for cell in cells_of(table, row["method"]))]
+        for _, row in in_groups(methods_shown(settings)).iterrows()
     ]
     return [*rows, ["Chance", "", *(cell for table in tables.values() for cell in chance(table))]]
 

@@ -14,6 +14,7 @@ from red_herring.report.markup import (
     p_value,
     with_interval,
 )
+from red_herring.report.scores import methods_of
 from red_herring.report.tables._rows import (
     Settings,
     Study,
@@ -46,12 +47,14 @@ def tabulate(study: Study, settings: Settings) -> Table:
     parts = {
         (attribution, task_a, task_b): correlation.within_difference(
             *zip(
-                *(two_scores(of_task(runs, task), "test_auc", f"iou_{attribution}") for task in (task_a, task_b)),
+                *(two_scores(of_task(own, task), "test_auc", f"iou_{attribution}") for task in (task_a, task_b)),
                 strict=True,
             )
         )
         for attribution in attributions
         for task_a, task_b in combinations(tasks, 2)
+        for both in [methods_of(settings, task_a).keys() & methods_of(settings, task_b).keys()]
+        for own in [runs[runs["method"].isin(both)]]
     }
     frame = below_each_other(parts, ["attribution", "task_a", "task_b"], DIFFERENCE)
     if len(frame):
@@ -81,8 +84,9 @@ BETWEEN_HEADINGS = [
 ]
 
 BETWEEN_NOTE = (
-    "Correlations within methods (means of methods and seeds taken away) of two tasks, and their difference with its "
-    "95 % bootstrap interval over the seeds that both have, the same ones drawn in both: on these pools of images. "
+    "Correlations within the methods that run on both of two tasks (means of methods and seeds taken away), and their "
+    "difference with its 95 % bootstrap interval over the seeds that both have, the same ones drawn in both: on these "
+    "pools of images. "
     "Holm: adjusted over all pairs of tasks of this attribution and coefficient. Correlations over all runs are not "
     "compared: what six methods happen to show on two tasks differs often enough by chance."
 )

@@ -14,6 +14,7 @@ from red_herring.report.markup import (
     joined,
     number,
 )
+from red_herring.report.scores import methods_of
 from red_herring.report.tables._rows import (
     Settings,
     Study,
@@ -57,7 +58,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
     (task,) = settings["tasks"]
     runs = of_task(scored(study, settings), task)
     reference = published(task, study["published_tables"], study["published_runs"])
-    table = summarise(runs, settings["methods"], reference)
+    table = summarise(runs, methods_of(settings, task), reference)
     missing = missing_note(runs, settings)
     sections = [Section(task, PAPER, _rows(table, _paper_cells, settings), joined(PAPER_NOTE, missing), names=2)]
     if runs.reindex(columns=SHIFT_SCORES).notna().any(axis=None):
