@@ -43,13 +43,17 @@ from red_herring.runtime import cards
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware, pick
 from red_herring.saliency.attribution import attribute
-from red_herring.study.catalogue import attribution_names
+from red_herring.study.catalogue import attribution_names, method_names
 from red_herring.training.fit import Recipe, fit
 from torch.utils.flop_counter import FlopCounterMode
 
-METHODS = ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"]
+PAPERS_METHODS = ["classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"]
+"""Those that the plain loop has, whose speed is measured."""
+
 PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
-GIVEN = {"lr": 1e-4, "lambda": 1.0, "discriminator_steps": 2, "discriminator_lr": 1e-4}
+GIVEN = {
+    "lr": 1e-4, "lambda": 1.0, "discriminator_steps": 2, "discriminator_lr": 1e-4, "group_step_size": 1e-2, "side": 0.5,
+}  # fmt: skip
 BATCH = 16
 CPU = torch.device("cpu")
 
@@ -159,16 +163,16 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
 @contextmanager
 def the_same_numbers() -> Iterator[None]:
     """Random numbers are drawn on the CPU, wherever they are wanted: shuffling is the same on every device."""
-    drawn, generator = torch.rand, torch.Generator().manual_seed(0)
+    before, here = (torch.rand, torch.randint), torch.Generator().manual_seed(0)
 
-    def rand(*size: Any, generator: Any = None, device: Any = None, here: torch.Generator = generator) -> torch.Tensor:
-        return drawn(*size, generator=here).to(device)
+    def on_the_cpu(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        return lambda *given, generator=None, device=None: draw(*given, generator=here).to(device)
 
-    torch.rand = rand
+    torch.rand, torch.randint = map(on_the_cpu, before)
     try:
         yield
     finally:
-        torch.rand = drawn
+        torch.rand, torch.randint = before
 
 
 # ------------------------------------------------------------------------------------------------------------ checks
@@ -181,6 +185,7 @@ def gradients_of_a_step(
     model = copy.deepcopy(trained_a_little(width)).to(hardware.device, dtype)
     torch.manual_seed(0)
     trainer = make_method(method, model, GIVEN)
+    trainer.start(crosses(4 * BATCH, 28).cells)
     if hasattr(trainer, "discriminator"):
         trainer.discriminator.to(dtype)
     batch = crosses(BATCH, 28).batch(slice(None), hardware.device)
@@ -191,7 +196,7 @@ def gradients_of_a_step(
 
 
 def check_steps(table: Table, sizes: Sizes, device: torch.device) -> None:
-    for method in METHODS:
+    for method in method_names():
         exact = gradients_of_a_step(method, sizes.width, Hardware(CPU, "float32"), torch.float64)
         own = {
             name: relative(gradients_of_a_step(method, sizes.width, Hardware(CPU, name)), exact)
@@ -218,7 +223,7 @@ def check_determinism(table: Table, sizes: Sizes, device: torch.device) -> None:
             {name: value.cpu().contiguous() for name, value in fitted.model.state_dict().items()}
         )
 
-    for method in METHODS:
+    for method in method_names():
         for precision in ("float32", "bfloat16"):
             with table.reporting("the same seed twice", method, precision, 28):
                 same = weights(method, precision) == weights(method, precision)
@@ -387,7 +392,7 @@ def measure_speeds(table: Table, sizes: Sizes, device: torch.device) -> None:
         found = f"{rates[precision] / 1e12:,.2f}e12 operations a second"
         table.measured("matrix rate", f"{sizes.side} x {sizes.side}", precision, "", found)
     for pixels in sizes.pixels:
-        for method in METHODS:
+        for method in PAPERS_METHODS:
             reference, counted = None, None
             if on_gpu:
                 with table.reporting("training", f"{method}, plain loop", "float32", pixels):

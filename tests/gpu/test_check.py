@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from red_herring.study.catalogue import method_names
 
 NEEDED = ("torch", "numpy", "pandas", "scipy", "captum", "tqdm", "safetensors")
 
@@ -56,7 +57,7 @@ def test_the_table_needs_seven_packages_and_no_gpu():
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     checks = {row[0] for row in rows[2:]}
     assert {"two jobs", "a step against the CPU", "the same seed twice", "maps against the CPU", "training"} <= checks
-    for method in ("classification", "masked", "actdiff", "adversarial", "gradmask", "rrr"):
+    for method in method_names():
         assert any(row[0] == "the same seed twice" and row[1] == method and row[-1] == "ok" for row in rows)
     assert [row[1] for row in rows if "skipped" in row[-1] and "tf32" in row[1]], "says what it left out"
     assert "0 of" in done.stdout.splitlines()[-1]

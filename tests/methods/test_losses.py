@@ -10,21 +10,14 @@ from red_herring.methods import make_method
 from red_herring.methods.base import shuffle_outside
 from red_herring.networks.resnet import Batch, ResNet18
 from red_herring.study.catalogue import method_card, method_names
+from support.small_classifier import Classifier, Smooth
 from torch import nn
 
 HYPERPARAMETERS = {
-    "lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2, "group_step_size": 0.1,
+    "lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2, "group_step_size": 0.1, "side": 0.5,
 }  # fmt: skip
-
-
-class Classifier(nn.Module):
-    """The interface of ResNet18."""
-
-    def features_of_both(self, x, other):
-        return self.features(x), self.features(other)
-
-    def forward(self, x):
-        return self.fc(self.features(x))
+CELLS = torch.tensor([0, 0, 0, 1, 2, 2, 3])
+"""Of the training images that methods are told of."""
 
 
 class Linear(Classifier):
@@ -39,16 +32,8 @@ class Linear(Classifier):
         return x.flatten(1)
 
 
-class Smooth(Classifier):
-    """A small non-linear classifier without kinks, for finite differences."""
-
-    def __init__(self):
-        super().__init__()
-        self.hidden = nn.Linear(9, 5)
-        self.fc = nn.Linear(5, 2)
-
-    def features(self, x):
-        return torch.tanh(self.hidden(x.flatten(1)))
+PLAYS = ("adversarial", "dann", "groupdro")
+"""Methods whose players have losses of their own, or weights that a look at the loss moves."""
 
 
 def small_batch(n=6, size=3, dtype=torch.float64, seed=0):
@@ -58,9 +43,14 @@ def small_batch(n=6, size=3, dtype=torch.float64, seed=0):
     return Batch(images, torch.arange(n) % 2, masks, torch.arange(n) // 2 % 2)
 
 
-def losses(name, model, batch, options=None, seed=0):
+def started(name, model, options=None):
     method = make_method(name, model, HYPERPARAMETERS, options)
-    return method.losses(batch, torch.Generator().manual_seed(seed))
+    method.start(CELLS)
+    return method
+
+
+def losses(name, model, batch, options=None, seed=0):
+    return started(name, model, options).losses(batch, torch.Generator().manual_seed(seed))
 
 
 # By hand: x = (1, 2), logits (W x) with W = [[1, 0], [0, 3]] are (1, 6).
@@ -159,15 +149,15 @@ def test_penalties_equal_a_naive_reference_in_float64(name):
     assert found == pytest.approx(naive(name, model, batch, discriminator), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["classification", "masked", "actdiff", "gradmask", "rrr"])
+@pytest.mark.parametrize("name", [name for name in method_names() if name not in PLAYS])
 def test_gradients_of_the_loss_equal_finite_differences(name):
-    """For gradmask and rrr this is the second derivative."""
+    """For gradmask, gradnorm, irm and rrr this is the second derivative."""
     torch.manual_seed(0)
-    batch, model = small_batch(), Smooth().double()
+    batch, model = small_batch(8), Smooth().double()
+    method = started(name, model)
 
     def total():
-        terms = losses(name, model, batch)
-        return terms["classification"] + 0.5 * terms.get("penalty", torch.zeros(()))
+        return method.objective(method.losses(batch, torch.Generator().manual_seed(0)))
 
     parameters = list(model.parameters())
     found = torch.autograd.grad(total(), parameters)
@@ -187,11 +177,11 @@ def test_gradients_of_the_loss_equal_finite_differences(name):
             )
 
 
-@pytest.mark.parametrize("name", ["gradmask", "rrr", "actdiff"])
+@pytest.mark.parametrize("name", ["gradmask", "rrr", "actdiff", "gradnorm", "irm", "vrex", "coral", "mmd"])
 def test_update_steps_along_classification_plus_lambda_penalty(name):
     """The weights after one step are Adam's on the summed loss, by a plain loop."""
     torch.manual_seed(0)
-    batch, model = small_batch(), Smooth().double()
+    batch, model = small_batch(8), Smooth().double()
     reference = copy.deepcopy(model)
     terms = losses(name, reference, batch)
     (terms["classification"] + HYPERPARAMETERS["lambda"] * terms["penalty"]).backward()
@@ -217,7 +207,7 @@ def test_methods_train_the_real_model(name):
     torch.manual_seed(0)
     model, batch = ResNet18(2), small_batch(4, 12, torch.float32)
     before = copy.deepcopy(model.state_dict())
-    terms = make_method(name, model, HYPERPARAMETERS).update(batch, torch.Generator())
+    terms = started(name, model).update(batch, torch.Generator())
     assert all(value.isfinite() and not value.requires_grad for value in terms.values())
     changed = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
     # The biases of the head are moved by the classification, the first weights by all that reaches the image.
@@ -253,7 +243,7 @@ def test_the_masked_images_enter_the_running_statistics_before_the_others(name):
         torch.testing.assert_close(buffer, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["actdiff", "adversarial", "gradmask", "rrr"])
+@pytest.mark.parametrize("name", [name for name in method_names() if "lambda" in method_card(name).hyperparameters])
 def test_without_a_weight_every_method_is_classification_to_the_bit(name):
     results = []
     for method_name, weight in (("classification", {}), (name, {"lambda": 0})):
@@ -312,7 +302,7 @@ def test_a_method_depends_on_what_it_says_it_uses_and_on_nothing_else(name):
 
 @pytest.mark.parametrize("name", method_names())
 def test_the_order_of_an_epoch_is_no_business_of_a_method(name):
-    for sampling in ("shuffled", "groups"):
+    for sampling in method_card(name).options["sampling"]:
         assert not hasattr(make_method(name, Smooth(), HYPERPARAMETERS, {"sampling": sampling}), "sampling")
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         make_method(name, Smooth(), HYPERPARAMETERS, {"colour": "red"})

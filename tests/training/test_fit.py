@@ -33,9 +33,17 @@ METHODS = {
     "masked": {"lr": 1e-3},
     "actdiff": {"lr": 1e-3, "lambda": 0.1},
     "adversarial": {"lr": 1e-3, "lambda": 0.1, "discriminator_steps": 2, "discriminator_lr": 1e-3},
+    "coral": {"lr": 1e-3, "lambda": 1.0},
+    "cutout": {"lr": 1e-3, "side": 0.5},
+    "dann": {"lr": 1e-3, "lambda": 0.1, "discriminator_lr": 1e-3},
     "gradmask": {"lr": 1e-3, "lambda": 0.1},
+    "gradnorm": {"lr": 1e-3, "lambda": 0.1},
     "groupdro": {"lr": 1e-3, "group_step_size": 0.1},
+    "irm": {"lr": 1e-3, "lambda": 1.0},
+    "mmd": {"lr": 1e-3, "lambda": 1.0},
+    "reweighting": {"lr": 1e-3},
     "rrr": {"lr": 1e-3, "lambda": 0.1},
+    "vrex": {"lr": 1e-3, "lambda": 1.0},
 }
 SIZE = 12
 BATCHES = 3
@@ -48,8 +56,15 @@ def recipe(**changes):
     )
 
 
+def four_cells(n=20):
+    """Images of both labels in both groups, as methods need them that compare groups within a label."""
+    data = make_tiny_data(n, SIZE)
+    data.groups = torch.arange(n) // 2 % 2
+    return data
+
+
 def fit(method, chosen, *resume, seed=7, data=None, precision="float32", options=(), **hyperparameters):
-    train, valid = data or (make_tiny_data(20, SIZE), make_tiny_data(10, SIZE, seed=1))
+    train, valid = data or (four_cells(), make_tiny_data(10, SIZE, seed=1))
     hardware = Hardware(torch.device("cpu"), precision)
     given = METHODS[method] | hyperparameters
     return module.fit(method, given, dict(options), train, valid, chosen, seed, hardware, *resume)
@@ -80,11 +95,12 @@ def test_the_same_seed_twice_is_the_same_to_the_bit(method):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("sampling", ["shuffled", "groups"])
+@pytest.mark.parametrize(
+    ("method", "sampling"), [*((method, "shuffled") for method in METHODS), ("classification", "groups")]
+)
 def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(method, sampling, tmp_path, monkeypatch):
     """Killed before its third and its fifth batch of 3 an epoch; the second kill loses a batch, not what was saved."""
-    data = make_tiny_data(20, SIZE), make_tiny_data(10, SIZE, seed=1)
+    data = four_cells(), make_tiny_data(10, SIZE, seed=1)
     given = {"data": data, "options": {"sampling": sampling}.items()}
     batches = Dataset.batches
 
@@ -141,11 +157,29 @@ def test_in_bfloat16_all_that_is_kept_is_float32_and_it_resumes_to_the_bit(metho
     assert same(rounded, fit(method, recipe(), tmp_path, "same", precision="bfloat16", **given))
 
 
-@pytest.mark.parametrize("method", ["actdiff", "adversarial", "gradmask", "rrr"])
+@pytest.mark.parametrize("method", [method for method, given in METHODS.items() if "lambda" in given])
 def test_a_run_without_a_weight_is_a_run_of_classification(method):
-    assert same(whole("classification"), fit(method, recipe(), **{"lambda": 0}))
+    shuffled = fit(method, recipe(epochs=1), options={"sampling": "shuffled"}.items(), **{"lambda": 0})
+    assert shuffled.history[0] == whole("classification").history[0]
     of_groups = fit(method, recipe(epochs=1), options={"sampling": "groups"}.items(), **{"lambda": 0})
     assert of_groups.history[0] == whole("classification", "groups").history[0]
+
+
+def test_a_method_is_told_the_cells_of_the_training_images_before_its_first_batch_also_when_going_on(
+    tmp_path, monkeypatch
+):
+    told, update = [], base.Method.update
+
+    def noting(self, batch, generator):
+        told.append("batch")
+        return update(self, batch, generator)
+
+    monkeypatch.setattr(base.Method, "start", lambda self, cells: told.append(cells.tolist()))
+    monkeypatch.setattr(base.Method, "update", noting)
+    cells = [0, 1, 2, 3] * 5
+    for epochs in (1, 2):
+        fit("classification", recipe(epochs=epochs), tmp_path, "same")
+    assert told == [cells, *["batch"] * BATCHES] * 2
 
 
 def seen_labels(monkeypatch, method, options):
@@ -321,12 +355,15 @@ for name, given in methods.items():
     for precision in ("float32", "bfloat16"):
         for size in (28, 64):
             data = make_tiny_data(40, size), make_tiny_data(8, size)
+            data[0].groups = torch.arange(40) // 2 % 2
             recipe = Recipe(width=8, epochs=1, batch_size=16, burn_in=0, patience=None, compile=False)
             print(name, precision, size, file=sys.stderr, flush=True)
             fit(name, given, {}, *data, recipe, 0, pick("cpu", precision))
     for epochs in (1, 2):
         recipe = Recipe(width=1, epochs=epochs, batch_size=8, burn_in=0, patience=None, compile=False)
-        fit(name, given, {}, make_tiny_data(8), make_tiny_data(8), recipe, 0, pick("cpu", "float32"), folder / name)
+        data = make_tiny_data(8), make_tiny_data(8)
+        data[0].groups = torch.arange(8) // 2 % 2
+        fit(name, given, {}, *data, recipe, 0, pick("cpu", "float32"), folder / name)
 assert torch.are_deterministic_algorithms_enabled()
 print(*sys.modules)
 """

@@ -1,6 +1,8 @@
 """The worked examples of docs/extend.md: each planned by the command that it tells, and run in tiny studies."""
 
+import importlib.util
 import json
+import math
 import re
 import subprocess
 from functools import reduce
@@ -10,9 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from conftest import ROOT
+from scipy.special import softmax
+from support.small_classifier import batch_of, smooth
 from support.workflow_checkout import Checkout
+from torch import nn
 
 TEXT = (ROOT / "docs" / "extend.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
@@ -20,8 +26,8 @@ FILES = dict(re.findall(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", TEXT, re.MULTILI
 
 # What a section has to have: the kind of thing, and what of it is planned that is in no other study.
 EXAMPLES = {
-    "A method": "method=gradnorm",
-    "A method with groups": "method=vrex",
+    "A method": "method=confidence_penalty",
+    "A method with groups": "method=logit_adjustment",
     "An attribution": "",
     "A measure of localisation": "",
     "An analysis": "confidence",
@@ -92,6 +98,37 @@ def test_every_kind_of_thing_has_an_example_and_every_file_belongs_to_one():
     assert {word for section in EXAMPLES for word in command(section)} >= {name for name in FILES if ".yaml" in name}
 
 
+def example(tmp_path, name: str, hyperparameters: dict[str, float], model: nn.Module):
+    """The method of the page's file of this name."""
+    file = tmp_path / f"{name}.py"
+    file.write_text(FILES[f"workflow/red_herring/methods/{name}.py"])
+    found = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module.Method(model, hyperparameters)
+
+
+def test_the_losses_of_the_two_methods_are_what_they_say(tmp_path):
+    model, batch = smooth(), batch_of([0, 1, 1, 2, 3])
+    rows, labels, groups = model(batch.images).tolist(), batch.labels.tolist(), batch.groups.tolist()
+
+    entropies = [-sum(p * math.log(p) for p in softmax(row)) for row in rows]
+    penalised = example(tmp_path, "confidence_penalty", {"lr": 1e-3, "lambda": 1.0}, model)
+    penalty = penalised.losses(batch, torch.Generator())["penalty"].item()
+    assert penalty == pytest.approx(math.log(2) - sum(entropies) / 5, rel=1e-9)
+
+    # Four, two, one and nine images of the cells, and one more of each.
+    shares = [[5 / 8, 3 / 8], [2 / 12, 10 / 12]]
+    adjusted = [
+        softmax([logit + 0.5 * math.log(share) for logit, share in zip(row, shares[group], strict=True)])[label]
+        for row, label, group in zip(rows, labels, groups, strict=True)
+    ]
+    method = example(tmp_path, "logit_adjustment", {"lr": 1e-3, "tau": 0.5}, model)
+    method.start(torch.tensor([0] * 4 + [1] * 2 + [2] + [3] * 9))
+    loss = method.losses(batch, torch.Generator())["classification"].item()
+    assert loss == pytest.approx(-sum(map(math.log, adjusted)) / 5, rel=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("section", EXAMPLES)
 def test_the_command_of_an_example_plans_it(project, section):
@@ -112,11 +149,11 @@ def test_methods_an_attribution_and_an_analysis_of_ones_own(project):
     made = project.folder / "results/together"
 
     table = (made / "tables/synthetic.md").read_text()
-    assert "| Saliency based | GradNorm | 1 |" in table
-    for method in ("gradnorm", "vrex"):
-        history = pd.read_csv(made / f"runs/synthetic/{method}/seed=1/history.csv")
-        assert (history["train_penalty"] > 0).all()
-    settings = json.loads((made / "runs/synthetic/vrex/seed=1/run.json").read_text())["settings"]
+    assert "| Control without masks | Confidence penalty | 1 |" in table
+    assert "| Group robustness | Logit adjustment | 1 |" in table
+    history = pd.read_csv(made / "runs/synthetic/confidence_penalty/seed=1/history.csv")
+    assert history["train_penalty"].between(0, np.log(2), inclusive="neither").all()
+    settings = json.loads((made / "runs/synthetic/resampling/seed=1/run.json").read_text())["settings"]
     assert settings["options"]["sampling"] == "groups"
 
     scores = pd.read_csv(made / "localisation.csv")

@@ -1,4 +1,4 @@
-"""What every method has: a classification loss, an optimiser, an update; and what several share: shuffling."""
+"""What every method has: a classification loss, an optimiser, an update; and what several share."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ class Method(ABC):
         self.model = model
         self.weight = hyperparameters.get("lambda", 0.0)
         self.optimizer = Adam(model.parameters(), hyperparameters["lr"])
+
+    def start(self, cells: Tensor) -> None:  # noqa: B027 - most methods need nothing of it
+        """Told once before the first batch, also when going on: the cell of every training image, int64 [n], CPU.
+
+        What a method makes of it is no part of its state.
+        """
 
     @abstractmethod
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -86,6 +92,16 @@ def shuffle_outside(images: Tensor, masks: Tensor, generator: torch.Generator) -
 def guided(masks: Tensor) -> Tensor:
     """Which images have anything outside their mask, bool [n]; no mask term may touch the others."""
     return ~masks.flatten(1).all(dim=1)
+
+
+def means_by(values: Tensor, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The mean of the values of each key from 0 to count - 1, 0 for a key without any, and how many there are.
+
+    values: [n]; keys: int64 [n]. A sum by index would have no fixed order on a GPU.
+    """
+    members = keys.unsqueeze(1) == torch.arange(count, device=keys.device)
+    counts = members.sum(dim=0)
+    return (values.unsqueeze(1) * members).sum(dim=0) / counts.clamp(min=1), counts
 
 
 def input_gradient(outputs: Tensor, images: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class Method(base.Method):
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """`classification`, over all images, to be compared with other methods', and `robust`, which is minimised."""
         each = F.cross_entropy(self.model(batch.images), batch.labels, reduction="none")
-        of_cells = _means(each, batch.cells)
+        of_cells, _ = base.means_by(each, batch.cells, CELLS)
         # In logarithms, as the exponential of a large loss is infinite.
         self.log_weights = torch.log_softmax(self.log_weights + self.step_size * of_cells.detach(), dim=0)
         return {"classification": each.mean().detach(), "robust": (self.log_weights.exp() * of_cells).sum()}
@@ -56,9 +56,3 @@ class Method(base.Method):
         """Go on from there."""
         super().load_state_dict(state)
         self.log_weights = state["log_weights"].to(self.log_weights.device)
-
-
-def _means(values: Tensor, cells: Tensor) -> Tensor:
-    """Of the values of each cell, [CELLS]; 0 for a cell without any. A sum by index would have no fixed order."""
-    members = cells.unsqueeze(1) == torch.arange(CELLS, device=cells.device)
-    return (values.unsqueeze(1) * members).sum(dim=0) / members.sum(dim=0).clamp(min=1)

@@ -73,6 +73,7 @@ MARKERS = {
     "Domain invariance": "^",
     "Group robustness": "P",
     "Saliency based": "D",
+    "Control without masks": "X",
 }
 SPARE_COLOURS = ("#009E73", "#7F3C8D", "#999999", "#80561B", "#F0E442")
 

@@ -38,6 +38,7 @@ class Classifier:
         self.model, self.method, self.sampling = model, method, sampling
         self.train, self.valid, self.batch_size = train, valid, batch_size
         self.seed, self.hardware, self.with_accuracy = seed, hardware, with_accuracy
+        method.start(train.cells)
 
     def start_epoch(self, epoch: int) -> None:
         """Forget the random numbers of the epoch before."""
