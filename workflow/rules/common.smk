@@ -60,6 +60,8 @@ SEARCHED = tasks.searched_tasks(config)
 USED = tasks.used_tasks(config)
 SOURCES = sorted({source for task in USED for source in tasks.task_sources(config, task)})
 checked(places.check_images, config, SOURCES)
+ANATOMY = tasks.anatomy_sources(config)
+checked(places.check_weights, config, ANATOMY)
 CSVPATHS = {
     source: config["sources"][source]["csvpath"] for source in SOURCES if config["sources"][source].get("csvpath")
 }
@@ -187,6 +189,13 @@ def prepared(name):
     )
 
 
+def masks(wildcards):
+    """An input function: the masks of every source of the task."""
+    of_anatomy = config["tasks"][wildcards.task]["mask"]["kind"] == "anatomy"
+    names = ["anatomy.npy", "anatomy.json"] if of_anatomy else ["masks.npy"]
+    return [file for name in names for file in prepared(name)(wildcards)]
+
+
 def fetched(wildcards):
     """An input function: where the images were fetched to, if they are."""
     return "<results>/data/{source}/fetched.json" if study.origin(config, wildcards.source) else []
@@ -196,6 +205,17 @@ def table(wildcards):
     """An input function: the source's own table, if it has one. It is recorded by its name in the configuration."""
     csvpath = CSVPATHS.get(wildcards.source)
     return sourcecache_entry(located(csvpath), csvpath) if csvpath else []
+
+
+def weights(wildcards):
+    """An input function: the weights of the segmentation network, if they are the user's own."""
+    path = config["anatomy"]["weights"]
+    return sourcecache_entry(located(path), path) if path else []
+
+
+def fetched_weights(wildcards):
+    """An input function: where they were fetched to, if they are."""
+    return [] if config["anatomy"]["weights"] else "<results>/weights/fetched.json"
 
 
 def stage(name, *values):
