@@ -404,7 +404,7 @@ def test_a_release_holds_all_that_its_tasks_name():
             "tasks.a.labels: is permuted, where the validation AUC",
         ),
         ("tasks: {a: {of: spc, sizes: {train: 100}}}", "tasks.a.sizes: lacks the key 'valid'"),
-        ("tasks: {a: {of: spc, mask: {kind: source}}}", "tasks.a.mask.semi_axis: goes with kind ellipse, and only with it"),
+        ("tasks: {a: {of: vpc, mask: {kind: ellipse}}}", "tasks.a.mask.semi_axis: goes with kind ellipse, and only with it"),
         ("tasks: {a b: {of: spc, ratio: 1}}", "tasks: has the unknown key 'a b'; allowed are names like"),
         ("{tasks: {SPC: {of: spc, ratio: 1}}, study: {tasks: [spc, SPC]}}", "study.tasks: has 'SPC' and 'spc', one folder"),
     ],

@@ -113,7 +113,7 @@ def test_the_sheet_of_a_task_with_anatomy_beside_one_with_boxes(tmp_path):
     figure = sheet.draw(files, {"tasks": {"t": TASK, "u": HEART}, "methods": []})
     grid = np.array(figure.axes).reshape(2, 4, 9)
     assert [shown(row[1]) for row in grid[0]] == ["mask", "mask", "no mask", "no mask"]
-    assert [shown(row[1]) for row in grid[1]] == ["mask", "no mask", "mask", "mask"]
+    assert [shown(row[1]) for row in grid[1]] == ["no mask", "mask", "mask", "mask"]
     titles = [block.get_suptitle() for block in figure.subfigs]
     assert "masks from the source;" in titles[0]
     assert "masks of anatomy, Heart, Aorta;" in titles[1]

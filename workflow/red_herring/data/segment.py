@@ -76,4 +76,7 @@ def _bits(levels: np.ndarray, network: Segmenter, hardware: Hardware) -> np.ndar
     with hardware.mixed():
         logits = network(images)
     inside = structures_inside(logits, levels.shape[-1]).cpu().numpy()
-    return np.bitwise_or.reduce([inside[:, number] * bit for number, bit in enumerate(BITS.values())])
+    found = np.zeros(levels.shape, np.uint16)
+    for number, bit in enumerate(BITS.values()):
+        found |= inside[:, number] * bit
+    return found

@@ -33,6 +33,9 @@ COUNTER = "num_batches_tracked"
 class Segmenter(nn.Module):
     """Logits of each structure, float32 [n, 14, 512, 512], of images of 0 to 1, [n, 1, side, side]."""
 
+    mean: Tensor
+    sd: Tensor
+
     def __init__(self, weights: Mapping[str, Tensor]):
         """As deep and as wide as the weights. KeyError for weights that are not of this network."""
         super().__init__()

@@ -157,8 +157,8 @@ def _check_images(config: Config, task: str) -> None:
     for name, source in sources.items():
         card = source_card(source["kind"])
         if mask["kind"] == "source" and not _has_masks(source):
-            others = "take an ellipse or anatomy"
-            advice = f"set sources.{name}.{card.masks}, or {others}" if card.masks else others
+            another = "take an ellipse or anatomy"
+            advice = f"set sources.{name}.{card.masks}, or {another}" if card.masks else another
             raise StudyError(f"config: tasks.{task}.mask.kind: is source, but source {name} has no masks; {advice}")
         if mask["kind"] == "anatomy" and card.pixel_range:
             raise StudyError(

@@ -50,7 +50,7 @@ MOST = 800
 """Images of a count of crosses and side of the box: as many as there are of one cross with either arm length."""
 
 MIDDLES = (0, 0)
-ENDS = tuple(product((-1, 1), repeat=2))
+ENDS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 """Where the bars of a shape meet, in arms down and to the right of its centre: MIDDLES is a cross, ENDS are corners."""
 
 Shape = tuple[int, int, int, tuple[int, int]]
@@ -106,7 +106,7 @@ def equal_shapes(crosses: int, number: int, seed: tuple[int, ...]) -> list[Shape
     """A shape with short arms and one with long ones: two crosses, or a cross and a corner, where which of them is the
     corner, and which way it opens, take turns.
     """
-    meet = [MIDDLES, MIDDLES]
+    meet: list[tuple[int, int]] = [MIDDLES, MIDDLES]
     if crosses == 1:
         which, end = divmod(number % (len(ARMS) * len(ENDS)), len(ENDS))
         meet[which] = ENDS[end]
