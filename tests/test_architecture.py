@@ -51,6 +51,7 @@ def test_imports_run_downwards(file):
     "stage",
     [
         "fetch_source",
+        "fetch_weights",
         "index_source",
         "prepare_images",
         "draw_splits",

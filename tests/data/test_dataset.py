@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from red_herring.data.dataset import check_masks, load
+from red_herring.data.masks import BITS
 from red_herring.runtime.files import StudyError, write_json
 
 
@@ -100,6 +101,22 @@ def test_a_source_without_masks_needs_another_kind(tmp_path):
     folder = prepared(tmp_path, "a", np.zeros((4, 3, 3), np.uint8))
     with pytest.raises(StudyError, match="source a: has no masks of its own"):
         load(SPLIT.query("source == 'a'"), [folder], {"kind": "source"}, ["train"])
+
+
+def test_any_of_several_structures_is_inside(tmp_path):
+    levels = np.arange(2 * 4 * 9, dtype=np.uint8).reshape(2, 4, 3, 3)
+    folders = [prepared(tmp_path, name, levels[number]) for number, name in enumerate("ab")]
+    anatomy = np.zeros((4, 3, 3), np.uint16)
+    anatomy[2, 0], anatomy[2, 1], anatomy[3] = BITS["Heart"], BITS["Spine"] | BITS["Aorta"], BITS["Weasand"]
+    for folder in folders:
+        np.save(folder / "anatomy.npy", anatomy)
+    mask = {"kind": "anatomy", "structures": ["Heart", "Aorta"]}
+    train, test = load(SPLIT, folders, mask, ["train", "test"])
+    assert train.masks.flatten(1).tolist() == [9 * [False], 9 * [False], 6 * [True] + 3 * [False]]
+    assert train.has_mask().tolist() == [False, False, True], "an image in which nothing was found has no mask"
+    assert test.masks.flatten(1).sum(1).tolist() == [6]
+    (train,) = load(SPLIT, folders, mask | {"structures": ["Spine"]}, ["train"])
+    assert train.masks.flatten(1).sum(1).tolist() == [0, 0, 3]
 
 
 def test_sources_of_a_task_must_fit_together(tmp_path):

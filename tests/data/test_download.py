@@ -208,6 +208,27 @@ def test_an_archive_without_a_commit_is_kept_by_its_address(tmp_path, images):
     assert fetched.folder == tmp_path / "downloads" / hashlib.sha256(url.encode()).hexdigest() / "files"
 
 
+def test_a_file_is_fetched_once_and_left_as_it_is(tmp_path, images):
+    """Also when it is a zip, as PyTorch's files of weights are."""
+    weights, downloads = zipped(images), tmp_path / "downloads"
+    with web(Answer(weights)) as site:
+        origin = {"file": f"{site.url}/release/v1/weights%204.pth?raw=true"}
+        fetched = fetch(origin, downloads, [], PATIENCE, SOON)
+        assert fetch(origin, downloads, [], PATIENCE, SOON) == fetched
+        assert len(site.asked) == 1
+    assert [(path.name, path.read_bytes()) for path in fetched.folder.iterdir()] == [("weights 4.pth", weights)]
+    assert json.loads((downloads / "checksums.json").read_text()) == {origin["file"]: fetched.sha256}
+    assert fetched.sha256 == hashlib.sha256(weights).hexdigest()
+    with pytest.raises(StudyError, match="`sha256` of the data set is"):
+        fetch(origin | {"sha256": "a" * 64}, downloads, [], PATIENCE, SOON)
+
+
+def test_a_file_that_cannot_be_had_names_the_key_for_a_copy(tmp_path):
+    with web(Answer(status=404)) as site, pytest.raises(StudyError, match=r"with the file; .* `anatomy\.weights`"):
+        fetch({"file": f"{site.url}/weights.pth"}, tmp_path / "downloads", [], PATIENCE, SOON)
+    assert below(tmp_path / "downloads") == set()
+
+
 @pytest.mark.parametrize("step", ["sha256", "unpack", "_measure"])
 def test_an_archive_killed_after_its_download_needs_no_server(stage, tmp_path, images, step):
     with web(Answer(zipped(images))) as site:
@@ -235,7 +256,7 @@ def test_what_may_go_better_is_tried_again(tmp_path, images, first):
     [
         (Answer(b"short", length=10), "could not be downloaded in 3 attempts .* run again later or set `imgpath`", 3),
         (Answer(status=503), "in 3 attempts .*the server answered 503", 3),
-        (Answer(status=404), "the server answered 404 Not Found, expected an archive", 1),
+        (Answer(status=404), "the server answered 404 Not Found, expected an answer with the archive; .* `imgpath`", 1),
         (Answer(status=403), "the server answered 403", 1),
         (Answer(b"PK\3\4 not a zip"), "is not a zip or tar archive, or is damaged", 1),
         (Answer(length=10**15), "needs 2000000.00 GB in .* to be downloaded and unpacked, where .* are free", 1),

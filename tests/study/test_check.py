@@ -20,6 +20,7 @@ FOLDER = {
     "columns": {"file": "f", "label": "l", "group": "g", "patient": "p"},
 }  # fmt: skip
 MASKED = {"mask": "m"}
+LUNGS = {"mask": {"kind": "anatomy", "structures": ["Left Lung", "Right Lung"]}}
 
 
 def study(*changes: dict) -> dict:
@@ -85,6 +86,10 @@ def task(name: str, change: dict) -> dict:
                 task("vpc", groups({"source": "mine"}, {"source": "rsna"})),
             ],
             "source mine has no masks; set sources.mine.columns.mask",
+        ),
+        (
+            [task("synthetic", {"mask": {"kind": "anatomy", "structures": ["Heart"]}})],
+            "tasks.synthetic.mask.kind: is anatomy, but the images of source crosses, kind crosses, are no X-rays; take",
         ),
         (
             [{"sources": {"rsna": {"views": ["PA"]}}}],
@@ -161,6 +166,10 @@ def test_one_sentence(changes, sentence):
         [
             {"sources": {"rsna": {"group_column": "sex"}}},
             task("vpc", groups({"source": "rsna", "group": "M"}, {"source": "rsna", "group": "F"})),
+        ],
+        [
+            {"sources": {"mine": FOLDER | {"size": 224}}},
+            task("vpc", groups({"source": "mine"}, {"source": "rsna"}) | LUNGS),
         ],
         [{"tuning": {"parallel": 20}}],
         [{"tuning": {"mode": "published", "parallel": 99}}],

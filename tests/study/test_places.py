@@ -19,6 +19,7 @@ def config(tmp_path, monkeypatch):
     groups = [{"name": name, "source": "clinic", "group": name} for name in "ab"]
     return {
         "pathvars": {"results": "results"},
+        "anatomy": {"weights": None},
         "study": {"tasks": ["t"]},
         "tasks": {"t": {"nuisance": {"groups": groups}}},
         "sources": {
@@ -92,3 +93,25 @@ def test_nothing_is_needed_of_which_the_results_are_there(config, tmp_path, monk
         places.check_images(config, ["clinic"])
     (made / "source.json").touch()
     places.check_images(config, ["clinic"])
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("weights.pth", "weights.pth (relative to {here}): there is no such file; fix `weights`"),
+        ("$RED_HERRING_IMAGES/w.pth", "{here}/images/w.pth: there is no such file; fix RED_HERRING_IMAGES"),
+    ],
+)
+def test_weights_of_ones_own_are_there_before_anything_runs(config, tmp_path, path, sentence):
+    config["anatomy"]["weights"] = path
+    with pytest.raises(StudyError) as error:
+        places.check_weights(config, ["clinic"])
+    assert str(error.value) == "config: anatomy.weights: " + sentence.format(here=tmp_path)
+    places.check_weights(config, [])
+    made = tmp_path / "results/data/clinic/anatomy.npy"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    places.check_weights(config, ["clinic"])
+    with pytest.raises(StudyError):
+        places.check_weights(config, ["clinic", "another"])
+    places.check_weights(config | {"anatomy": {"weights": None}}, ["another"])

@@ -7,9 +7,10 @@ import yaml
 from conftest import ROOT
 from red_herring.reference import PUBLISHED_RUNS
 from red_herring.runtime.files import StudyError, read_rows
-from red_herring.study import configuration
+from red_herring.study import configuration, tasks
 from red_herring.study import settings as study
 from red_herring.study.space import fixed_hyperparameters, search_space
+from red_herring.study.stage_settings import Segmenting
 
 
 @pytest.fixture
@@ -90,6 +91,20 @@ def test_small_studies_are_valid(config, file):
         ({"tasks": {"vpc": {"mask": {"control": "shuffled"}}}}, ["tasks.vpc.mask.control", "random, other, inverted"]),
         ({"tasks": {"spc": {"mask": {"control": "other"}}}}, ["tasks.spc.mask.control", "same ellipse"]),
         ({"tasks": {"spc": {"mask": {"negatives": "skip"}}}}, ["tasks.spc.mask.negatives", "kind source"]),
+        ({"tasks": {"vpc": {"mask": {"kind": "anatomy"}}}}, ["tasks.vpc.mask.structures", "goes with kind anatomy"]),
+        (
+            {"tasks": {"vpc": {"mask": {"structures": ["Heart"]}}}},
+            ["tasks.vpc.mask.structures", "goes with kind anatomy"],
+        ),
+        (
+            {"tasks": {"vpc": {"mask": {"kind": "anatomy", "structures": ["Spine", "heart"]}}}},
+            ["tasks.vpc.mask.structures.1", '"heart"', "allowed are Left Clavicle, ", "Heart, Aorta, Facies"],
+        ),
+        ({"tasks": {"vpc": {"mask": {"kind": "anatomy", "structures": []}}}}, ["vpc.mask.structures", "at least"]),
+        ({"tasks": {"vpc": {"mask": {"kind": "anatomy", "structures": 2 * ["Heart"]}}}}, ["without repetition"]),
+        ({"anatomy": {"address": "ftp://host/weights"}}, ["anatomy.address", "https?://"]),
+        ({"anatomy": {"sha256": "abc"}}, ["anatomy.sha256", "text like"]),
+        ({"anatomy": {"weight": "file"}}, ["anatomy", "unknown key 'weight'", "weights, address, sha256"]),
         ({"sources": {"nih": {"boxes": "Pneumona"}}}, ["sources.nih.boxes", '"Pneumona"', "Pneumonia"]),
         ({"sources": {"nih": {"torrent": "e615"}}}, ["sources.nih.torrent", '"e615"']),
         ({"sources": {"nih": {"archive": "https://example.org/a.zip"}}}, ["sources.nih.archive", "beside torrent"]),
@@ -313,6 +328,32 @@ def test_what_guides_training_reaches_only_methods_that_need_masks(config):
         assert study.analysis_settings(config, analysis, "vpc") == study.analysis_settings(changed, analysis, "vpc")
     assert study.train_settings(changed, "vpc", "rrr").guidance == {
         "negatives": "skip", "control": "none", "budget": 0.5, "blur_sigma": 0.0,
+    }  # fmt: skip
+
+
+def test_the_anatomy_is_segmented_of_the_sources_of_tasks_that_are_run(config):
+    lungs = {"kind": "anatomy", "structures": ["Right Lung", "Left Lung"]}
+    assert tasks.anatomy_sources(config) == []
+    merge(config, {"tasks": {"vpc": {"mask": lungs}}})
+    assert tasks.anatomy_sources(config) == ["rsna"]
+    assert tasks.anatomy_sources(merge(copy.deepcopy(config), {"study": {"tasks": ["spc"]}})) == []
+    assert study.segment_settings(config, "rsna") == Segmenting("rsna", "auto", "float32")
+    sorted_lungs = lungs | {"structures": ["Left Lung", "Right Lung"]}  # a union, whose order makes no difference
+    assert study.train_settings(config, "vpc", "rrr").mask == sorted_lungs
+    assert study.analysis_settings(config, "reliance", "vpc").mask == sorted_lungs
+    assert study.results_settings(config)["tasks"]["vpc"]["mask"] == sorted_lungs
+
+
+def test_weights_are_fetched_by_their_address_and_a_copy_of_ones_own_is_not_released(config):
+    address = config["anatomy"]["address"]
+    assert study.weights_settings(config).origin == {"file": address}
+    merge(config, {"anatomy": {"sha256": "a" * 64, "weights": "/home/me/weights.pth"}})
+    assert study.weights_settings(config).origin == {"file": address, "sha256": "a" * 64}
+    network = study.weights_network_settings(config)
+    assert "Lian et al. 2021" in network.terms
+    assert network.downloads == config["fetch"]["downloads"]
+    assert study.release_settings(config, [], {}).config["anatomy"] == {
+        "weights": None, "address": address, "sha256": "a" * 64,
     }  # fmt: skip
 
 

@@ -138,6 +138,38 @@ def test_a_family_has_a_task_for_every_combination_in_place():
     assert "spc_dose" not in config["tasks"]
 
 
+OTHER_KINDS = """
+study: {tasks: [spc_heart, spc_again, vpc_heart, vpc_both_mask.kind=source]}
+tasks:
+  spc_heart: {of: spc, mask: {kind: anatomy, structures: [Heart], budget: 0.5}}
+  spc_again: {of: spc_heart, mask: {kind: ellipse, semi_axis: 0.3}}
+  vpc_heart: {of: vpc, mask: {kind: anatomy, structures: [Heart]}}
+  vpc_both: {of: vpc_heart, each: {mask.kind: [source]}}
+"""
+
+
+def test_a_mask_of_another_kind_takes_nothing_that_only_the_former_has():
+    config = typed(OTHER_KINDS)
+    masks = {name: config["tasks"][name]["mask"] for name in ("spc_heart", "spc_again", "vpc_both_mask.kind=source")}
+    assert masks == {
+        "spc_heart": {"kind": "anatomy", "structures": ["Heart"], "budget": 0.5},
+        "spc_again": {"kind": "ellipse", "semi_axis": 0.3, "budget": 0.5},
+        "vpc_both_mask.kind=source": {"kind": "source"},
+    }
+    written = as_written(config["tasks"])
+    assert written["spc_heart"]["mask"] == masks["spc_heart"]
+    assert tasks.derive_tasks(config | {"tasks": written})["tasks"] == config["tasks"]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    ["{kind: anatomy, structures: [Heart], semi_axis: 0.3}", "{structures: [Heart]}", "{kind: source, semi_axis: 0.3}"],
+)
+def test_what_a_task_says_itself_of_another_kind_is_refused(mask):
+    with pytest.raises(StudyError, match="and only with it"):
+        typed(f"study: {{tasks: [x]}}\ntasks: {{x: {{of: spc, mask: {mask}}}}}")
+
+
 def test_a_family_that_is_called_by_its_key_does_not_say_it_twice():
     config = typed(
         "study: {tasks: [spc_ratio]}\ntasks: {spc_ratio: {of: spc, each: {ratio: [0.5, 0.9, 1]}, tuned_on: spc}}"
@@ -372,7 +404,7 @@ def test_a_release_holds_all_that_its_tasks_name():
             "tasks.a.labels: is permuted, where the validation AUC",
         ),
         ("tasks: {a: {of: spc, sizes: {train: 100}}}", "tasks.a.sizes: lacks the key 'valid'"),
-        ("tasks: {a: {of: spc, mask: {kind: source}}}", "tasks.a.mask.semi_axis: goes with kind ellipse, and only with it"),
+        ("tasks: {a: {of: vpc, mask: {kind: ellipse}}}", "tasks.a.mask.semi_axis: goes with kind ellipse, and only with it"),
         ("tasks: {a b: {of: spc, ratio: 1}}", "tasks: has the unknown key 'a b'; allowed are names like"),
         ("{tasks: {SPC: {of: spc, ratio: 1}}, study: {tasks: [spc, SPC]}}", "study.tasks: has 'SPC' and 'spc', one folder"),
     ],

@@ -92,6 +92,19 @@ def final(tmp_path):
     return train
 
 
+def test_a_run_is_made_of_the_anatomy_that_its_masks_are_of(final, tmp_path):
+    """What was segmented anew is trained anew, also after an interruption."""
+    final(stop={"steps": 8})
+    digests = set()
+    for checksum in "ab":
+        write_json(tmp_path / "mine/anatomy.json", {"sha256": checksum})
+        np.save(tmp_path / "mine/anatomy.npy", np.ones((64, 12, 12), np.uint16))
+        for mask in ({"kind": "ellipse", "semi_axis": 0.4}, {"kind": "anatomy", "structures": ["Heart"]}):
+            run = Run(replace(SETTINGS, mask=mask), tmp_path / "split.csv", [tmp_path / "mine/images.npy"], 1, 1)
+            digests.add(run.fingerprint("train"))
+    assert len(digests) == 3
+
+
 def test_the_record_says_how_training_stopped(final):
     record, history, _ = final(stop={"steps": 10})
     assert record["stopped"] == {"by": "steps", "epochs": 3, "steps": 10}

@@ -6,7 +6,7 @@ for analysis in ANALYSES:
         name:
             analysis
         input:
-            prepared("masks.npy"),
+            masks,
             prepared("source.json"),
             split="<results>/splits/{task}/seed={seed}.csv",
             images=prepared("images.npy"),

@@ -62,6 +62,8 @@ SEARCHED = tasks.searched_tasks(config)
 USED = tasks.used_tasks(config)
 SOURCES = sorted({source for task in USED for source in tasks.task_sources(config, task)})
 checked(places.check_images, config, SOURCES)
+ANATOMY = tasks.anatomy_sources(config)
+checked(places.check_weights, config, ANATOMY)
 if workflow.is_main_process:  # the jobs read all this as well, and need not say it again
     for notice in pairs.notices(config):
         logger.warning(notice)
@@ -204,6 +206,13 @@ def prepared(name):
     )
 
 
+def masks(wildcards):
+    """An input function: the masks of every source of the task."""
+    of_anatomy = config["tasks"][wildcards.task]["mask"]["kind"] == "anatomy"
+    names = ["anatomy.npy", "anatomy.json"] if of_anatomy else ["masks.npy"]
+    return [file for name in names for file in prepared(name)(wildcards)]
+
+
 def fetched(wildcards):
     """An input function: where the images were fetched to, if they are."""
     return "<results>/data/{source}/fetched.json" if study.origin(config, wildcards.source) else []
@@ -213,6 +222,17 @@ def table(wildcards):
     """An input function: the source's own table, if it has one. It is recorded by its name in the configuration."""
     csvpath = CSVPATHS.get(wildcards.source)
     return sourcecache_entry(located(csvpath), csvpath) if csvpath else []
+
+
+def weights(wildcards):
+    """An input function: the weights of the segmentation network, if they are the user's own."""
+    path = config["anatomy"]["weights"]
+    return sourcecache_entry(located(path), path) if path else []
+
+
+def fetched_weights(wildcards):
+    """An input function: where they were fetched to, if they are."""
+    return [] if config["anatomy"]["weights"] else "<results>/weights/fetched.json"
 
 
 def stage(name, *values):

@@ -75,6 +75,56 @@ rule prepare_images:
         stage("prepare_images", "params.settings", "threads")
 
 
+# As fetch_source.
+rule fetch_weights:
+    output:
+        fetched="<results>/weights/fetched.json",
+    log:
+        "<results>/logs/fetch_weights.log",
+    benchmark:
+        "<results>/benchmarks/fetch_weights.tsv"
+    localrule: True
+    conda:
+        "../../envs/red_herring.yaml"
+    resources:
+        network=lambda wildcards: dumped(study.weights_network_settings(config)),
+    params:
+        flags=flags,
+        settings=settings(study.weights_settings),
+    shell:
+        stage("fetch_weights", "params.settings", "resources.network")
+
+
+rule segment_images:
+    input:
+        images="<results>/data/{source}/images.npy",
+        decoded="<results>/data/{source}/decoded.csv",
+        about="<results>/data/{source}/source.json",
+        weights=weights,
+        fetched=fetched_weights,
+    output:
+        anatomy="<results>/data/{source}/anatomy.npy",
+        shares="<results>/data/{source}/anatomy.csv",
+        record="<results>/data/{source}/anatomy.json",
+    log:
+        "<results>/logs/segment_images/{source}.log",
+    benchmark:
+        "<results>/benchmarks/segment_images/{source}.tsv"
+    wildcard_constraints:
+        source=any_of(ANATOMY) or "none",
+    conda:
+        "../../envs/red_herring.yaml"
+    threads: CORES
+    resources:
+        gpu=GPU,
+    params:
+        flags=flags,
+        settings=settings(study.segment_settings, "source"),
+        code=code("segment_images"),
+    shell:
+        stage("segment_images", "params.settings", "threads")
+
+
 rule draw_splits:
     input:
         prepared("decoded.csv"),

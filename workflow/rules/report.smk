@@ -187,6 +187,7 @@ rule render_data_sheet:
         index="<results>/data/{source}/index.csv",
         decoded="<results>/data/{source}/decoded.csv",
         about="<results>/data/{source}/source.json",
+        anatomy=lambda wildcards: "<results>/data/{source}/anatomy.csv" if wildcards.source in ANATOMY else [],
     output:
         markdown="<results>/data/{source}/data_sheet.md",
         pdf="<results>/data/{source}/data_sheet.pdf",
@@ -214,6 +215,7 @@ rule render_data_sheet:
 # What the figures of images are drawn from.
 DRAWN = expand("<results>/splits/{task}/seed={seed}.csv", task=TASKS, seed=SEEDS[0])
 DECODED = expand("<results>/data/{source}/{file}", source=SOURCES, file=["images.npy", "masks.npy"])
+DECODED += expand("<results>/data/{source}/anatomy.npy", source=ANATOMY)
 
 
 rule render_figure:

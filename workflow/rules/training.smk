@@ -3,7 +3,7 @@
 
 rule train:
     input:
-        prepared("masks.npy"),
+        masks,
         prepared("source.json"),
         split="<results>/splits/{task}/seed={seed}.csv",
         images=prepared("images.npy"),

@@ -5,7 +5,7 @@ tuned on another.
 
 rule tune:
     input:
-        lambda wildcards: searched(prepared("masks.npy")(wildcards)),
+        lambda wildcards: searched(masks(wildcards)),
         lambda wildcards: searched(prepared("source.json")(wildcards)),
         split=lambda wildcards: searched(f"<results>/splits/{wildcards.task}/seed={config['tuning']['seed']}.csv"),
         images=lambda wildcards: searched(prepared("images.npy")(wildcards)),

@@ -1,9 +1,12 @@
 """The synthetic images."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from red_herring.data.sources import crosses, open_source
 from scipy import ndimage
+from sklearn.metrics import roc_auc_score
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +76,75 @@ def test_two_crosses_never_share_a_row_or_column_centre(source):
             assert centres[0, 0] != centres[1, 0]
             assert centres[0, 1] != centres[1, 1]
     assert apart > 30
+
+
+def test_pictures_without_the_option_are_those_that_were_always_drawn(source):
+    """By the digest of what was drawn before there was one."""
+    digest = hashlib.sha256()
+    for image in source.index()["image"]:
+        picture, mask = source.read(image)
+        digest.update(picture.grey().astype(np.uint8).tobytes() + mask.tobytes())
+    assert digest.hexdigest() == "bd7627010a8b73419cfe31afee76219e9877e574e631e92698c9d8c5a4a6ba49"
+    said, image = (
+        open_source("crosses", {"images_per_cell": 100, "seed": 0, "equalise": "none"}),
+        source.index()["image"][3],
+    )
+    np.testing.assert_array_equal(said.read(image)[0].grey(), source.read(image)[0].grey())
+
+
+@pytest.fixture(scope="module")
+def equal():
+    """Pictures uint8 [3200, 28, 28], their masks, and their rows of the index, with equal numbers of white pixels."""
+    source = open_source("crosses", {"images_per_cell": crosses.MOST, "seed": 3, "equalise": "pixels"})
+    index = source.index()
+    pictures, masks = zip(*map(source.read, index["image"]), strict=True)
+    return np.stack([picture.grey().astype(np.uint8) for picture in pictures]), np.stack(masks), index
+
+
+def test_no_count_of_equal_pictures_says_anything_of_the_class(equal):
+    """Neither the mask's area nor the histogram, which shuffling keeps, and with it sum, mean and variance."""
+    pictures, masks, index = equal
+    label = (index["findings"] == "one cross").to_numpy()
+    histograms = np.apply_along_axis(np.bincount, 1, pictures.reshape(len(pictures), -1), minlength=256)
+    assert (histograms == histograms[0]).all()
+    assert histograms[0, [0, 255]].tolist() == [28 * 28 - 36, 36]
+    assert (masks.sum(axis=(1, 2)) == 30).all()
+    for score in ((pictures > 0).sum(axis=(1, 2)), masks.sum(axis=(1, 2))):
+        assert roc_auc_score(label, score) == 0.5
+
+
+def test_equal_pictures_have_one_or_two_crosses_and_the_box(equal):
+    """Found anew in the pixels: shapes that nothing touches, one of 13 and one of 17, of two bars of 7 or 9 each."""
+    pictures, masks, index = equal
+    for picture, mask, finding, side in zip(pictures, masks, index["findings"], index["group"], strict=True):
+        assert np.array_equal(picture > 0, (mask > 0) | (crosses.draw_box(side) > 0))
+        assert not (ndimage.binary_dilation(mask, np.ones((3, 3))) & ((picture > 0) & (mask == 0))).any()
+        parts, found = ndimage.label(mask, np.ones((3, 3)))
+        boxes = ndimage.find_objects(parts)
+        assert found == 2
+        assert sorted(part.stop - part.start for box in boxes for part in box) == [7, 7, 9, 9]
+        middles = 0
+        for number, box in enumerate(boxes, 1):
+            shape = parts[box] == number
+            arm = len(shape) // 2
+            assert shape.sum() == 4 * arm + 1
+            assert shape.all(axis=0).sum() == shape.all(axis=1).sum() == 1
+            middles += shape.all(axis=0)[arm] and shape.all(axis=1)[arm]
+            ends = [shape.all(axis=axis)[[0, -1]].any() for axis in (0, 1)]
+            assert ends in ([False, False], [True, True])
+        assert middles == crosses.COUNTS[finding]
+
+
+def test_no_equal_picture_is_drawn_twice(equal):
+    assert len({picture.tobytes() for picture in equal[0]}) == 4 * crosses.MOST
+    assert len(crosses.centres_apart()) == 75344
+
+
+def test_every_corner_is_drawn_as_often_and_squares_do_not_depend_on_the_class(equal):
+    _, masks, index = equal
+    one = (index["findings"] == "one cross").to_numpy()
+    shapes = [crosses.equal_shapes(1, number, (3, 1, 0)) for number in range(16)]
+    corners = [(arm, where) for pair in shapes for arm, _, _, where in pair if where != crosses.MIDDLES]
+    assert sorted(corners) == sorted(2 * [(arm, end) for arm in crosses.ARMS for end in crosses.ENDS])
+    spans = [np.ptp(np.argwhere(mask), axis=0).sum() for mask in masks]  # of the smallest frame around both squares
+    assert abs(roc_auc_score(one, spans) - 0.5) < 3 * np.sqrt(1 / 12 * 2 / 1600)

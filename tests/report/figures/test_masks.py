@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
+from red_herring.data.masks import BITS
 from red_herring.report.figures import masks as sheet
 from red_herring.study.settings import results_settings
 
@@ -83,6 +84,39 @@ def test_own_masks_are_those_of_the_rows_and_nothing_where_the_source_has_none()
     own = sheet.own_masks(split, {"s": stored}, TASK["mask"], (SIZE, SIZE))
     np.testing.assert_array_equal(own, stored[[2, 0]].astype(bool))
     assert not sheet.own_masks(split, {"s": stored[:0]}, TASK["mask"], (SIZE, SIZE)).any()
+
+
+HEART = TASK | {"mask": {"kind": "anatomy", "structures": ["Heart", "Aorta"]}}
+
+
+def test_masks_of_anatomy_are_any_of_its_structures_and_come_first():
+    split = split_of([(1, 0), (1, 0), (0, 0), (0, 0)])
+    stored = np.stack(
+        [squares(0, 1, 0, 1)[row].astype(np.uint16) * BITS[name] for row, name in enumerate(4 * ["Aorta"])]
+    )
+    stored[0] = BITS["Spine"]
+    sample = sheet.choose_sample(split, {"s": stored}, HEART["mask"])
+    assert sample["row"].tolist() == [1, 0, 3, 2]
+    own = sheet.own_masks(sample, {"s": stored}, HEART["mask"], (SIZE, SIZE))
+    np.testing.assert_array_equal(own, squares(0, 1, 0, 1)[[1, 0, 3, 2]].astype(bool))
+    found = sheet.variants(own, np.array([1, 1, 0, 0]), HEART, seed=7)
+    assert all(masks is not None for masks in found.values())
+
+
+def test_the_sheet_of_a_task_with_anatomy_beside_one_with_boxes(tmp_path):
+    split = split_of([(1, 0), (1, 1), (0, 0), (0, 1)])
+    files = write(tmp_path, split, squares(1, 1, 0, 0))
+    np.save(files[1].with_name("anatomy.npy"), squares(0, 1, 1, 1).astype(np.uint16) * BITS["Heart"])
+    (tmp_path / "splits/u").mkdir()
+    files += [tmp_path / "splits/u/seed=7.csv", files[1].with_name("anatomy.npy"), files[1].with_name("masks.npy")]
+    split.to_csv(files[2], index=False)
+    figure = sheet.draw(files, {"tasks": {"t": TASK, "u": HEART}, "methods": []})
+    grid = np.array(figure.axes).reshape(2, 4, 9)
+    assert [shown(row[1]) for row in grid[0]] == ["mask", "mask", "no mask", "no mask"]
+    assert [shown(row[1]) for row in grid[1]] == ["no mask", "mask", "mask", "mask"]
+    titles = [block.get_suptitle() for block in figure.subfigs]
+    assert "masks from the source;" in titles[0]
+    assert "masks of anatomy, Heart, Aorta;" in titles[1]
 
 
 def test_every_column_changes_one_thing():

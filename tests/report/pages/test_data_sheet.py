@@ -167,6 +167,17 @@ def test_the_sheet_of_a_source_with_nothing_set_aside_or_without_a_pixel():
     assert "No pixel is stored." in text
 
 
+def test_what_was_segmented_is_counted_by_structure_and_group():
+    """PA: a and b are usable, AP: c. Images that were set aside have nothing inside and do not count."""
+    shares = pd.DataFrame({"image": INDEX["image"], "Heart": [0.1, 0.3, 0, 0, 0, 0], "Aorta": [0, 0.02, 0.5, 0, 0, 0]})
+    text = sheet.to_markdown(SETTINGS, INDEX, DECODED, ABOUT, shares)
+    section = text[text.index("## Anatomy") : text.index("## Set aside")]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")]
+    assert cells[0] == ["Structure", "Nothing inside, PA", "Nothing inside, AP", "Median share, PA", "Median share, AP"]
+    assert cells[2:] == [["Heart", "0 of 2", "1 of 1", "20.0%", "–"], ["Aorta", "1 of 2", "0 of 1", "2.0%", "50.0%"]]
+    assert "Anatomy" not in sheet.to_markdown(SETTINGS, INDEX, DECODED, ABOUT)
+
+
 def test_what_tells_groups_apart_is_said_in_bold():
     index = INDEX.iloc[[0] * 24].assign(image=range(24), group=["PA"] * 12 + ["AP"] * 12)
     decoded = DECODED.iloc[[0] * 12 + [2] * 12].assign(image=range(24))

@@ -78,8 +78,8 @@ def load(
 ) -> list[Dataset]:
     """The named splits (of train, valid, test) from the prepared sources in `folders`, one folder per source.
 
-    mask: the task's `mask` section; `kind` is `source` for the masks stored with the images or `ellipse`.
-    Raises StudyError when the sources do not fit together or have no masks.
+    mask: which pixels are inside, as `red_herring.study.stage_settings.Mask` has it. StudyError
+    when the sources do not fit together or have no masks.
     """
     about = {folder.name: read_json(folder / "source.json") for folder in folders}
     shapes = {(entry["size"], tuple(entry["pixel_range"])) for entry in about.values()}
@@ -87,12 +87,7 @@ def load(
         raise StudyError(f"sources {', '.join(about)}: their size or pixel range differ, {sorted(shapes)}")
     (size, pixel_range) = shapes.pop()
     images = {folder.name: np.load(folder / "images.npy", mmap_mode="r") for folder in folders}
-    stored = {folder.name: np.load(folder / "masks.npy", mmap_mode="r") for folder in folders}
-    if mask["kind"] == "source":
-        without = [name for name, rows in stored.items() if len(rows) == 0]
-        if without:
-            raise StudyError(f"source {without[0]}: has no masks of its own; set the task's mask kind to ellipse")
-
+    stored = _stored_masks(folders, mask)
     unknown = set(split["source"]) - set(images)
     if unknown:
         raise StudyError(
@@ -102,13 +97,25 @@ def load(
     for name in names:
         table = split[split["split"] == name].reset_index(drop=True)
         levels = np.empty((len(table), size, size), np.uint8)
-        masks = np.empty(levels.shape, bool) if mask["kind"] == "source" else roi.ellipse(size, mask["semi_axis"])
+        masks = np.empty(levels.shape, bool) if stored else roi.ellipse(size, mask["semi_axis"])
         for source, rows in table.groupby("source"):
             levels[rows.index] = images[source][rows["row"]]
-            if mask["kind"] == "source":
-                masks[rows.index] = stored[source][rows["row"]]
+            if stored:
+                masks[rows.index] = roi.inside(stored[source][rows["row"]], mask)
         datasets.append(Dataset(levels, masks, table, pixel_range))
     return datasets
+
+
+def _stored_masks(folders: Collection[Path], mask: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Source -> the file of its masks, rows as those of its images; nothing for a mask that is drawn."""
+    file = roi.STORED.get(mask["kind"])
+    stored = {folder.name: np.load(folder / file, mmap_mode="r") for folder in folders} if file else {}
+    without = [name for name, rows in stored.items() if len(rows) == 0]
+    if without:
+        raise StudyError(
+            f"source {without[0]}: has no masks of its own; set the task's mask kind to anatomy (X-rays) or ellipse"
+        )
+    return stored
 
 
 def check_masks(data: Dataset) -> None:
@@ -118,5 +125,5 @@ def check_masks(data: Dataset) -> None:
         first = data.table["image"][int(positive.nonzero()[0])]
         raise StudyError(
             f"{first}: its ROI mask is empty, as in all {int(positive.sum())} positive training images, and the method "
-            "needs one; give masks for some or use a mask of kind ellipse"
+            "needs one; give masks for some or use a mask of another kind"
         )

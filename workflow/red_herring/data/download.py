@@ -1,6 +1,6 @@
-"""Fetch a data set once, from a torrent or a web server.
+"""Fetch a data set once, from a torrent or a web server, or a single file as it is, from a web server.
 
-downloads/checksums.json   SHA-256 of every archive that came from a web server, by its URL: our own record
+downloads/checksums.json   SHA-256 of all that came from a web server, by its URL: our own record
 downloads/{key}/files/     the data set, unpacked; {key} is the torrent's info hash or the archive's commit
 downloads/{key}/complete.json   written last: what came from where; without it the fetch is not finished
 downloads/{key}/partial/   what is there so far
@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 
@@ -38,6 +38,9 @@ TIMEOUT = 60
 
 CHUNK = 2**20
 
+OWN_COPY = {"archive": "`imgpath` to a folder with your own copy", "file": "`anatomy.weights` to your own copy"}
+"""What a web server has -> what to set to do without it."""
+
 MARKER = ".complete.json"
 """What becomes complete.json."""
 
@@ -51,7 +54,7 @@ class Fetched:
     bytes: int
     origin: Mapping[str, str]
     sha256: str | None
-    """Of the archive, if it came from a web server."""
+    """Of the archive or file, if it came from a web server."""
 
 
 class _Transient(Exception):
@@ -67,10 +70,11 @@ def fetch(
 ) -> Fetched:
     """The data set of `origin` below `downloads`, fetched if it is not there yet; what is complete needs no network.
 
-    `origin` is {"torrent": info hash} or {"archive": URL, "sha256": of the archive, if known}; `stall_timeout` is in
-    seconds, `waits` are the seconds before each new attempt at a web server. A process that was killed continues with
-    what is missing; one that comes while another fetches waits for it. Raises StudyError when the data set cannot be
-    had, has not the checksum that it should have, or has been altered since it was fetched.
+    `origin` is {"torrent": info hash}, {"archive": URL, "sha256": of the archive, if known}, or the same with `file`,
+    which is not unpacked; `stall_timeout` is in seconds, `waits` are the seconds before each new attempt at a web
+    server. A process that was killed continues with what is missing; one that comes while another fetches waits for
+    it. Raises StudyError when the data set cannot be had, has not the checksum that it should have, or has been altered
+    since it was fetched.
     """
     home = downloads / _key(origin)
     if fetched := _complete(origin, home):
@@ -85,16 +89,26 @@ def fetch(
 def _key(origin: Mapping[str, str]) -> str:
     if "torrent" in origin:
         return valid_info_hash(origin["torrent"])
-    _check_address(origin["archive"])
-    commit = re.search("(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])", origin["archive"])
-    return commit.group() if commit else hashlib.sha256(origin["archive"].encode()).hexdigest()
+    url = _url(origin)
+    _check_address(url)
+    commit = re.search("(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])", url)
+    return commit.group() if commit else hashlib.sha256(url.encode()).hexdigest()
+
+
+def _url(origin: Mapping[str, str]) -> str:
+    return origin[_served(origin)]
+
+
+def _served(origin: Mapping[str, str]) -> str:
+    """What a web server has: `archive` or `file`."""
+    return "file" if "file" in origin else "archive"
 
 
 def _check_address(url: str) -> None:
     """StudyError unless nobody on the way can alter what comes from there."""
     address = urlsplit(url)
     if address.scheme != "https" and not (address.scheme == "http" and _is_loopback(address.hostname or "")):
-        raise StudyError(f"{url}: is not an address that can be trusted, expected https://; fix `archive`")
+        raise StudyError(f"{url}: is not an address that can be trusted, expected https://; give such a one")
 
 
 def _is_loopback(host: str) -> bool:
@@ -114,8 +128,8 @@ def _opened(origin: Mapping[str, str], home: Path) -> Fetched:
     marker = read_json(home / "complete.json")
     files, size = _measure(home / "files")
     checks: list[tuple[str, object, object]] = [("files", files, marker["files"]), ("bytes", size, marker["bytes"])]
-    if "archive" in origin:  # two URLs may name one commit; a torrent's key is its identity
-        checks.append(("archive", origin["archive"], marker["origin"].get("archive")))
+    if "torrent" not in origin:  # two URLs may name one commit; a torrent's key is its identity
+        checks.append((_served(origin), _url(origin), marker["origin"].get(_served(origin))))
     if origin.get("sha256"):
         checks.append(("sha256", origin["sha256"].lower(), marker.get("sha256")))
     for what, found, expected in checks:
@@ -181,21 +195,25 @@ def _from_torrent(info_hash: str, partial: Path, trackers: Sequence[str], stall_
 
 
 def _from_server(origin: Mapping[str, str], partial: Path, downloads: Path, waits: Sequence[float]) -> dict[str, str]:
-    """Make partial/unpacked of an archive from a web server; returns its SHA-256, on record once it is of use."""
-    url, archive, unpacked = origin["archive"], partial / "archive", partial / "unpacked"
+    """Make partial/unpacked of what a web server has; returns its SHA-256, on record once it is of use."""
+    url, archive, unpacked = _url(origin), partial / "archive", partial / "unpacked"
     if not archive.exists():
-        _transfer(url, archive, waits)
+        _transfer(origin, archive, waits)
     found, known = sha256(archive), _known_checksum(origin, downloads)
     if known and found != known:
         archive.unlink()
         raise StudyError(
-            f"{url}: the archive's SHA-256 is {found}, expected {known}; either the server packed it anew, as GitHub "
-            "may, or somebody altered it on its way: if you trust it, give this `sha256` or delete the URL's entry in "
-            f"{downloads / 'checksums.json'}, and run again"
+            f"{url}: the {_served(origin)}'s SHA-256 is {found}, expected {known}; either the server packed it anew, "
+            "as GitHub may, or somebody altered it on its way: if you trust it, give this `sha256` or delete the URL's "
+            f"entry in {downloads / 'checksums.json'}, and run again"
         )
     shutil.rmtree(unpacked, ignore_errors=True)
     try:
-        unpack(archive, unpacked)
+        if "file" in origin:
+            unpacked.mkdir()
+            shutil.copyfile(archive, unpacked / _name(url))
+        else:
+            unpack(archive, unpacked)
     except BadArchive as error:
         archive.unlink()
         raise StudyError(f"{url}: {error}") from error
@@ -204,11 +222,16 @@ def _from_server(origin: Mapping[str, str], partial: Path, downloads: Path, wait
     return {"sha256": found}
 
 
+def _name(url: str) -> str:
+    """What a file is called, by its address."""
+    return Path(unquote(urlsplit(url).path)).name or "file"
+
+
 def _known_checksum(origin: Mapping[str, str], downloads: Path) -> str | None:
     if given := origin.get("sha256"):
         return given.lower()
     record = downloads / "checksums.json"
-    return read_json(record).get(origin["archive"]) if record.exists() else None
+    return read_json(record).get(_url(origin)) if record.exists() else None
 
 
 def _record_checksum(url: str, checksum: str, downloads: Path) -> None:
@@ -220,14 +243,14 @@ def _record_checksum(url: str, checksum: str, downloads: Path) -> None:
     log.info("%s: SHA-256 is %s, recorded in %s", url, checksum, record)
 
 
-def _transfer(url: str, path: Path, waits: Sequence[float]) -> None:
-    """Download `url` to `path`, whole or not at all, with a new attempt after each of `waits` (seconds)."""
-    part = path.with_name(f"{path.name}.part")
+def _transfer(origin: Mapping[str, str], path: Path, waits: Sequence[float]) -> None:
+    """Download to `path`, whole or not at all, with a new attempt after each of `waits` (seconds)."""
+    url, part = _url(origin), path.with_name(f"{path.name}.part")
     for attempt in range(len(waits) + 1):
         if attempt:
             time.sleep(waits[attempt - 1])
         try:
-            _receive(url, part)
+            _receive(origin, part)
             os.replace(part, path)
             return
         except _Transient as error:
@@ -236,19 +259,20 @@ def _transfer(url: str, path: Path, waits: Sequence[float]) -> None:
         finally:
             part.unlink(missing_ok=True)
     raise StudyError(
-        f"{url}: could not be downloaded in {len(waits) + 1} attempts ({failure}), expected the whole archive; run "
-        "again later or set `imgpath` to a folder with your own copy"
+        f"{url}: could not be downloaded in {len(waits) + 1} attempts ({failure}), expected the whole "
+        f"{_served(origin)}; run again later or set {OWN_COPY[_served(origin)]}"
     )
 
 
-def _receive(url: str, part: Path) -> None:
+def _receive(origin: Mapping[str, str], part: Path) -> None:
     """One attempt; _Transient if another may do."""
+    url = _url(origin)
     try:
         # Compression on the way would hide the archive's own size.
         headers = {"Accept-Encoding": "identity"}
         hooks = {"response": _check_redirect}
         with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers, hooks=hooks) as response:
-            _check_answer(url, response)
+            _check_answer(origin, response)
             # Some servers compress all the same; then the length is not the archive's.
             encoded = "Content-Encoding" in response.headers
             expected = 0 if encoded else int(response.headers.get("Content-Length", 0))
@@ -260,7 +284,7 @@ def _receive(url: str, part: Path) -> None:
     ) as error:  # fmt: skip
         raise _Transient(str(error)) from error
     except requests.RequestException as error:
-        raise StudyError(f"{url}: cannot be downloaded: {error}; fix `archive`") from error
+        raise StudyError(f"{url}: cannot be downloaded: {error}; fix the address") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StudyError(f"{part}: {error.strerror} for {url}; make space there and run again") from error
@@ -273,12 +297,15 @@ def _check_redirect(response: requests.Response, **_: object) -> None:
         _check_address(urljoin(response.url, response.headers["Location"]))
 
 
-def _check_answer(url: str, response: requests.Response) -> None:
+def _check_answer(origin: Mapping[str, str], response: requests.Response) -> None:
     answer = f"the server answered {response.status_code} {response.reason}"
     if response.status_code >= 500 or response.status_code == requests.codes.too_many_requests:
         raise _Transient(answer)
     if response.status_code != requests.codes.ok:
-        raise StudyError(f"{url}: {answer}, expected an archive; fix `archive` or set `imgpath` to your own copy")
+        raise StudyError(
+            f"{_url(origin)}: {answer}, expected an answer with the {_served(origin)}; fix the address or set "
+            f"{OWN_COPY[_served(origin)]}"
+        )
 
 
 def _check_space(url: str, folder: Path, size: int) -> None:

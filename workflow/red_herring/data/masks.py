@@ -9,6 +9,13 @@ import numpy as np
 from scipy import ndimage
 
 from red_herring.runtime.files import StudyError
+from red_herring.study.anatomy import STRUCTURES
+
+STORED = {"source": "masks.npy", "anatomy": "anatomy.npy"}
+"""Kind of mask -> the file of a prepared source that has it, rows as those of its images."""
+
+BITS = {structure: np.uint16(1 << number) for number, structure in enumerate(STRUCTURES)}
+"""The bit that says in anatomy.npy, uint16, whether a pixel is in a structure."""
 
 BLOB = 1 / 16
 """Standard deviation of the blur that makes random masks, in image sides: blobs of the size of a finding, not noise."""
@@ -21,6 +28,13 @@ def ellipse(size: int, semi_axis: float) -> np.ndarray:
     """
     offsets = np.arange(size) - (size - 1) / 2
     return offsets[:, None] ** 2 + offsets[None, :] ** 2 <= (semi_axis * size) ** 2
+
+
+def inside(stored: np.ndarray, mask: Mapping[str, Any]) -> np.ndarray:
+    """Rows of the file STORED for a task's mask as bool: in the source's own mask, or in any of the `structures`."""
+    if mask["kind"] == "anatomy":
+        return np.asarray(stored & np.bitwise_or.reduce([BITS[name] for name in mask["structures"]]) > 0)
+    return stored.astype(bool)
 
 
 def dilate(masks: np.ndarray, sigma: float) -> np.ndarray:

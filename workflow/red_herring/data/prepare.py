@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from red_herring.data.arrays import allocate
 from red_herring.data.intensity import measures_of, warnings_of
 from red_herring.data.picture import UnreadableImage, bits_used, to_square
 from red_herring.data.sources.base import Source
@@ -139,8 +140,8 @@ def prepare(
         progress.close()
 
     with replacing(images_path) as images_file, replacing(masks_path) as masks_file:
-        _allocate(images_file, (count, size, size))
-        _allocate(masks_file, (count if source.has_masks else 0, size, size))
+        allocate(images_file, (count, size, size))
+        allocate(masks_file, (count if source.has_masks else 0, size, size))
         decode(range(count), {})
         if whites := _whites(decoded.values()):
             decode([row for row, result in decoded.items() if result.format in whites], whites)
@@ -282,12 +283,3 @@ def _check_share(quarantine: pd.DataFrame, count: int, max_unreadable: float) ->
             f"{len(quarantine)} of {count} images cannot be used, more than max_unreadable = {max_unreadable} "
             f"allows ({examples}; the log names all)"
         )
-
-
-def _allocate(path: Path, shape: tuple[int, int, int]) -> None:
-    if shape[0] == 0:
-        np.save(path, np.zeros(shape, np.uint8))
-        return
-    np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
-    with open(path, "rb+") as file:  # ask for the space now: a full disk later would kill the process without a word
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

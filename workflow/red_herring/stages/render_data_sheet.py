@@ -26,9 +26,11 @@ def render_data_sheet(
     markdown: Annotated[Path, Output()],
     pdf: Annotated[Path, Output()],
     png: Annotated[Path, Output()],
+    anatomy: Annotated[Path | None, Input("CSV of segment_images, if a task has masks of anatomy")] = None,
 ) -> None:
     listed, images, source = read_table(index), read_table(decoded), read_json(about)
-    write_text(markdown, data_sheet.to_markdown(vars(settings), listed, images, source))
+    shares = read_table(anatomy) if anatomy else None
+    write_text(markdown, data_sheet.to_markdown(vars(settings), listed, images, source, shares))
     names = showable({name: name for column in NAMES for name in listed[column].unique()})
     shown = listed.assign(**{column: listed[column].map(names) for column in NAMES})
     style.save(data_sheet.draw(vars(settings), shown, images, source), pdf, png)

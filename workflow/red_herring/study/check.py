@@ -13,7 +13,7 @@ from red_herring.study.pairs import check_pairs, pairs
 from red_herring.study.schema import check_schema, full_schema
 from red_herring.study.settings import ORIGIN_KEYS
 from red_herring.study.space import LAWS, fixed_hyperparameters, lawful, search_space
-from red_herring.study.tasks import hyperparameters_of, names_of, searched_tasks, task_sources, used_tasks
+from red_herring.study.tasks import OF_KIND, hyperparameters_of, names_of, searched_tasks, task_sources, used_tasks
 from red_herring.study.variants import files_of
 
 WORKFLOW = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def check(config: Config) -> None:
 def _paths(config: Config) -> dict[str, Any]:
     """Key -> what may be the name of a file or folder."""
     sections = {f"sources.{name}": source for name, source in config["sources"].items()}
-    sections |= {name: config.get(name, {}) for name in ("pathvars", "fetch")}
+    sections |= {name: config.get(name, {}) for name in ("pathvars", "fetch", "anatomy")}
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
 
 
@@ -125,10 +125,13 @@ def _check_search(config: Config, name: str) -> None:
 
 
 def _check_mask(task: str, mask: dict[str, Any]) -> None:
-    if (mask["kind"] == "ellipse") != ("semi_axis" in mask):
-        raise StudyError(f"config: tasks.{task}.mask.semi_axis: goes with kind ellipse, and only with it")
+    for kind, key in OF_KIND.items():
+        if (mask["kind"] == kind) != (key in mask):
+            raise StudyError(f"config: tasks.{task}.mask.{key}: goes with kind {kind}, and only with it")
     if mask["kind"] == "ellipse" and "negatives" in mask:
-        raise StudyError(f"config: tasks.{task}.mask.negatives: goes with kind source; all images have the ellipse")
+        raise StudyError(
+            f"config: tasks.{task}.mask.negatives: goes with kind source or anatomy; all images have the ellipse"
+        )
     if mask["kind"] == "ellipse" and mask.get("control") == "other":
         raise StudyError(f"config: tasks.{task}.mask.control: is other, but all images have the same ellipse")
     blur = mask.get("blur_sigma")
@@ -153,10 +156,16 @@ def _check_images(config: Config, task: str) -> None:
     if mask["kind"] == "ellipse":
         _check_ellipse(task, mask, sources[first]["size"])
     for name, source in sources.items():
+        card = source_card(source["kind"])
         if mask["kind"] == "source" and not _has_masks(source):
-            key = source_card(source["kind"]).masks
-            advice = f"set sources.{name}.{key}, or take an ellipse" if key else "take an ellipse"
+            another = "take an ellipse or anatomy"
+            advice = f"set sources.{name}.{card.masks}, or {another}" if card.masks else another
             raise StudyError(f"config: tasks.{task}.mask.kind: is source, but source {name} has no masks; {advice}")
+        if mask["kind"] == "anatomy" and card.pixel_range:
+            raise StudyError(
+                f"config: tasks.{task}.mask.kind: is anatomy, but the images of source {name}, kind {source['kind']}, "
+                "are no X-rays; take source or ellipse"
+            )
 
 
 def _size(source: dict[str, Any]) -> int:

@@ -49,14 +49,27 @@ def check_images(config: dict[str, Any], sources: Iterable[str]) -> None:
             path = config["sources"][name].get(key)
             if not path or (data / name / made).exists():
                 continue
-            below = path.startswith(f"${IMAGES}")
-            try:
-                there = Path(located(path)).exists()
-            except StudyError as error:
-                raise StudyError(f"config: sources.{name}.{key}: {error}") from error
-            if not there and (below or key == "csvpath"):
-                what = "file" if key == "csvpath" else "folder"
-                raise StudyError(
-                    f"config: sources.{name}.{key}: {named(located(path))}: there is no such {what}; fix "
-                    + (IMAGES if below else f"`{key}`")
-                )
+            _check_there(f"sources.{name}.{key}", path, "file" if key == "csvpath" else "folder")
+
+
+def check_weights(config: dict[str, Any], sources: Iterable[str]) -> None:
+    """StudyError for weights of one's own that are not there, and the anatomy of one of these sources has to be
+    segmented by them.
+    """
+    data, path = Path(config["pathvars"]["results"]) / "data", config["anatomy"]["weights"]
+    if path and not all((data / name / "anatomy.npy").exists() for name in sources):
+        _check_there("anatomy.weights", path, "file")
+
+
+def _check_there(key: str, path: str, what: str) -> None:
+    """StudyError for a file, or for a folder below that of the images, that is not there."""
+    below = path.startswith(f"${IMAGES}")
+    try:
+        there = Path(located(path)).exists()
+    except StudyError as error:
+        raise StudyError(f"config: {key}: {error}") from error
+    if not there and (below or what == "file"):
+        raise StudyError(
+            f"config: {key}: {named(located(path))}: there is no such {what}; fix "
+            + (IMAGES if below else f"`{key.rpartition('.')[-1]}`")
+        )

@@ -14,6 +14,7 @@ import jsonschema
 import yaml
 
 from red_herring.runtime.files import StudyError
+from red_herring.study.anatomy import STRUCTURES
 from red_herring.study.catalogue import (
     BLUR,
     AnalysisCard,
@@ -54,6 +55,7 @@ def _full_schema(methods: tuple[tuple[str, str], ...]) -> Schema:
     properties["analyses"]["properties"] = {name: _analysis_schema(analysis_card(name)) for name in analysis_names()}
     (one_task,) = properties["tasks"]["patternProperties"].values()
     one_task["properties"]["methods"]["items"] = properties["study"]["properties"]["methods"]["items"]
+    one_task["properties"]["mask"]["properties"]["structures"]["items"] = {"enum": list(STRUCTURES)}
     one_task["properties"]["each"] |= _closed({key: _several(of) for key, of in _single(one_task)})
     (one_source,) = properties["sources"]["patternProperties"].values()
     common = one_source["properties"]

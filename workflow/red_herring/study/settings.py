@@ -8,6 +8,7 @@ from typing import Any
 from red_herring.reference import PUBLISHED_RUNS
 from red_herring.runtime.files import read_rows
 from red_herring.runtime.provenance import made_by
+from red_herring.study.anatomy import TERMS
 from red_herring.study.catalogue import (
     MethodCard,
     analysis_card,
@@ -42,6 +43,7 @@ from red_herring.study.stage_settings import (
     Releasing,
     ReportingMissing,
     Searching,
+    Segmenting,
     Showing,
     Tabulating,
     TaskInWords,
@@ -93,6 +95,17 @@ def network_settings(config: Config, source: str) -> Network:
     return Network(source_card(config["sources"][source]["kind"]).terms, **config["fetch"])
 
 
+def weights_settings(config: Config) -> Fetching:
+    """What says which weights of the segmentation network are fetched."""
+    anatomy = config["anatomy"]
+    return Fetching("anatomy", {"file": anatomy["address"]} | ({"sha256": sha} if (sha := anatomy["sha256"]) else {}))
+
+
+def weights_network_settings(config: Config) -> Network:
+    """What fetching them reads besides."""
+    return Network(TERMS, **config["fetch"])
+
+
 def index_settings(config: Config, source: str) -> Listing:
     """What listing a source's images reads."""
     entry = config["sources"][source]
@@ -108,6 +121,11 @@ def prepare_settings(config: Config, source: str) -> Preparing:
     entry = config["sources"][source]
     common = {key: entry[key] for key in ("size", "max_unreadable")}
     return Preparing(source, entry["kind"], _own_settings(entry), origin(config, source), **common)
+
+
+def segment_settings(config: Config, source: str) -> Segmenting:
+    """What segmenting a source's images reads."""
+    return Segmenting(source, **{key: config["training"][key] for key in ("device", "precision")})
 
 
 def _own_settings(entry: Config) -> Config:
@@ -443,5 +461,6 @@ def release_settings(config: Config, tables: Sequence[str], figures: Mapping[str
         tables=list(tables),
         figures=dict(figures),
         config={key: config[key] for key in config if key not in ("pathvars", "fetch")}
+        | {"anatomy": config["anatomy"] | {"weights": None}}
         | {"sources": sources, "tasks": as_written(tasks), "methods": as_written(config["methods"])},
     )

@@ -13,7 +13,9 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 @dataclass(frozen=True)
 class Fetching:
-    """For `fetch_source`. origin: `torrent`, an info hash, or `archive`, a URL, and perhaps its `sha256`."""
+    """For `fetch_source` and `fetch_weights`. origin: `torrent`, an info hash, or `archive` or `file`, a URL, and
+    perhaps its `sha256`.
+    """
 
     source: str
     origin: dict[str, str]
@@ -47,6 +49,15 @@ class Preparing(Listing):
 
     size: int
     max_unreadable: float
+
+
+@dataclass(frozen=True)
+class Segmenting:
+    """For `segment_images`."""
+
+    source: str
+    device: str
+    precision: str
 
 
 class Group(TypedDict):
@@ -115,10 +126,14 @@ class Tabulating:
 
 
 class Mask(TypedDict):
-    """Which pixels are inside. semi_axis: of an ellipse, in image sides."""
+    """Which pixels are inside: those of the source's own masks, of an ellipse, or of segmented structures.
 
-    kind: Literal["source", "ellipse"]
+    semi_axis: of an ellipse, in image sides. structures: of the anatomy, of which a pixel is in any.
+    """
+
+    kind: Literal["source", "ellipse", "anatomy"]
     semi_axis: NotRequired[float]
+    structures: NotRequired[list[str]]
 
 
 class Guidance(TypedDict):

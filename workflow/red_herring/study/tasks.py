@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
 from red_herring.runtime.files import StudyError
 from red_herring.study.defaults import Config, leaves, over
-from red_herring.study.lineage import check_differs, derived, lineage, whole
+from red_herring.study.lineage import check_differs, derived, lineage
 
 DEFAULTS = {
     "patients": "disjoint", "selection": "shifted", "labels": "as_they_are",
@@ -18,6 +19,9 @@ DEFAULTS = {
 
 ORIGINS = ("of", "each", "tuned_on")
 """Keys that say where a task comes from, not what it is."""
+
+OF_KIND = {"ellipse": "semi_axis", "anatomy": "structures"}
+"""Kind of mask -> the key that only it has."""
 
 VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
 """A value that the name of a folder may end with."""
@@ -39,11 +43,24 @@ def derive_tasks(config: Config) -> Config:
         for key in ("of", "tuned_on"):
             _refuse_family(name, key, task.get(key), families)
     lines = {name: lineage("tasks", name, entries, entries) for name in entries}
-    tasks = {name: whole(line, entries) for name, line in lines.items()}
+    tasks = {name: _whole(line, entries) for name, line in lines.items()}
     tuned = {name: task for name, task in tasks.items() if task.get("tuned_on") is not None}
     for name, task in tuned.items():
         task["tuned_on"] = lineage("tasks", name, tuned, tasks, "tuned_on")[-1]
     return config | {"tasks": tasks, "study": config["study"] | {"tasks": _listed(config, tasks, families)}}
+
+
+def _whole(line: list[str], entries: Mapping[str, Config]) -> Config:
+    """The first of a lineage with all that it takes from the others; where the kind of mask becomes another one,
+    without what only masks of the former kind have.
+    """
+    task: Config = {}
+    for name in reversed(line):
+        kind = entries[name].get("mask", {}).get("kind")
+        foreign = {key for of, key in OF_KIND.items() if kind not in (None, of)}
+        mask = {key: value for key, value in task.get("mask", {}).items() if key not in foreign}
+        task = over(entries[name], task | ({"mask": mask} if mask else {}))
+    return task
 
 
 def _members(family: str, task: Config) -> dict[str, Config]:
@@ -171,7 +188,14 @@ def names_of(value: str | list[str]) -> list[str]:
 def mask_settings(config: Config, task: str) -> dict[str, Any]:
     """Which pixels are inside, for evaluation: without what only training does to masks."""
     mask = config["tasks"][task]["mask"]
-    return {key: mask[key] for key in ("kind", "semi_axis") if key in mask}
+    found = {key: mask[key] for key in ("kind", *OF_KIND.values()) if key in mask}
+    return found | ({"structures": sorted(mask["structures"])} if "structures" in mask else {})  # a union has no order
+
+
+def anatomy_sources(config: Config) -> list[str]:
+    """The sources whose images are segmented, for a task that is used."""
+    used = [task for task in used_tasks(config) if config["tasks"][task]["mask"]["kind"] == "anatomy"]
+    return sorted({source for task in used for source in task_sources(config, task)})
 
 
 def guidance_settings(config: Config, task: str) -> dict[str, Any]:

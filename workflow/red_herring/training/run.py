@@ -59,10 +59,17 @@ class Run:
             "versions": versions(),
             "split": sha256(self.split),
             "sources": [read_json(folder / "source.json") for folder in self.folders],
+            **self._anatomy(),
             "code": method_code_digest(stage, self.settings.file),
             **more,
         }
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
+
+    def _anatomy(self) -> dict[str, Any]:
+        """The checksums of the segmented anatomy, if it makes the masks; source.json has those of the source's own."""
+        if self.settings.mask["kind"] != "anatomy":
+            return {}
+        return {"anatomy": [read_json(folder / "anatomy.json")["sha256"] for folder in self.folders]}
 
     def trial(self, hyperparameters: dict[str, float], resume: Path) -> dict[str, Any]:
         """Train and say how well: status, valid_auc, the epoch that has it (best_epoch), epochs.

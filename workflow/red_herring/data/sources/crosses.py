@@ -4,12 +4,19 @@ Black images with white strokes: one cross (positive) or two. A box, 2 rows by 3
 touches the left or the right edge. The ROI mask is the crosses, never the box. Geometry as in the released generator;
 but no picture is drawn twice, as there are only 484 of one cross with short arms and 400 with long ones, so that of a
 thousand drawn independently a quarter would train and test.
+
+Two crosses have about twice the white pixels of one, so counting pixels tells the classes apart without any shape, also
+when all pixels are shuffled. With `equalise: pixels` every picture has 36: two shapes of two bars each, one shape with
+short arms and one with long ones. In a cross the bars meet in their middles; a picture of one cross has a corner beside
+it, whose bars meet at their ends. The mask is both shapes. They are in squares that touch neither each other nor the
+box on either side, and that are drawn alike for both classes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pandas as pd
@@ -22,9 +29,10 @@ SETTINGS = {
         "type": "integer",
         "minimum": 4,
         "maximum": 800,
-        "description": "images of each count of crosses and side of the box; half of them with short arms",
+        "description": "images of each count of crosses and side of the box",
     },
     "seed": {"type": "integer", "minimum": 0, "maximum": 4294967295, "description": "draws the images"},
+    "equalise": {"enum": ["none", "pixels"], "description": "what pictures of one and of two crosses have as much of"},
 }
 REQUIRED = ["images_per_cell", "seed"]
 MASKS = True
@@ -41,7 +49,12 @@ SIDES = ("left", "right")
 MOST = 800
 """Images of a count of crosses and side of the box: as many as there are of one cross with either arm length."""
 
-Places = tuple[int, ...]
+MIDDLES = (0, 0)
+ENDS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+"""Where the bars of a shape meet, in arms down and to the right of its centre: MIDDLES is a cross, ENDS are corners."""
+
+Shape = tuple[int, int, int, tuple[int, int]]
+"""Arm length, row and column of the centre, and where the bars meet."""
 
 
 class Source(base.Source):
@@ -50,9 +63,10 @@ class Source(base.Source):
     has_masks = True
     pixel_range = PIXEL_RANGE
 
-    def __init__(self, images_per_cell: int, seed: int):
+    def __init__(self, images_per_cell: int, seed: int, equalise: str = "none"):
         self.images_per_cell = images_per_cell
         self.seed = seed
+        self.shapes = equal_shapes if equalise == "pixels" else crosses_only
 
     def index(self) -> pd.DataFrame:
         rows = [
@@ -66,14 +80,19 @@ class Source(base.Source):
     def read(self, image: str) -> tuple[Picture, np.ndarray]:
         finding, side, number = image.split("-")
         crosses = COUNTS[finding.replace("_", " ")]
-        place, which = divmod(int(number), len(ARMS))
-        centres = drawn_places(crosses, ARMS[which], (self.seed, crosses, SIDES.index(side)))[place]
-        mask = draw_crosses(ARMS[which], *centres)
+        mask = draw_shapes(self.shapes(crosses, int(number), (self.seed, crosses, SIDES.index(side))))
         return Picture(np.maximum(mask, draw_box(side)) * 255.0, "generated"), mask
 
 
+def crosses_only(crosses: int, number: int, seed: tuple[int, ...]) -> list[Shape]:
+    """One or two crosses with arms of one length, which takes turns."""
+    place, which = divmod(number, len(ARMS))
+    rows, columns = drawn_places(crosses, ARMS[which], seed)[place]
+    return [(ARMS[which], row, column, MIDDLES) for row, column in zip(rows, columns, strict=True)]
+
+
 @cache
-def drawn_places(count: int, arm: int, seed: tuple[int, ...]) -> list[tuple[Places, Places]]:
+def drawn_places(count: int, arm: int, seed: tuple[int, ...]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """The rows and columns of the centres of `count` crosses for each picture of this arm length, in random order and
     none twice, 400 of them: no two centres are in the same row or column.
     """
@@ -83,12 +102,48 @@ def drawn_places(count: int, arm: int, seed: tuple[int, ...]) -> list[tuple[Plac
     return [(rows[row], columns[column]) for row, column in zip(*divmod(drawn, len(columns)), strict=True)]
 
 
-def draw_crosses(arm: int, rows: Places, columns: Places) -> np.ndarray:
-    """Crosses with these centres as 0/1, uint8 [28, 28]."""
+def equal_shapes(crosses: int, number: int, seed: tuple[int, ...]) -> list[Shape]:
+    """A shape with short arms and one with long ones: two crosses, or a cross and a corner, where which of them is the
+    corner, and which way it opens, take turns.
+    """
+    meet: list[tuple[int, int]] = [MIDDLES, MIDDLES]
+    if crosses == 1:
+        which, end = divmod(number % (len(ARMS) * len(ENDS)), len(ENDS))
+        meet[which] = ENDS[end]
+    centres = drawn_centres(seed)[number]
+    return [(arm, *centre, where) for arm, centre, where in zip(ARMS, centres, meet, strict=True)]
+
+
+@cache
+def drawn_centres(seed: tuple[int, ...]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """The centres of both shapes for each picture, in random order and none twice, 800 of all that there are."""
+    pairs = centres_apart()
+    return [pairs[pair] for pair in np.random.default_rng([*seed, *ARMS]).choice(len(pairs), MOST, replace=False)]
+
+
+@cache
+def centres_apart() -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """All pairs of centres (row, column) of a square of short arms and one of long arms with a free row or column
+    between them, and around the box on either side.
+    """
+    box = np.pad(draw_box("left") | draw_box("right"), 1)
+    short, long = (
+        [
+            (row, column)
+            for row, column in product(range(arm, SIZE - arm), repeat=2)
+            if not box[row - arm : row + arm + 3, column - arm : column + arm + 3].any()
+        ]
+        for arm in ARMS
+    )
+    return [(a, b) for a, b in product(short, long) if max(abs(a[0] - b[0]), abs(a[1] - b[1])) > sum(ARMS) + 1]
+
+
+def draw_shapes(shapes: Iterable[Shape]) -> np.ndarray:
+    """As 0/1, uint8 [28, 28]."""
     picture = np.zeros((SIZE, SIZE), np.uint8)
-    for row, column in zip(rows, columns, strict=True):
-        picture[row, column - arm : column + arm + 1] = 1
-        picture[row - arm : row + arm + 1, column] = 1
+    for arm, row, column, (down, right) in shapes:
+        picture[row + down * arm, column - arm : column + arm + 1] = 1
+        picture[row - arm : row + arm + 1, column + right * arm] = 1
     return picture
 
 

@@ -92,10 +92,10 @@ def seeds_of(files: Collection[Path]) -> dict[str, int]:
 
 def images_of(files: Collection[Path], name: str = "images.npy") -> dict[str, np.ndarray]:
     """Source -> images, uint8 [n, size, size], of the files .../data/{source}/images.npy; or what `name` holds beside
-    them. Nothing is read until it is asked for.
+    them, where it is there. Nothing is read until it is asked for.
     """
-    paths = [path.with_name(name) for path in files if path.suffix == ".npy"]
-    return {path.parent.name: np.load(path, mmap_mode="r") for path in paths}
+    paths = {path.with_name(name) for path in files if path.suffix == ".npy"}
+    return {path.parent.name: np.load(path, mmap_mode="r") for path in sorted(paths) if path.exists()}
 
 
 def shape_of(table: pd.DataFrame, images: Mapping[str, np.ndarray]) -> tuple[int, int]:

@@ -43,17 +43,18 @@ INSIDE = (0.9, 0.1, 0.1)
 
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     """files: the split of one seed per task, .../splits/{task}/seed=*.csv, and images.npy of all sources, with
-    masks.npy beside each.
+    masks.npy beside each, and anatomy.npy where a task has masks of it.
 
     Red is inside. Two positives and two negatives per task, of both groups if training has both; positives with a mask
     come first. What is drawn at random, is drawn among a sample of the training images, so a run may see another mask
     of the same kind.
     """
     tasks, splits, seeds = study["tasks"], splits_of(files), seeds_of(files)
-    images, stored = images_of(files), images_of(files, "masks.npy")
+    images, masks = images_of(files), {kind: images_of(files, file) for kind, file in roi.STORED.items()}
     figure = Figure(figsize=(style.PAGE, (2 * SHOWN * 0.78 + 0.5) * len(tasks)))
     blocks = figure.subfigures(len(tasks), 1, squeeze=False)[:, 0]
     for block, (name, task) in zip(blocks, tasks.items(), strict=True):
+        stored = masks.get(task["mask"]["kind"], {})
         sample = choose_sample(splits[name], stored, task["mask"])
         own = own_masks(sample, stored, task["mask"], shape_of(sample, images))
         columns = variants(own, sample["label"].to_numpy(), task, seeds[name])
@@ -66,19 +67,20 @@ def choose_sample(split: pd.DataFrame, stored: Mapping[str, np.ndarray], mask: d
     first, and the groups take turns. The same every time.
     """
     train = split[split["split"] == "train"]
-    without = ~_has_mask(train, stored) if mask["kind"] == "source" else False
+    without = ~_has_mask(train, stored, mask) if mask["kind"] in roi.STORED else False
     train = train.assign(without=without).sort_values("without", kind="stable")
     train["turn"] = train.groupby(["label", "nuisance"]).cumcount()
     train = train.sort_values(["label", "turn", "nuisance"], ascending=[False, True, True], kind="stable")
     return train.groupby("label", sort=False).head(SAMPLE).drop(columns=["without", "turn"]).reset_index(drop=True)
 
 
-def _has_mask(table: pd.DataFrame, stored: Mapping[str, np.ndarray]) -> np.ndarray:
+def _has_mask(table: pd.DataFrame, stored: Mapping[str, np.ndarray], mask: dict[str, Any]) -> np.ndarray:
     """Which images have any pixel inside, bool [n]."""
     has = pd.Series(False, index=table.index)
     for source, rows in table.groupby("source")["row"]:
         if len(stored[source]):
-            has[rows.index] = np.concatenate([stored[source][chunk].any(axis=(1, 2)) for chunk in chunks(rows)])
+            found = [roi.inside(stored[source][chunk], mask).any(axis=(1, 2)) for chunk in chunks(rows)]
+            has[rows.index] = np.concatenate(found)
     return np.asarray(has)
 
 
@@ -87,14 +89,15 @@ def own_masks(
 ) -> np.ndarray:
     """The ROI masks of the images, bool [n, *shape]; nothing is inside where there is none.
 
-    mask: the task's, kind `source` for the stored ones or `ellipse` for one that all share.
+    mask: the task's. stored: what red_herring.data.masks.STORED names for its kind; nothing for an ellipse, which all
+    share.
     """
-    if mask["kind"] == "ellipse":
+    if mask["kind"] not in roi.STORED:
         return np.broadcast_to(roi.ellipse(shape[0], mask["semi_axis"]), (len(table), *shape))
     masks = np.zeros((len(table), *shape), bool)
     for source, rows in table.groupby("source")["row"]:
         if len(stored[source]):
-            masks[rows.index] = stored[source][rows]
+            masks[rows.index] = roi.inside(stored[source][rows], mask)
     return masks
 
 
@@ -105,7 +108,7 @@ def variants(own: np.ndarray, labels: np.ndarray, task: dict[str, Any], seed: in
     own: bool of that shape; labels: int [n]; task: with mask and guidance.
     """
     has = own.any(axis=(1, 2))
-    each_its_own = task["mask"]["kind"] == "source"
+    each_its_own = task["mask"]["kind"] in roi.STORED
     settings: dict[str, Any] = {
         STUDY: task["guidance"],
         f"dilated,\nσ = {DILATION:.0%} of side": PLAIN | {"blur_sigma": DILATION * own.shape[1]},
@@ -153,12 +156,18 @@ def _draw_block(
 
 
 def _heading(name: str, task: dict[str, Any]) -> str:
-    kind, guidance = task["mask"], task["guidance"]
-    masks = f"ellipse, semi-axis {kind['semi_axis']:g}" if kind["kind"] == "ellipse" else "from the source"
+    guidance = task["guidance"]
     return (
-        f"{name}: masks {masks}; in this study negatives {guidance['negatives']}, "
+        f"{name}: masks {_origin(task['mask'])}; in this study negatives {guidance['negatives']}, "
         f"blur σ = {guidance['blur_sigma']:g} pixels, control {guidance['control']}, budget {guidance['budget']:g}"
     )
+
+
+def _origin(mask: dict[str, Any]) -> str:
+    """Where the masks come from, in words."""
+    if mask["kind"] == "anatomy":
+        return f"of anatomy, {', '.join(mask['structures'])}"
+    return f"ellipse, semi-axis {mask['semi_axis']:g}" if mask["kind"] == "ellipse" else "from the source"
 
 
 def _show(axes: Axes, image: np.ndarray, mask: np.ndarray | None, nothing: str) -> None:

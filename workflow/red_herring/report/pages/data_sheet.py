@@ -115,15 +115,23 @@ def kind_of_reason(reason: str) -> str:
     return reason
 
 
-def to_markdown(settings: dict[str, Any], index: pd.DataFrame, decoded: pd.DataFrame, about: dict[str, Any]) -> str:
+def to_markdown(
+    settings: dict[str, Any],
+    index: pd.DataFrame,
+    decoded: pd.DataFrame,
+    about: dict[str, Any],
+    anatomy: pd.DataFrame | None = None,
+) -> str:
     """The data sheet in words.
 
     settings: source, kind, terms. index: image, patient, group, findings. decoded: as `prepare` describes it.
-    about: size, pixel_range, histogram, unreadable.
+    about: size, pixel_range, histogram, unreadable. anatomy: image and the share inside of each structure, rows as
+    those of decoded; None where the images are not segmented.
     """
     said = warnings_of(index, decoded)
     index = with_group_order(index)
-    usable = decoded.assign(group=index["group"].array)[(decoded["reason"] == "").array]
+    is_usable = (decoded["reason"] == "").array
+    usable = decoded.assign(group=index["group"].array)[is_usable]
     sections = [
         f"# Data sheet: {settings['source']}\n\nTerms: {settings['terms'] or 'none on record.'}",
         _contents(settings, index, about),
@@ -133,6 +141,7 @@ def to_markdown(settings: dict[str, Any], index: pd.DataFrame, decoded: pd.DataF
         "## Intensity\n\n" + "\n\n".join([_intensity(about["histogram"]), *_by_group(usable), *map(_sentence, said)]),
         *(["## Kinds of file\n\n" + _formats(usable)] if len(usable) else []),
         *(["## Masks\n\n" + _masks(usable)] if usable["inside"].notna().any() else []),
+        *([] if anatomy is None else ["## Anatomy\n\n" + _anatomy(anatomy[is_usable], usable["group"])]),
         "## Set aside\n\n" + _quarantine(quarantine_of(decoded)),
     ]
     return "\n\n".join(sections) + "\n"
@@ -241,6 +250,23 @@ def _masks(usable: pd.DataFrame) -> str:
     ]  # fmt: skip
     headings = ["Group", "Images", "With a mask", "Nothing inside", "Everything inside", "Median share inside"]
     return "As they are stored, after the crop.\n\n" + markdown_table(headings, rows)
+
+
+def _anatomy(shares: pd.DataFrame, group: pd.Series) -> str:
+    """Of each structure, per group, in how many images nothing is inside, and the median share inside of the others."""
+    groups = {name: shares[(group == name).array] for name in group.cat.categories}
+    rows = []
+    for structure in shares.columns.drop("image"):
+        inside = [images[structure] for images in groups.values()]
+        found = [share[share > 0] for share in inside]
+        empty = [f"{(share == 0).sum():,} of {len(share):,}" for share in inside]
+        rows.append([structure, *empty, *(f"{share.median():.1%}" if len(share) else ABSENT for share in found)])
+    headings = [f"{words}, {name}" for words in ("Nothing inside", "Median share") for name in groups]
+    return (
+        "Found by a network, which nobody has checked: look at the contact sheet of the masks. An image with nothing "
+        "inside counts as one without a mask; the median is of the others.\n\n"
+        + markdown_table(["Structure", *headings], rows)
+    )
 
 
 def _quarantine(kinds: pd.DataFrame) -> str:

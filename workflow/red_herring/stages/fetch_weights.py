@@ -1,0 +1,23 @@
+"""Fetch the weights of the network that segments the anatomy, from a web server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from red_herring.runtime import command
+from red_herring.runtime.command import Output
+from red_herring.stages._fetched import fetch_and_record
+from red_herring.study.stage_settings import Fetching, Network
+
+
+def fetch_weights(
+    settings: Fetching,
+    network: Network,
+    fetched: Annotated[Path, Output("JSON, where the weights are")],
+) -> None:
+    fetch_and_record(settings, network, fetched)
+
+
+if __name__ == "__main__":
+    command.run(fetch_weights)
