@@ -1,13 +1,16 @@
 """What all figures share: how they count, name, colour and are written."""
 
+import re
 import zlib
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from matplotlib.colors import to_rgb
 from PIL import Image
 from red_herring.report import style
+from red_herring.study.catalogue import APPROACHES
 from red_herring.study.settings import described_methods
 
 
@@ -105,3 +108,39 @@ def test_a_method_has_one_colour_in_a_study_whichever_others_are_shown():
     (alone,) = style.keys(known, ["three"])
     assert alone.get_color() == whole["three"]
     assert len(set(whole.values())) == 3
+
+
+MANY = {f"mine_{number}": {"title": f"A method of mine, {number}", "approach": "Baseline"} for number in range(15)}
+
+
+def test_twenty_methods_are_told_apart_by_colour_and_marker_or_line():
+    methods = described_methods(style.COLOURS) | MANY
+    colours = style.colours(methods)
+    for looks in (style.marker, style.line):
+        assert len({(colours[method], looks(methods, method)) for method in methods}) == len(methods) == 21
+    assert all(style.line(methods, method) == "-" for method in style.COLOURS)
+    assert all(style.marker(methods, method) == style.MARKERS["Baseline"][0] for method in ["classification", "mine_0"])
+
+
+def test_no_marker_is_in_two_rounds_of_the_spare_colours_whatever_the_approaches():
+    rounds = [set(markers) for markers in zip(*style.MARKERS.values(), strict=True)]
+    assert sum(map(len, rounds)) == len(set.union(*rounds))
+    assert len(rounds[0]) == len(style.MARKERS) == len(APPROACHES)
+
+
+@pytest.mark.parametrize("tasks", [["a"], ["a", "b", "c"]])
+def test_a_long_legend_makes_the_figure_higher_and_not_the_panels_lower(tasks):
+    heights = []
+    for methods in (described_methods(style.COLOURS), described_methods(style.COLOURS) | MANY):
+        figure, panels = style.panels(tasks)
+        style.legend(figure, style.keys(methods, methods, lines=True))
+        figure.canvas.draw()
+        heights.append(panels["a"].get_window_extent().height)
+        assert figure.legends[0].get_window_extent().y0 >= 0
+    assert heights[1] >= 0.9 * heights[0]
+
+
+def test_the_interactive_page_knows_every_marker():
+    page = (ROOT / "workflow/red_herring/report/pages/explorer.html").read_text(encoding="utf-8")
+    drawn = set(re.findall(r'^  "(.)": (?:\[|corners|PLUS)', page, re.MULTILINE)) | {"o"}
+    assert {marker for of in style.MARKERS.values() for marker in of} == drawn

@@ -193,3 +193,43 @@ def test_spearman_of_trials():
     assert correlation.spearman(np.array([1.0, 2, 3, 4, np.nan]), np.array([1.0, 4, 9, 16, 0])) == (1.0, 0.0)
     assert np.isnan(correlation.spearman(np.arange(3.0), np.arange(3.0))).all()
     assert np.isnan(correlation.spearman(np.arange(5.0), np.ones(5))).all()
+
+
+def test_advantage_by_hand():
+    methods, seeds = np.tile(["a", "b", "c"], 2), np.repeat([1, 2], 3)
+    y, x, other = (np.array(values, float) for values in ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 6, 5], [6, 5, 4, 3, 2, 1]))
+    table = correlation.advantage(y, x, other, methods, seeds).set_index(["level", "coefficient"])
+    of_x = stats.spearmanr(x, y).statistic
+    assert table.loc[("pooled", "spearman"), "advantage"] == pytest.approx(of_x + 1), (
+        "the wrong way is less than nothing"
+    )
+    assert (table["runs"] == 6).all()
+    assert table[["low", "high"]].isna().all(axis=None), "two seeds are too few"
+
+
+def test_advantage_is_of_the_runs_that_have_all_three_and_its_interval_that_of_a_slow_bootstrap():
+    rng = np.random.default_rng(3)
+    names = pd.MultiIndex.from_product([range(6), list("abcd")], names=["seed", "method"])
+    frame = pd.DataFrame(rng.normal(size=(24, 3)), names, ["y", "x", "other"]).reset_index()
+    frame["x"] += 2 * frame["y"]
+    lacking = frame.copy()
+    lacking.loc[0, "other"] = np.nan
+    found = correlation.advantage(*(frame[name].to_numpy() for name in ("y", "x", "other", "method", "seed")))
+    row = found.set_index(["level", "coefficient"]).loc[("pooled", "spearman")]
+    drawn = np.random.default_rng(0).integers(6, size=(2000, 6))[:300]
+    of_seed = [frame[frame["seed"] == seed] for seed in range(6)]
+    values = []
+    for seeds in drawn:
+        rows = pd.concat([of_seed[seed] for seed in seeds])
+        values.append(stats.spearmanr(rows["x"], rows["y"])[0] - stats.spearmanr(rows["other"], rows["y"])[0])
+    assert [row["low"], row["high"]] == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.08)
+    fewer = correlation.advantage(*(lacking[name].to_numpy() for name in ("y", "x", "other", "method", "seed")))
+    assert (fewer["runs"] == 23).all()
+
+
+def test_coefficients_are_the_values_of_the_relation():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(2, 12))
+    methods, seeds = np.tile(["a", "b", "c"], 4), np.repeat(range(4), 3)
+    table = correlation.relation(x, y, methods, seeds).query("coefficient == 'spearman'").set_index("level")["value"]
+    assert correlation.coefficients(x, y, methods, seeds) == pytest.approx(table.to_dict())

@@ -238,3 +238,37 @@ def test_collapsed_released_runs(task, method, share):
 def test_chance_under_the_shift_alone_is_no_collapse():
     test, in_distribution = np.array([0.5, 0.5, 0.2, np.nan, 0.5]), np.array([0.5, 0.95, 0.5, 0.5, np.nan])
     assert paired.collapsed(test, in_distribution).tolist() == [True, False, False, False, True]
+
+
+def test_the_t_interval_by_hand():
+    found = paired.t_interval(np.array([0.2, 0.5, 0.8]))
+    reach = stats.t.ppf(0.975, 2) * 0.3 / np.sqrt(3)
+    assert found == pytest.approx((0.5, 0.5 - reach, 0.5 + reach))
+    assert reach / 0.3 == pytest.approx(2.48, abs=0.01), "standard deviations, as tables say"
+    assert paired.t_interval(np.array([0.5, 0.5]))[0] == 0.5
+    for values in ([0.5, 0.5], [0.5], []):
+        assert np.isnan(paired.t_interval(np.array(values))[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("drawn", "mean", "seeds", "coverage"),
+    [
+        (lambda rng, size: rng.normal(size=size), 0, 3, 0.95),
+        (lambda rng, size: rng.beta(20, 1, size), 20 / 21, 3, 0.89),
+        (lambda rng, size: rng.beta(20, 1, size), 20 / 21, 10, 0.91),
+        (lambda rng, size: np.where(rng.random(size) < 0.3, 0.5, 0.95) + rng.normal(0, 0.02, size), 0.815, 3, 0.63),
+        (lambda rng, size: np.where(rng.random(size) < 0.3, 0.5, 0.95) + rng.normal(0, 0.02, size), 0.815, 5, 0.83),
+    ],
+)
+def test_how_often_the_t_interval_covers_the_mean(drawn, mean, seeds, coverage):
+    values = drawn(np.random.default_rng(0), (2000, seeds))
+    found = [paired.t_interval(row) for row in values]
+    assert np.mean([low <= mean <= high for _, low, high in found]) == pytest.approx(coverage, abs=0.025)
+
+
+def test_a_paired_difference_is_that_of_the_comparison():
+    values = pd.DataFrame({"a": [0.1, 0.4, 0.3, np.nan], "b": [0.5, 0.6, 0.9, 0.2]}, index=[1, 2, 3, 4])
+    overlap = pd.DataFrame(0.2, index=[1, 2, 3], columns=[1, 2, 3])
+    row = paired.paired_comparison(values, "a", overlap).loc["b"]
+    alone = pd.Series(paired.paired_difference(values["b"] - values["a"], overlap))
+    pd.testing.assert_series_equal(row[alone.index], alone, check_names=False, check_dtype=False)

@@ -44,6 +44,7 @@ def localised(runs: pd.DataFrame, attributions: Iterable[str] = ("gradient",)) -
     parts = []
     for attribution in attributions:
         own = runs.reindex(columns=[f"{name}_{attribution}" for name in names]).set_axis(names, axis=1)
+        own["corrected_iou"] = (own["iou"] - own["chance_iou"]) / (1 - own["chance_iou"])
         parts.append(runs[KEYS].join(own).assign(attribution=attribution))
     return pd.concat(parts, ignore_index=True)
 
@@ -117,7 +118,7 @@ def runs_by_hand() -> pd.DataFrame:
 # A study of three methods, of which one has no run, with two attributions
 
 FEW = {
-    "tasks": {"a_b": {}},
+    "tasks": {"a_b": {"ratio": 0.9, "guidance": {"control": "none", "budget": 1.0}}},
     "methods": described_methods(["classification", "rrr", "masked"]),
     "seeds": [1, 2, 3],
     "attributions": described_attributions(["gradient", "occlusion"]),
@@ -170,5 +171,6 @@ OVERLAPPING = pd.concat(
         overlaps_of([1, 2, 3], 0.7, "another"),
     ]
 )
-STUDY = {"overlaps": OVERLAPPING, "searches": SEARCH, "trials": TRIALS, "auc_intervals": AUCS}
+RELIANCE = RUNS[KEYS].assign(relative_reliance=[0.9, 0.8, 0.7, 0.5, 0.6, 0.1])
+STUDY = {"overlaps": OVERLAPPING, "searches": SEARCH, "trials": TRIALS, "auc_intervals": AUCS, "reliance": RELIANCE}
 STUDY = few(RUNS)

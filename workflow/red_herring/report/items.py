@@ -29,7 +29,7 @@ IMAGES = "images"
 """Stands for the first split of every task with the images and masks of all sources."""
 
 SEARCHES = "searches.csv"
-"""What is made of it shows the tasks that are searched, which may be others than those of the study."""
+"""What needs it shows the tasks that are searched, which may be others than those of the study."""
 
 MAPS = "maps"
 """Stands for the maps of all runs, whose folder the settings name."""
@@ -49,9 +49,10 @@ class Card:
     TITLE and CATEGORY: what the report lists it under, and where. CAPTION: what it is and what to look for, with
     IN_VALIDATION where it depends on the relation of nuisance and label in the validation set; or CAPTION_OF, whose
     caption it has, such as `tables/comparisons`. FILES: what it is made of, below the folder of the study, or IMAGES or
-    MAPS. ITEMS: name -> what is made under it, where that is not one thing of all tasks called like the module: `title`
-    (TITLE unless given); `tasks` (those of a list, `each` for one thing of each, whose name has TASK in its place, or
-    `others` for those in no list); `attribution`, without which it is not made; and whatever else the module reads.
+    MAPS; OPTIONAL: what it shows as well where the study has it. ITEMS: name -> what is made under it, where that is
+    not one thing of all tasks called like the module: `title` (TITLE unless given); `tasks` (those of a list, `each`
+    for one thing of each, whose name has TASK in its place, or `others` for those in no list); `series`, the key of the
+    series of tasks that it shows, and `attribution`, without which it is not made; and whatever else the module reads.
     Under ANALYSIS one thing of each analysis that has no module of its name; it stands in FILES and TITLE as well.
     IN_VALIDATION: relation -> the words for it. RELEASED: False for what the authors' released runs cannot show.
     """
@@ -61,6 +62,7 @@ class Card:
     category: str
     caption: str
     files: tuple[str, ...]
+    optional: tuple[str, ...]
     items: Mapping[str, Mapping[str, Any]]
     in_validation: Mapping[str, str]
     released: bool
@@ -96,8 +98,8 @@ class Item:
         """What the item reads of the study. maps: the folder of all maps."""
         where = {"maps": maps} if MAPS in self.files else {}
         known = study.get("searches", study["tasks"]) if SEARCHES in self.files else study["tasks"]
-        about = {**study, "tasks": {task: known[task] for task in self.tasks}, **self.options, **where}
-        return {key: value for key, value in about.items() if key != "searches"}
+        about = {key: value for key, value in study.items() if key not in ("searches", "series")}
+        return {**about, "tasks": {task: known[task] for task in self.tasks}, **self.options, **where}
 
 
 def known_tasks(study: Settings) -> Mapping[str, Any]:
@@ -120,6 +122,7 @@ def card(room: str, module: str) -> Card:
         category=declared["CATEGORY"],
         caption=caption,
         files=tuple(declared["FILES"]),
+        optional=tuple(declared.get("OPTIONAL", ())),
         items=declared.get("ITEMS", {module: {}}),
         in_validation=declared.get("IN_VALIDATION", {}),
         released=declared.get("RELEASED", True),
@@ -161,7 +164,7 @@ def _collected(room: str, study: Settings, made: Collection[str], analyses: Anal
     found: dict[str, Item] = {}
     for one in [whole for general in cards(room) for whole in _of_analyses(general, analyses)]:
         if set(one.files) <= set(made) and (one.released or "origin" not in study):
-            for name, item in _items(one, study):
+            for name, item in _items(one, study, made):
                 if name in found:
                     raise StudyError(f"{room}/{one.module}.py: ITEMS: {name} is one of {found[name].module}.py as well")
                 found[name] = item
@@ -183,17 +186,22 @@ def _of_analyses(of: Card, analyses: Analyses) -> Iterator[Card]:
             )
 
 
-def _items(of: Card, study: Settings) -> Iterator[tuple[str, Item]]:
+def _items(of: Card, study: Settings, made: Collection[str]) -> Iterator[tuple[str, Item]]:
     """What a module makes of a study, by name."""
+    files = (*of.files, *(file for file in of.optional if file in made))
     tasks = study.get("searches", study["tasks"]) if SEARCHES in of.files else study["tasks"]
     named = {task for about in of.items.values() if isinstance(about.get("tasks"), list) for task in about["tasks"]}
     for name, about in of.items.items():
         if "attribution" in about and about["attribution"] not in study["attributions"]:
             continue
         options = {key: value for key, value in about.items() if key not in ("title", "tasks")}
-        for shown in _shown(about.get("tasks"), tuple(tasks), named):
+        which = about.get("tasks")
+        if "series" in about:
+            options["series"] = study.get("series", {}).get(about["series"], [])
+            which = [task for series in options["series"] for task in series]
+        for shown in _shown(which, tuple(tasks), named):
             caption = of.caption.replace(IN_VALIDATION, _in_validation(study, shown, of.in_validation))
-            item = Item(of.module, of.files, shown, caption, of.category, about.get("title", of.title), options)
+            item = Item(of.module, files, shown, caption, of.category, about.get("title", of.title), options)
             yield name.replace(TASK, shown[0]), item
 
 

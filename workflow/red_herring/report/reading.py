@@ -18,6 +18,7 @@ WORDS = frozenset(
         *("task", "task_a", "task_b", "method", "attribution", "attribution_a", "attribution_b", "table"),
         *WORDS_OF_DATA,
         *("term", "warning", "other_split", "other_source", "other_image", "same_source", "same_image"),
+        *("series", "of", "control", "predictor", "uses"),
         *("hyperparameter", "law", "status", "why", "score", "test_set", "level", "coefficient", "verdict", "role"),
     }
 )

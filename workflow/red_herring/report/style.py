@@ -67,15 +67,22 @@ COLOURS = {
     "gradmask": "#D55E00",
     "rrr": "#CC79A7",
 }
-MARKERS = {
-    "Baseline": "o",
-    "Input masking": "s",
-    "Domain invariance": "^",
-    "Group robustness": "P",
-    "Saliency based": "D",
-    "Control without masks": "X",
-}
 SPARE_COLOURS = ("#009E73", "#7F3C8D", "#999999", "#80561B", "#F0E442")
+
+MARKERS = {
+    "Baseline": ("o", "8", "H"),
+    "Input masking": ("s", "p", "H"),
+    "Domain invariance": ("^", "v", "<"),
+    "Group robustness": ("P", "*", ">"),
+    "Saliency based": ("D", "d", "<"),
+    "Control without masks": ("X", "h", ">"),
+}
+"""Approach -> how its methods are marked: the first one, and where the spare colours are used again those that no
+method marks so that had the colour before.
+"""
+
+LINES = ("-", "--", "-.")
+"""How the lines of methods are drawn, in the same way."""
 
 # Tol's bright palette, so that no group looks like a method; grey is for what is left over.
 GROUP_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#BBBBBB")
@@ -86,16 +93,30 @@ CHANCE: dict[str, Any] = {"color": "grey", "linewidth": 0.6, "linestyle": ":", "
 CHARACTER = 0.052
 """Width of a character of 7 points, inches; on the safe side."""
 
+LEGEND_ROWS, LEGEND_ROW = 3, 0.15
+"""So many rows of a legend have room in the height of a figure, and the height of one more, inches."""
+
 SMALL = 6.0
 """The smallest type, points."""
 
 
 def colours(methods: Iterable[str]) -> dict[str, str]:
-    """Method -> colour, in the order of `methods`; those besides the paper's take the spare ones in order."""
+    """Method -> colour, in the order of `methods`; those besides the paper's take the spare ones in order, again and
+    again. Marker and line tell apart those of one colour.
+    """
     methods = list(methods)
-    others = [method for method in methods if method not in COLOURS]
-    spare = {method: SPARE_COLOURS[number % len(SPARE_COLOURS)] for number, method in enumerate(others)}
+    spare = {method: SPARE_COLOURS[number % len(SPARE_COLOURS)] for method, number in _others(methods).items()}
     return {method: (COLOURS | spare)[method] for method in methods}
+
+
+def _others(methods: Iterable[str]) -> dict[str, int]:
+    """Those besides the paper's, numbered."""
+    return {method: number for number, method in enumerate(method for method in methods if method not in COLOURS)}
+
+
+def _round(methods: Iterable[str], method: str) -> int:
+    """How often the spare colours have been used before a method takes one of them; in the fourth round from 0."""
+    return _others(methods).get(method, 0) // len(SPARE_COLOURS) % len(LINES)
 
 
 def title(known: Known, name: str) -> str:
@@ -111,8 +132,13 @@ def shortened(text: str, length: int = 16) -> str:
 
 
 def marker(methods: Known, method: str) -> str:
-    """The marker of a method's approach."""
-    return MARKERS[methods[method]["approach"]]
+    """One of the markers of a method's approach."""
+    return MARKERS[methods[method]["approach"]][_round(methods, method)]
+
+
+def line(methods: Known, method: str) -> str:
+    """How the line of a method is drawn."""
+    return LINES[_round(methods, method)]
 
 
 def count(shown: int | Collection[int], expected: int | None = None, noun: str = "runs", undefined: int = 0) -> str:
@@ -156,12 +182,15 @@ def names(known: Known, shown: Iterable[str]) -> str:
     return ", ".join(title(known, name) for name in shown)
 
 
-def keys(methods: Known, shown: Collection[str], **arguments: Any) -> list[Line2D]:
-    """One entry of a legend per method that is shown: its colour among all of them, and the marker of its approach
-    unless `arguments` say otherwise.
-    """
+def keys(methods: Known, shown: Collection[str], markers: bool = True, lines: bool = False) -> list[Line2D]:
+    """One entry of a legend per method that is shown: its colour among all of them, with its marker, line, or both."""
     looks: dict[str, dict[str, Any]] = {
-        method: {"color": colour, "marker": marker(methods, method), "linestyle": "", "markersize": 4.5} | arguments
+        method: {
+            "color": colour,
+            "marker": marker(methods, method) if markers else "",
+            "linestyle": line(methods, method) if lines else "",
+            "markersize": 4.5,
+        }
         for method, colour in colours(methods).items()
         if method in shown
     }
@@ -197,13 +226,16 @@ def hollow_key() -> Line2D:
     )
 
 
-def legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """A legend below all panels, with as many columns as the figure is wide enough for, evenly filled."""
+def legend(figure: Figure, handles: Sequence[Artist], **arguments: Any) -> None:
+    """A legend below all panels, with as many columns as the figure is wide enough for, evenly filled. A long one makes
+    the figure higher, not the panels lower. arguments: of Matplotlib's.
+    """
     longest = max(len(str(handle.get_label())) for handle in handles)
     fitting = max(int(figure.get_figwidth() / (longest * CHARACTER + 0.45)), 1)
     rows = -(-len(handles) // fitting)
     columns = -(-len(handles) // rows)
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.5)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * max(rows - LEGEND_ROWS, 0))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.5, **arguments)
 
 
 def wrapped(text: str, width: int, rows: int = 2) -> str:

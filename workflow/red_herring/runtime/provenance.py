@@ -29,7 +29,7 @@ PLUMBING = frozenset(
 WORDS = frozenset(
     {
         *("TITLE", "APPROACH", "APPROACHES", "CITATION", "NEEDS_CELLS", "SPLITS_OF_CELLS", "BY", "COLUMNS"),
-        *("CATEGORY", "CAPTION", "CAPTION_OF", "IN_VALIDATION", "FILES", "ITEMS", "RELEASED"),
+        *("CATEGORY", "CAPTION", "CAPTION_OF", "IN_VALIDATION", "FILES", "OPTIONAL", "ITEMS", "RELEASED"),
     }
 )
 """Constants of cards and of their catalogue: for readers, and for the workflow, which hands to a stage what it needs of

@@ -45,18 +45,31 @@ def paired_comparison(values: pd.DataFrame, baseline: str, overlap: pd.DataFrame
         own = values[method].dropna()
         row = {"n": len(own), "mean": own.mean(), "sd": own.std(), "median": own.median()}
         row |= {"q1": own.quantile(0.25), "q3": own.quantile(0.75)}
-        paired = (values[method] - reference).dropna() if method != baseline else pd.Series(dtype=float)
-        differences, shared = paired.to_numpy(), mean_overlap(overlap, paired.index)
-        interval = mean_interval(differences)
-        row |= {"paired": len(differences), "difference": interval.value, "low": interval.low, "high": interval.high}
-        row["p"] = signed_rank_p(differences)
-        new, p_new = corrected_t(differences, shared)
-        rows.append(row | {"overlap": shared, "low_new": new.low, "high_new": new.high, "p_new": p_new})
-    table = pd.DataFrame(rows, index=pd.Index(values.columns, name="method"))
+        differences = values[method] - reference if method != baseline else pd.Series(dtype=float)
+        rows.append(row | paired_difference(differences, overlap))
+    table = with_holm(pd.DataFrame(rows, index=pd.Index(values.columns, name="method")))
+    return table[COMPARISON]
+
+
+def paired_difference(differences: pd.Series, overlap: pd.DataFrame | None = None) -> dict[str, float]:
+    """What is said of differences on the same seeds (index; NaN where one is missing): the columns of
+    `paired_comparison` from `paired` on, but for Holm's.
+    """
+    differences = differences.dropna()
+    shared = mean_overlap(overlap, differences.index)
+    values = differences.to_numpy(float)
+    interval, (new, p_new) = mean_interval(values), corrected_t(values, shared)
+    here = {"paired": len(values), "difference": interval.value, "low": interval.low, "high": interval.high}
+    here["p"] = signed_rank_p(values)
+    return here | {"overlap": shared, "low_new": new.low, "high_new": new.high, "p_new": p_new}
+
+
+def with_holm(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with p_holm, family, p_new_holm and family_new: all its rows are one family in each scope."""
     for scope in ("p", "p_new"):
         family = "family" + scope.removeprefix("p")
         table[[f"{scope}_holm", family]] = np.column_stack([holm(table[scope]), [table[scope].count()] * len(table)])
-    return table.astype({"family": int, "family_new": int})[COMPARISON]
+    return table.astype({"family": int, "family_new": int})
 
 
 COMPARISON = [
@@ -101,6 +114,15 @@ def corrected_t(differences: np.ndarray, overlap: float) -> tuple[Interval, floa
     error = np.sqrt(np.var(differences, ddof=1) * (1 / count + overlap / (1 - overlap)))
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * error)
     return Interval(mean, mean - reach, mean + reach), float(2 * stats.t.sf(abs(mean) / error, count - 1))
+
+
+def t_interval(values: np.ndarray) -> Interval:
+    """The mean of independent values [n] with its 95 % interval by Student's t, from two values on, as `corrected_t`.
+
+    It takes them for normal, of which it covers the mean in 95 % of cases with three as with ten; of AUCs near 1, which
+    are skewed, in 89 to 91 %, and where three runs in ten collapse, in 63 % with three, 83 % with five, 95 % with ten.
+    """
+    return corrected_t(np.asarray(values, float), 0.0)[0]
 
 
 def signed_rank_p(differences: np.ndarray) -> float:

@@ -23,6 +23,7 @@ from red_herring.study.lineage import as_written
 from red_herring.study.names import PAPER_ATTRIBUTIONS
 from red_herring.study.pairs import left_out, methods_on, notices, pairs, searches
 from red_herring.study.places import NEEDED_FOR
+from red_herring.study.series import series_of
 from red_herring.study.space import fixed_hyperparameters, search_space
 from red_herring.study.stage_settings import (
     Analysing,
@@ -312,7 +313,8 @@ def results_settings(config: Config) -> dict[str, Any]:
     (method -> why), methods, seeds and saliency.
 
     searches: the same of the tasks that are searched, with the methods that are searched there; methods: name -> title,
-    approach, citation; attributions: name -> title, control; all in display order.
+    approach, citation, uses; attributions: name -> title, control; all in display order. series: see
+    `red_herring.study.series.series_of`.
 
     How maps are made is part of it, as the figures of maps have no map among their inputs. A blur of the masks that is
     searched is given as the middle of its range.
@@ -326,6 +328,7 @@ def results_settings(config: Config) -> dict[str, Any]:
         },
         "seeds": config["study"]["seeds"],
         "attributions": described_attributions(config["saliency"]["attributions"]),
+        "series": series_of(config),
     }
     return {**config["saliency"], **shown}
 
@@ -339,6 +342,7 @@ def _shown_task(config: Config, name: str, methods: list[str]) -> dict[str, Any]
         "left_out": {method: why for method, why in left_out(config, name).items() if method not in methods},
         "ratio": task["ratio"],
         "selection": effective(task)["selection"],
+        "tuned_on": hyperparameters_of(config, name),
         "nuisance": task["nuisance"]["name"],
         "mask": mask_settings(config, name),
         "mean_map_images": task["mean_map_images"],
@@ -347,13 +351,13 @@ def _shown_task(config: Config, name: str, methods: list[str]) -> dict[str, Any]
     }
 
 
-def described_method(card: MethodCard, title: str) -> dict[str, str]:
-    """Title, approach and citation of a method, for readers."""
-    return {"title": title, "approach": card.approach, "citation": card.citation}
+def described_method(card: MethodCard, title: str) -> dict[str, Any]:
+    """Title, approach and citation of a method, for readers, and what it is told of the images besides their labels."""
+    return {"title": title, "approach": card.approach, "citation": card.citation, "uses": list(card.uses)}
 
 
-def described_methods(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Method -> title, approach and citation, as its file has them."""
+def described_methods(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Method -> title, approach, citation and uses, as its file has them."""
     cards = {name: method_card(name) for name in names}
     return {name: described_method(card, card.title) for name, card in cards.items()}
 

@@ -267,12 +267,12 @@ class Describing:
 @dataclass(frozen=True)
 class Showing:
     """For what renders tables, figures and pages. tasks: name -> what is said of it. methods: name -> title, approach,
-    citation. attributions: name -> title, control; all in display order. more: how maps were made, whose runs they are,
-    and what one table, figure or page reads besides.
+    citation, uses. attributions: name -> title, control; all in display order. more: how maps were made, whose runs
+    they are, and what one table, figure or page reads besides.
     """
 
     tasks: dict[str, dict[str, Any]]
-    methods: dict[str, dict[str, str]]
+    methods: dict[str, dict[str, Any]]
     seeds: list[int]
     attributions: dict[str, dict[str, Any]]
     more: dict[str, Any]

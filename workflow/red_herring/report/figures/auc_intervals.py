@@ -36,7 +36,9 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         rows = rows_of(table, task=task)
         methods = methods_of(study, task)
         for position, method in enumerate(methods):
-            _draw_method(axes, position, rows_of(rows, method=method), colours[method], style.marker(methods, method))
+            _draw_method(
+                axes, position, rows_of(rows, method=method), colours[method], style.marker(study["methods"], method)
+            )
         axes.axhline(0.5, **style.CHANCE)
         axes.set(ylabel="test AUC", ylim=(-0.03, 1.03), xlim=(-0.5, len(methods) - 0.5))
         titles = [style.shortened(style.title(methods, method)) for method in methods]

@@ -58,7 +58,8 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         curves = {method: curve(rows_of(rows, method=method)) for method in methods_of(study, task)}
         drawn = {method: points for method, points in curves.items() if len(points)}
         for method, points in drawn.items():
-            fewer |= _draw_curve(axes, style.title(study["methods"], method), points, colours[method])
+            look = {"color": colours[method], "linestyle": style.line(study["methods"], method)}
+            fewer |= _draw_curve(axes, style.title(study["methods"], method), points, look)
         axes.axhline(0.5, **style.CHANCE)
         axes.set(xlabel="epoch", ylabel="validation AUC", ylim=(-0.03, 1.03))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -66,7 +67,8 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     extra: list[Artist] = [Patch(color="grey", alpha=0.3, linewidth=0, label="± 1 sd over seeds")]
     if fewer:
         extra.append(Line2D([], [], color="grey", linestyle=":", label="mean of fewer seeds"))
-    style.legend(figure, [*style.keys(study["methods"], methods_shown(study), linestyle="-", marker=""), *extra])
+    keys = style.keys(study["methods"], methods_shown(study), markers=False, lines=True)
+    style.legend(figure, [*keys, *extra])
     return figure
 
 
@@ -80,16 +82,16 @@ def curve(rows: pd.DataFrame) -> pd.DataFrame:
     return points.set_axis(["mean", "sd", "n"], axis=1)
 
 
-def _draw_curve(axes: Axes, title: str, points: pd.DataFrame, colour: str) -> bool:
+def _draw_curve(axes: Axes, title: str, points: pd.DataFrame, look: dict[str, str]) -> bool:
     """The line, and the band where there are two seeds or more; whether a part of the line is of fewer seeds."""
     whole = points["n"] == points["n"].max()
-    style_of_line: dict[str, Any] = {"color": colour, "marker": "." if len(points) <= FEW else "", "markersize": 3}
+    style_of_line: dict[str, Any] = look | {"marker": "." if len(points) <= FEW else "", "markersize": 3}
     if not whole.all():
-        axes.plot(points.index, points["mean"], linestyle=":", linewidth=0.9, **style_of_line)
+        axes.plot(points.index, points["mean"], **(style_of_line | {"linestyle": ":", "linewidth": 0.9}))
     axes.plot(points.index, points["mean"].where(whole), label=title, **style_of_line)
     low, high = points["mean"] - points["sd"], points["mean"] + points["sd"]
     if (points["n"] > 1).any():
-        axes.fill_between(points.index, low, high, where=points["n"] > 1, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(points.index, low, high, where=points["n"] > 1, color=look["color"], alpha=0.15, linewidth=0)
     return not whole.all()
 
 

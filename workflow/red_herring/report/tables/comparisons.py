@@ -5,18 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from red_herring.data.overlaps import COLUMNS, LOCALISED
-from red_herring.data.splits import SHIFTED_TEST
 from red_herring.report.markup import (
-    UNDEFINED,
     Section,
     Table,
     given,
     joined,
     mean_and_sd,
     number,
-    p_value,
-    with_interval,
 )
 from red_herring.report.scores import methods_of
 from red_herring.report.tables._rows import (
@@ -27,6 +22,7 @@ from red_herring.report.tables._rows import (
     of_task,
     scored,
 )
+from red_herring.report.tables._scopes import SCOPES, in_both_scopes, overlap_of, shared
 from red_herring.statistics import paired
 from red_herring.study.names import BASELINE
 
@@ -56,7 +52,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
     scores = [score for score in SCORES if score in runs]
     parts = {
         (task, score): _comparison(
-            of_task(runs, task), score, list(methods_of(settings, task)), _overlap(study["overlaps"], task, score)
+            of_task(runs, task), score, list(methods_of(settings, task)), overlap_of(study["overlaps"], task, score)
         )
         for task in tasks
         for score in scores
@@ -68,7 +64,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
             f"{task}: {SCORES[score]}",
             _comparison_headings(score),
             _comparison_rows(part, score, settings),
-            _shared(part, score),
+            shared(part, score),
         )
         for (task, score), part in parts.items()
     ]
@@ -95,14 +91,6 @@ COMPARISON_NOTE = (
 )
 
 
-def _overlap(overlaps: pd.DataFrame, task: str, score: str) -> pd.DataFrame:
-    """[seed, other]: the share of the images behind a score of a seed that are behind that of another one as well."""
-    own = overlaps.reindex(columns=COLUMNS)  # a study without pairs of seeds may have a table without columns
-    of = SHIFTED_TEST if score == "test_auc" else LOCALISED
-    own = own[(own["task"] == task) & (own["split"] == of) & (own["other_split"] == of)]
-    return own.pivot_table(index="seed", columns="other", values="share")
-
-
 def _comparison(runs: pd.DataFrame, score: str, methods: list[str], overlap: pd.DataFrame) -> pd.DataFrame:
     """Indexed by method. methods: those that run on the task."""
     values = runs.pivot_table(index="seed", columns="method", values=score).reindex(columns=methods)
@@ -118,8 +106,7 @@ def _comparison(runs: pd.DataFrame, score: str, methods: list[str], overlap: pd.
 
 def _comparison_headings(score: str) -> list[str]:
     collapsed = ["Collapsed"] if score == "test_auc" else []
-    pool = ["Difference [95 % on this pool]", "p on this pool", "Holm"]
-    return ["Method", "n", "Mean", "Median (IQR)", *collapsed, *pool, "[95 % on new data]", "p on new data", "Holm"]
+    return ["Method", "n", "Mean", "Median (IQR)", *collapsed, *SCOPES]
 
 
 def _comparison_rows(table: pd.DataFrame, score: str, settings: Settings) -> list[list[str]]:
@@ -128,10 +115,7 @@ def _comparison_rows(table: pd.DataFrame, score: str, settings: Settings) -> lis
         quartiles = f"{number(row['median'])} ({number(row['q1'])}, {number(row['q3'])})"
         own = [mean_and_sd(row["mean"], row["sd"]), quartiles]
         own += [f"{row['collapsed']:.0%}"] if score == "test_auc" else []
-        difference = with_interval(row["difference"], row["low"], row["high"], 3)
-        against = [difference, p_value(row["p"]), p_value(row["p_holm"])]
-        against += [_ends(row["low_new"], row["high_new"]), p_value(row["p_new"]), p_value(row["p_new_holm"])]
-        against = [given(cell, method != BASELINE and row["n"]) for cell in against]
+        against = [given(cell, method != BASELINE and row["n"]) for cell in in_both_scopes(row)]
         rows.append(
             [
                 settings["methods"][method]["title"],
@@ -141,19 +125,3 @@ def _comparison_rows(table: pd.DataFrame, score: str, settings: Settings) -> lis
             ]
         )
     return rows
-
-
-def _ends(low: float, high: float) -> str:
-    return UNDEFINED if np.isnan(low) else f"[{number(low, 3)}, {number(high, 3)}]"
-
-
-def _shared(table: pd.DataFrame, score: str) -> str:
-    """How many of the images behind a score seeds share, in a sentence."""
-    if table["overlap"].isna().all():
-        return UNKNOWN_OVERLAP if (table["paired"] > 1).any() else ""
-    shares = [f"{100 * share:.0f}" for share in (table["overlap"].min(), table["overlap"].max())]
-    images = "test images" if score == "test_auc" else "positive test images, of which maps are made,"
-    return f"Two seeds have {' to '.join(dict.fromkeys(shares))} % of their {images} in common."
-
-
-UNKNOWN_OVERLAP = "How many test images seeds have in common is not known, so that nothing is said of new data."

@@ -1,0 +1,44 @@
+"""What might tell which runs generalise: scores of runs beside their test AUC."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from red_herring.report.sweeps import beside
+
+
+class Predictor(NamedTuple):
+    """Its title, and the sign of its relation to test AUC if it is what it claims to be."""
+
+    title: str
+    sign: int
+
+
+PREDICTORS = {
+    "relative_reliance": Predictor("reliance on the outside", -1),
+    "iou": Predictor("IoU", 1),
+    "nuisance_auc": Predictor("probe of the nuisance", -1),
+}
+"""Column of `with_predictors` -> what it is."""
+
+
+def with_predictors(
+    runs: pd.DataFrame,
+    localisation: pd.DataFrame,
+    reliance: pd.DataFrame,
+    probe: pd.DataFrame | None,
+    attribution: str,
+) -> pd.DataFrame:
+    """The runs with those of PREDICTORS that the study has; the IoU, and chance_iou, are those of the attribution."""
+    runs = beside(runs, reliance, {"relative_reliance": "relative_reliance"})
+    maps = localisation[localisation["attribution"] == attribution]
+    runs = beside(runs, maps, {"iou": "iou", "chance_iou": "chance_iou"})
+    return beside(runs, probe, {"nuisance_auc": "nuisance_auc"})
+
+
+def settings_of(runs: pd.DataFrame) -> np.ndarray:
+    """The method and task of each run, together."""
+    return (runs["task"] + "/" + runs["method"]).to_numpy(str)
