@@ -36,3 +36,24 @@ def test_rows_that_an_analysis_tells_apart_are_apart():
     assert text.index("last") < text.index("first"), "in the order of the analysis"
     assert "0.10 ± 0.00" in text
     assert "0.90 ± 0.00" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "cell"),
+    [
+        ((0.0012, 0.0016), "0.0014 ± 0.0003"),
+        ((-0.000031,), "-0.000031"),
+        ((0.0049, 0.3), "0.15 ± 0.21"),
+        ((0.001, -0.001), "0.0000 ± 0.0014"),
+        ((0.01,), "0.01"),
+        ((0.00999,), "0.0100"),
+        ((0.0, 0.0), "0.00 ± 0.00"),
+        ((None,), "–"),
+    ],
+)
+def test_a_small_number_keeps_two_digits(values, cell):
+    mine = pd.DataFrame(
+        [("t", "masked", seed, value) for seed, value in enumerate(values, 1)], columns=["task", "method", "seed", "x"]
+    )
+    table = tabulate({"mine": mine.astype({"x": float})}, SETTINGS | {"columns": {"x": "small"}})
+    assert f"| x | {cell} |" in table.to_markdown()
