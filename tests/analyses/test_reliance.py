@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 import torch
 from red_herring.analyses import reliance
-from red_herring.analyses.base import Run
 from red_herring.data.dataset import Dataset
-from red_herring.runtime.hardware import Hardware
+from support.given import Given
 from torch import nn
 
 SIZE = 8
@@ -25,20 +24,6 @@ class Sees(nn.Module):
     def forward(self, x):
         y1 = x[:, 0, self.region].mean(dim=1)
         return torch.stack([torch.zeros_like(y1), y1], dim=1)
-
-
-class Given(Run):
-    """A run whose model and images are at hand."""
-
-    def __init__(self, model, pool, seed=0):
-        hardware = Hardware(torch.device("cpu"), "float32")
-        super().__init__("t", seed, None, None, [], {}, 4, hardware)
-        self.__dict__["model"] = model
-        self.__dict__["pool"] = pool
-
-    def data(self, *splits):
-        rows = np.flatnonzero(self.pool.table["split"].isin(splits))
-        return self.pool.subset(rows)
 
 
 def pool(cells, masks=INSIDE, extra="test_balanced"):

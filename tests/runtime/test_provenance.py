@@ -45,7 +45,7 @@ def test_comments_docstrings_and_layout_do_not_count(copy):
     before = copy.digest(*TRAIN_ACTDIFF)
     copy.edit("methods/actdiff.py", '"""penalty = mean', '"""The penalty = mean')
     copy.edit("data/sources/base.py", '"""Whether `read`', '"""If `read`')  # a string below an attribute
-    copy.edit("training/fit.py", "    torch.manual_seed", "    # why\n\n    torch.manual_seed")
+    copy.edit("training/fit.py", "    model = initialised", "    # why\n\n    model = initialised")
     assert copy.digest(*TRAIN_ACTDIFF) == before
 
 

@@ -46,3 +46,24 @@ def test_a_task_has_a_column_for_each_method_that_runs_on_it():
     assert (
         "Masked is left out of u: it needs more. t: 1 of 4 runs are missing (RRR 1). u: 1 of 2 runs are missing (RRR 1)."
     ) in table.note
+
+
+@pytest.mark.parametrize(
+    ("values", "cell"),
+    [
+        ((0.0012, 0.0016), "0.0014 ± 0.0003"),
+        ((-0.000031,), "-0.000031"),
+        ((0.0049, 0.3), "0.15 ± 0.21"),
+        ((0.001, -0.001), "0.0000 ± 0.0014"),
+        ((0.01,), "0.01"),
+        ((0.00999,), "0.0100"),
+        ((0.0, 0.0), "0.00 ± 0.00"),
+        ((None,), "–"),
+    ],
+)
+def test_a_small_number_keeps_two_digits(values, cell):
+    mine = pd.DataFrame(
+        [("t", "masked", seed, value) for seed, value in enumerate(values, 1)], columns=["task", "method", "seed", "x"]
+    )
+    table = tabulate({"mine": mine.astype({"x": float})}, SETTINGS | {"columns": {"x": "small"}})
+    assert f"| x | {cell} |" in table.to_markdown()

@@ -160,6 +160,12 @@ class ResNet18(nn.Module):
         return logits
 
 
+def initialised(width: int, seed: int) -> ResNet18:
+    """A network before its training. PyTorch draws on from where drawing its weights has left it."""
+    torch.manual_seed(seed)
+    return ResNet18(width)
+
+
 def _fold(module: nn.Module, convolution: str, normalisation: str) -> None:
     fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, normalisation))
     setattr(module, convolution, fused)

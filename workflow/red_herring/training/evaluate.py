@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from red_herring.data.dataset import Dataset
 from red_herring.data.splits import SHIFTED_TEST
+from red_herring.networks.resnet import CLASSES, ResNet18
 from red_herring.runtime.hardware import Hardware
 from red_herring.statistics.calibration import brier, calibration_error, temperature
 
@@ -20,9 +22,21 @@ from red_herring.statistics.calibration import brier, calibration_error, tempera
 def predict(model: nn.Module, data: Dataset, batch_size: int, hardware: Hardware) -> torch.Tensor:
     """Logits of all images in evaluation mode, float32 [n, 2], on the CPU."""
     model.eval()
+    return _outputs(model, data, batch_size, hardware) if len(data) else torch.empty(0, CLASSES)
+
+
+@torch.inference_mode()
+def features(model: ResNet18, data: Dataset, batch_size: int, hardware: Hardware) -> torch.Tensor:
+    """What the last layer is given of each image in evaluation mode, float32 [n, 8 * width], on the CPU; n not 0."""
+    model.eval()
+    return _outputs(model.features, data, batch_size, hardware)
+
+
+def _outputs(
+    function: Callable[[torch.Tensor], torch.Tensor], data: Dataset, batch_size: int, hardware: Hardware
+) -> torch.Tensor:
     with hardware.mixed():
-        logits = [model(batch.images) for batch in data.batches(batch_size, hardware.device)]
-    return torch.cat(logits).cpu() if logits else torch.empty(0, 2)
+        return torch.cat([function(batch.images) for batch in data.batches(batch_size, hardware.device)]).cpu()
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> float:

@@ -11,7 +11,7 @@ import torch
 
 from red_herring.data.dataset import Dataset
 from red_herring.methods import make_method
-from red_herring.networks.resnet import ResNet18
+from red_herring.networks.resnet import ResNet18, initialised
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.study.catalogue import method_card
@@ -101,8 +101,7 @@ def fit(
     else:
         torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # an aid that costs time
-    torch.manual_seed(seed)
-    model = ResNet18(recipe.width).to(hardware.device)
+    model = initialised(recipe.width, seed).to(hardware.device)
     if recipe.compile:
         model.compile_features()
     learner = Classifier(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import pandas as pd
 
 from red_herring.report.markup import Section, Table, given, joined, mean_and_sd
@@ -19,6 +21,9 @@ CAPTION = (
 FILES = ["{analysis}.csv"]
 ITEMS = {"{analysis}": {"title": "{analysis}"}}
 RELEASED = False
+
+ZEROS = 0.01
+"""Numbers below it have at most one digit among the first two after the point."""
 
 
 def tabulate(study: Study, settings: Settings) -> Table:
@@ -71,5 +76,12 @@ def _cell(cells: pd.DataFrame, method: str) -> str:
     if method not in cells.index:
         return given("", 0)
     n, mean, sd = cells.loc[method, ["n", "mean", "sd"]]
-    whole = mean > 1 and mean == round(mean) and not sd > 0
-    return given(mean_and_sd(mean, sd, 0 if whole else 2), n)
+    return given(mean_and_sd(mean, sd, _digits(mean, sd)), n)
+
+
+def _digits(mean: float, sd: float) -> int:
+    """After the point: none of a whole number, else two, or as many as show two of what would be zeros."""
+    if mean > 1 and mean == round(mean) and not sd > 0:
+        return 0
+    largest = max(abs(mean), 0 if np.isnan(sd) else sd)
+    return 1 - math.floor(math.log10(largest)) if 0 < largest < ZEROS else 2
