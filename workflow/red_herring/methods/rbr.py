@@ -12,8 +12,8 @@ TITLE = "RBR"
 APPROACH = "Saliency based"
 CITATION = "Shao et al. 2021, with the influence of Koh and Liang 2017, equation 5"
 USES = ["masks"]
-# As for RRR, and up to the weight that Friedrich et al. (2023) have in their code.
-HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-4, 1e5]}
+# The range of RRR (Viviano et al. 2021).
+HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-4, 10.0]}
 
 
 class Method(base.Method):
