@@ -95,8 +95,11 @@ def small_disk():
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def make_tiny_data(n: int = 32, size: int = 16, seed: int = 0) -> Dataset:
-    """`n` noisy images whose label shows inside the mask and, as a shortcut, outside."""
+def make_tiny_data(n: int = 32, size: int = 16, seed: int = 0, crossed: bool = False) -> Dataset:
+    """`n` noisy images whose label shows inside the mask and, as a shortcut, outside.
+
+    The nuisance is the label, or `crossed` with it, so that each cell has as many images but for one.
+    """
     from red_herring.data.dataset import Dataset
 
     random = np.random.default_rng(seed)
@@ -110,7 +113,8 @@ def make_tiny_data(n: int = 32, size: int = 16, seed: int = 0) -> Dataset:
     table = pd.DataFrame(
         {
             "source": "tiny", "image": [f"image{row}" for row in rows], "row": rows,
-            "patient": [f"p{row}" for row in rows], "label": labels, "nuisance": labels, "split": "train",
+            "patient": [f"p{row}" for row in rows], "label": labels,
+            "nuisance": rows // 2 % 2 if crossed else labels, "split": "train",
         }
     )  # fmt: skip
     return Dataset(levels, masks, table, (0.0, 1.0))

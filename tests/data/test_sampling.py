@@ -62,3 +62,32 @@ def test_the_catalogue_offers_what_there_is():
     cells = torch.tensor([0] * 30 + [1] * 2)
     shown = {name: int((cells[draw_order(name, cells, seeded())] == 1).sum()) for name in SAMPLING["sampling"]}
     assert shown == {"shuffled": 2, "groups": 16}
+
+
+def test_copies_are_drawn_without_replacement_and_an_epoch_is_as_long():
+    """Of 2 * 3 + 8 = 14 copies of 10 images 10 are drawn."""
+    cells, repeats = torch.zeros(10, dtype=torch.int64), torch.tensor([3, 3] + [1] * 8)
+    times = torch.stack(
+        [draw_order("shuffled", cells, seeded(seed), repeats).bincount(minlength=10) for seed in range(300)]
+    )
+    assert set(times.sum(dim=1).tolist()) == {10}
+    assert (times <= repeats).all()
+    # Of each copy 10 / 14 = 0.714; the standard error over 300 epochs is below 0.05 for one image.
+    torch.testing.assert_close(times.double().mean(dim=0), repeats.double() * 10 / 14, rtol=0, atol=0.2)
+
+
+def test_one_copy_of_each_is_the_order_without_copies():
+    cells = torch.arange(40) // 7 % 4
+    for sampling in ("shuffled", "groups"):
+        one = draw_order(sampling, cells, seeded(), torch.ones(40, dtype=torch.int64))
+        assert torch.equal(one, draw_order(sampling, cells, seeded()))
+
+
+def test_copies_count_within_their_cell_and_cells_stay_equal():
+    cells, repeats = torch.tensor([0] * 6 + [3] * 6), torch.tensor([5] + [1] * 11)
+    orders = [draw_order("groups", cells, seeded(seed), repeats) for seed in range(200)]
+    assert all((cells[order] == 0).sum() == 6 for order in orders)
+    times = torch.stack([order.bincount(minlength=12) for order in orders]).double().mean(dim=0)
+    # Six places for 10 copies: 3 for the image that has five, 0.6 for the others of its cell; one each in the other.
+    torch.testing.assert_close(times[:6], torch.tensor([3.0, *[0.6] * 5]).double(), rtol=0, atol=0.2)
+    assert times[6:].tolist() == [1.0] * 6

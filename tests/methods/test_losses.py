@@ -10,11 +10,12 @@ from red_herring.methods import make_method
 from red_herring.methods.base import shuffle_outside
 from red_herring.networks.resnet import Batch, ResNet18
 from red_herring.study.catalogue import method_card, method_names
-from support.small_classifier import Classifier, Smooth
+from support.small_classifier import Classifier, Smooth, small_batch
 from torch import nn
 
 HYPERPARAMETERS = {
     "lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2, "group_step_size": 0.1, "side": 0.5,
+    "C": 1.0, "first_epochs": 1, "upweight": 4,
 }  # fmt: skip
 CELLS = torch.tensor([0, 0, 0, 1, 2, 2, 3])
 """Of the training images that methods are told of."""
@@ -34,13 +35,6 @@ class Linear(Classifier):
 
 PLAYS = ("adversarial", "dann", "groupdro")
 """Methods whose players have losses of their own, or weights that a look at the loss moves."""
-
-
-def small_batch(n=6, size=3, dtype=torch.float64, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    images = torch.randn(n, 1, size, size, generator=generator, dtype=dtype)
-    masks = torch.rand(n, 1, size, size, generator=generator) < 0.5
-    return Batch(images, torch.arange(n) % 2, masks, torch.arange(n) // 2 % 2)
 
 
 def started(name, model, options=None):
@@ -151,7 +145,7 @@ def test_penalties_equal_a_naive_reference_in_float64(name):
 
 @pytest.mark.parametrize("name", [name for name in method_names() if name not in PLAYS])
 def test_gradients_of_the_loss_equal_finite_differences(name):
-    """For gradmask, gradnorm, irm and rrr this is the second derivative."""
+    """For gradmask, gradnorm, irm, rbr and rrr this is the second derivative."""
     torch.manual_seed(0)
     batch, model = small_batch(8), Smooth().double()
     method = started(name, model)
@@ -177,7 +171,9 @@ def test_gradients_of_the_loss_equal_finite_differences(name):
             )
 
 
-@pytest.mark.parametrize("name", ["gradmask", "rrr", "actdiff", "gradnorm", "irm", "vrex", "coral", "mmd"])
+@pytest.mark.parametrize(
+    "name", ["gradmask", "rrr", "actdiff", "gradnorm", "irm", "vrex", "coral", "mmd", "rbr", "rrr_cam", "hint"]
+)
 def test_update_steps_along_classification_plus_lambda_penalty(name):
     """The weights after one step are Adam's on the summed loss, by a plain loop."""
     torch.manual_seed(0)
@@ -195,7 +191,7 @@ def test_update_steps_along_classification_plus_lambda_penalty(name):
 def test_a_full_mask_has_no_penalty_and_no_nan():
     batch = small_batch(dtype=torch.float32)
     batch = replace(batch, masks=torch.ones_like(batch.masks))
-    for name in ("gradmask", "rrr", "actdiff"):
+    for name in ("gradmask", "rrr", "actdiff", "rbr", "rrr_cam", "hint"):
         model = Smooth()
         method = make_method(name, model, HYPERPARAMETERS)
         assert method.update(batch, torch.Generator())["penalty"].item() == 0
@@ -216,7 +212,10 @@ def test_methods_train_the_real_model(name):
 
 @pytest.mark.parametrize(
     ("name", "passes"),
-    [("classification", 1), ("masked", 1), ("gradmask", 1), ("rrr", 1), ("actdiff", 2), ("adversarial", 2)],
+    [
+        *((name, 1) for name in ("classification", "masked", "gradmask", "rrr", "rbr", "rrr_cam", "hint")),
+        *((name, 2) for name in ("actdiff", "adversarial")),
+    ],
 )
 def test_batch_norm_sees_the_masked_images_of_actdiff_and_adversarial(name, passes):
     model = ResNet18(2).train()
@@ -288,7 +287,9 @@ def test_no_mask_term_touches_an_image_that_is_all_inside(name):
 
 @pytest.mark.parametrize("name", method_names())
 def test_a_method_depends_on_what_it_says_it_uses_and_on_nothing_else(name):
-    """Masks and groups of a batch are changed one after the other."""
+    """Masks and groups of a batch are changed one after the other; what only a step after training looks at, its own
+    test changes.
+    """
     batch = small_batch(8, dtype=torch.float32)
     others = {"masks": ~batch.masks, "groups": torch.arange(8) // 4}
 
@@ -297,7 +298,8 @@ def test_a_method_depends_on_what_it_says_it_uses_and_on_nothing_else(name):
         return {term: value.item() for term, value in losses(name, Smooth(), batch).items()}
 
     found = {use for use, other in others.items() if terms_of(replace(batch, **{use: other})) != terms_of(batch)}
-    assert found == set(method_card(name).uses)
+    afterwards = {"groups"} if started(name, Smooth()).refits else set()
+    assert found == set(method_card(name).uses) - afterwards
 
 
 @pytest.mark.parametrize("name", method_names())

@@ -1,9 +1,9 @@
 """Classifiers of a few pixels, and batches of chosen cells in float64, for tests of losses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from red_herring.networks.resnet import Batch
+from red_herring.networks.resnet import Batch, ResNet18
 from torch import Tensor, nn
 
 SIZE = 3
@@ -20,15 +20,22 @@ class Classifier(nn.Module):
 
 
 class Smooth(Classifier):
-    """Small and non-linear, without kinks, for finite differences."""
+    """Small and non-linear, without kinks, for finite differences: means of five maps, which are 2 x 2 of images of
+    SIZE pixels a side, or with a stride of 2 of images of 4, whose positions then are apart.
+    """
 
-    def __init__(self):
+    logits_and_grad_cam = ResNet18.logits_and_grad_cam
+
+    def __init__(self, stride: int = 1):
         super().__init__()
-        self.hidden = nn.Linear(SIZE**2, 5)
+        self.hidden = nn.Conv2d(1, 5, 2, stride)
         self.fc = nn.Linear(5, 2)
 
+    def _maps(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.hidden(x))
+
     def features(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.hidden(x.flatten(1)))
+        return self._maps(x).mean(dim=(2, 3))
 
 
 class Pixels(Classifier):
@@ -60,3 +67,32 @@ def batch_of(cells: Sequence[int], images: Tensor | None = None, seed: int = 0) 
 def cross_entropies(logits: Tensor, labels: Tensor) -> list[float]:
     """Image by image."""
     return [-(row[label] - row.exp().sum().log()).item() for row, label in zip(logits, labels, strict=True)]
+
+
+def small_batch(n: int = 6, size: int = SIZE, dtype: torch.dtype = torch.float64, seed: int = 0) -> Batch:
+    """Noise with random masks; labels alternate, and so do pairs of groups."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(n, 1, size, size, generator=generator, dtype=dtype)
+    masks = torch.rand(n, 1, size, size, generator=generator) < 0.5
+    return Batch(images, torch.arange(n) % 2, masks, torch.arange(n) // 2 % 2)
+
+
+def slopes(model: nn.Module, value: Callable[[], Tensor], step: float = 1e-6) -> tuple[float, float]:
+    """How fast a value rises as all weights of a network move in one random direction: by its gradient, and by a
+    central difference.
+    """
+    generator = torch.Generator().manual_seed(0)
+    weights = list(model.parameters())
+    direction = [torch.randn(weight.shape, generator=generator).to(weight.dtype) for weight in weights]
+    gradients = torch.autograd.grad(value(), weights, allow_unused=True, materialize_grads=True)
+    rise = sum((gradient * along).sum().item() for gradient, along in zip(gradients, direction, strict=True))
+
+    def moved(by: float) -> float:
+        with torch.no_grad():
+            for weight, along in zip(weights, direction, strict=True):
+                weight.add_(along, alpha=by)
+        return value().item()
+
+    above, below = moved(step), moved(-2 * step)
+    moved(step)
+    return rise, (above - below) / (2 * step)

@@ -44,6 +44,11 @@ METHODS = {
     "reweighting": {"lr": 1e-3},
     "rrr": {"lr": 1e-3, "lambda": 0.1},
     "vrex": {"lr": 1e-3, "lambda": 1.0},
+    "rbr": {"lr": 1e-3, "lambda": 0.1},
+    "rrr_cam": {"lr": 1e-3, "lambda": 0.1},
+    "hint": {"lr": 1e-3, "lambda": 0.1},
+    "dfr": {"lr": 1e-3, "C": 1.0},
+    "jtt": {"lr": 1e-3, "first_epochs": 1, "upweight": 4},
 }
 SIZE = 12
 BATCHES = 3
@@ -56,15 +61,13 @@ def recipe(**changes):
     )
 
 
-def four_cells(n=20):
+def tiny():
     """Images of both labels in both groups, as methods need them that compare groups within a label."""
-    data = make_tiny_data(n, SIZE)
-    data.groups = torch.arange(n) // 2 % 2
-    return data
+    return make_tiny_data(20, SIZE, crossed=True), make_tiny_data(10, SIZE, seed=1, crossed=True)
 
 
 def fit(method, chosen, *resume, seed=7, data=None, precision="float32", options=(), **hyperparameters):
-    train, valid = data or (four_cells(), make_tiny_data(10, SIZE, seed=1))
+    train, valid = data or tiny()
     hardware = Hardware(torch.device("cpu"), precision)
     given = METHODS[method] | hyperparameters
     return module.fit(method, given, dict(options), train, valid, chosen, seed, hardware, *resume)
@@ -100,7 +103,7 @@ def test_the_same_seed_twice_is_the_same_to_the_bit(method):
 )
 def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(method, sampling, tmp_path, monkeypatch):
     """Killed before its third and its fifth batch of 3 an epoch; the second kill loses a batch, not what was saved."""
-    data = four_cells(), make_tiny_data(10, SIZE, seed=1)
+    data = tiny()
     given = {"data": data, "options": {"sampling": sampling}.items()}
     batches = Dataset.batches
 
@@ -139,13 +142,14 @@ def test_told_to_stop_it_keeps_every_batch(method, tmp_path, monkeypatch):
 
     monkeypatch.setattr(method_class, "update", stopped_midway)
     given = {"options": {"sampling": "shuffled"}.items()}
-    for epoch in range(2):
+    epochs = len(expected.history)
+    for epoch in range(epochs):
         interrupt.listen()
         with pytest.raises(interrupt.Interrupted, match="SIGTERM"):
             fit(method, recipe(), tmp_path, "same", **given)
         assert checkpoint.load_latest(tmp_path, "same")[0] == (epoch, 2)
     assert same(expected, fit(method, recipe(), tmp_path, "same", **given))
-    assert len(done) == 2 * BATCHES, "three batches an epoch, none of them twice"
+    assert len(done) == epochs * BATCHES, "three batches an epoch, none of them twice"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -354,15 +358,13 @@ methods, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
 for name, given in methods.items():
     for precision in ("float32", "bfloat16"):
         for size in (28, 64):
-            data = make_tiny_data(40, size), make_tiny_data(8, size)
-            data[0].groups = torch.arange(40) // 2 % 2
+            data = make_tiny_data(40, size, crossed=True), make_tiny_data(8, size, crossed=True)
             recipe = Recipe(width=8, epochs=1, batch_size=16, burn_in=0, patience=None, compile=False)
             print(name, precision, size, file=sys.stderr, flush=True)
             fit(name, given, {}, *data, recipe, 0, pick("cpu", precision))
     for epochs in (1, 2):
         recipe = Recipe(width=1, epochs=epochs, batch_size=8, burn_in=0, patience=None, compile=False)
-        data = make_tiny_data(8), make_tiny_data(8)
-        data[0].groups = torch.arange(8) // 2 % 2
+        data = make_tiny_data(8, crossed=True), make_tiny_data(8, crossed=True)
         fit(name, given, {}, *data, recipe, 0, pick("cpu", "float32"), folder / name)
 assert torch.are_deterministic_algorithms_enabled()
 print(*sys.modules)

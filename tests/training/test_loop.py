@@ -102,6 +102,14 @@ def test_it_stops_after_the_epoch_that_reaches_a_training_accuracy_or_at_the_cap
     assert (len(trained.history), trained.best_epoch, trained.stopped_by) == (epochs, epochs, stopped_by)
 
 
+@pytest.mark.parametrize(("extra", "epochs"), [(0, 1), (1, 2), (2, 4), (3, 4)])
+def test_an_extra_epoch_ends_nothing(extra, epochs):
+    trained = train(
+        Walk(LOSSES, [0.97, 0.96, 0.9, 0.95, 0.9]), Stop(5, train_accuracy=0.95, keep_last=True, extra=extra)
+    )
+    assert (len(trained.history), trained.best_epoch, trained.stopped_by) == (epochs, epochs, "train_accuracy")
+
+
 def test_patience_goes_by_the_lowest_loss_also_when_the_last_weights_are_kept():
     trained = train(Walk(LOSSES, [0.5] * 6), Stop(6, patience=2, train_accuracy=0.95, keep_last=True))
     assert (trained.stopped_by, trained.best_epoch, len(trained.history)) == ("patience", 4, 4)

@@ -10,7 +10,7 @@ import torch
 from red_herring.runtime.files import write_json
 from red_herring.runtime.hardware import Hardware
 from red_herring.study.catalogue import BLUR
-from red_herring.training import classifier
+from red_herring.training import classifier, fit
 from red_herring.training.fit import recipe_of
 from red_herring.training.run import Run
 from support.run_settings import GUIDANCE, SEARCHING, TRAINING
@@ -36,21 +36,46 @@ def test_a_method_without_masks_sees_them_as_they_are(run):
     assert run._guided({"lr": 1e-3}) is run.train
 
 
+@pytest.fixture
+def searching(run, tiny_data, tmp_path):
+    """A function that makes a trial of a method by an objective; of the five epochs two are burn-in."""
+    run.split, run.folders, run.valid, run.threads = tmp_path / "split.csv", [], tiny_data(8, crossed=True), 1
+    run.split.touch()
+    run.hardware = Hardware(torch.device("cpu"), "float32")
+
+    def trial(method, objective, **hyperparameters):
+        run.settings = replace(SEARCHING, objective=objective, file=method)
+        run.recipe = recipe_of(run.settings)
+        return run.trial({"lr": 1e-3, **hyperparameters}, tmp_path)
+
+    return trial
+
+
 @pytest.mark.parametrize(("objective", "epoch", "score"), [("selected", 4, 0.3), ("highest", 1, 0.95)])
-def test_a_trial_is_scored_at_the_epoch_that_a_run_would_select(
-    run, tiny_data, tmp_path, monkeypatch, objective, epoch, score
-):
+def test_a_trial_is_scored_at_the_epoch_that_a_run_would_select(searching, monkeypatch, objective, epoch, score):
     """Under a shift a slow learner has its highest AUC before it has learnt anything, within the burn-in."""
     losses, aucs = iter([0.1, 0.2, 0.9, 0.7, 0.8]), iter([0.95, 0.9, 0.2, 0.3, 0.25])
     monkeypatch.setattr(classifier, "cross_entropy", lambda *_: next(losses))
     monkeypatch.setattr(classifier, "auc", lambda *_: next(aucs))
-    run.split, run.folders, run.valid, run.threads = tmp_path / "split.csv", [], tiny_data(8), 1
-    run.split.touch()
-    run.hardware = Hardware(torch.device("cpu"), "float32")
-    run.settings = replace(SEARCHING, objective=objective)
-    run.recipe = recipe_of(run.settings)
-    trial = run.trial({"lr": 1e-3}, tmp_path)
+    trial = searching("classification", objective)
     assert trial == {"status": "ok", "valid_auc": score, "best_epoch": epoch, "epochs": 5}
+
+
+def test_an_epoch_of_a_first_stage_scores_no_trial(searching, monkeypatch):
+    aucs = iter([0.99, 0.98, 0.1, 0.7, 0.2, 0.3, 0.4])
+    monkeypatch.setattr(classifier, "auc", lambda *_: next(aucs))
+    trial = searching("jtt", "highest", first_epochs=2, upweight=4)
+    assert trial == {"status": "ok", "valid_auc": 0.7, "best_epoch": 4, "epochs": 7}
+
+
+@pytest.mark.parametrize("objective", ["selected", "highest"])
+def test_a_method_with_a_step_after_training_is_scored_after_it(searching, monkeypatch, objective):
+    losses, steps = iter([0.1, 0.2, 0.9, 0.7, 0.8]), []
+    monkeypatch.setattr(classifier, "cross_entropy", lambda *_: next(losses))
+    monkeypatch.setattr(fit, "refit", lambda *given: steps.append(given) or 0.625)
+    trial = searching("dfr", objective, C=1.0)
+    assert trial == {"status": "ok", "valid_auc": 0.625, "best_epoch": 4, "epochs": 5}
+    assert len(steps) == 1
 
 
 def test_permuting_labels_changes_no_mask(run):
@@ -80,7 +105,8 @@ def final(tmp_path):
             "nuisance": labels, "split": np.repeat(["train", "valid", "test"], np.diff([0, *cut, 64])),
         }
     ).to_csv(tmp_path / "split.csv", index=False)  # fmt: skip
-    write_json(tmp_path / "best.json", {"hyperparameters": {"lr": 1e-3, "group_step_size": 0.01}})
+    hyperparameters = {"lr": 1e-3, "group_step_size": 0.01, "first_epochs": 1, "upweight": 4}
+    write_json(tmp_path / "best.json", {"hyperparameters": hyperparameters})
 
     def train(**more):
         run = Run(replace(SETTINGS, **more), tmp_path / "split.csv", [tmp_path / "mine/images.npy"], 1, 1)
@@ -108,7 +134,16 @@ def test_a_run_is_made_of_the_anatomy_that_its_masks_are_of(final, tmp_path):
 def test_the_record_says_how_training_stopped(final):
     record, history, _ = final(stop={"steps": 10})
     assert record["stopped"] == {"by": "steps", "epochs": 3, "steps": 10}
+    assert record["notes"] == {}
+    assert record["valid_auc"] == history["valid_auc"].iloc[record["best_epoch"] - 1]
     assert "train_accuracy" not in history
+
+
+def test_the_record_says_how_many_images_the_first_stage_of_jtt_got_wrong(final):
+    record, history, _ = final(method="jtt", file="jtt")
+    (of_zero, of_one) = record["notes"]["wrong_of_labels"]
+    assert 0 <= of_zero <= 16 >= of_one >= 0
+    assert (record["best_epoch"] > 2, len(history)) == (True, 4)
 
 
 def test_with_permuted_labels_the_last_epoch_is_kept_and_evaluation_has_the_labels_as_they_are(final):

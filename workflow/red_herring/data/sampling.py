@@ -6,31 +6,34 @@ import torch
 from torch import Tensor
 
 
-def draw_order(sampling: str, cells: Tensor, generator: torch.Generator) -> Tensor:
+def draw_order(sampling: str, cells: Tensor, generator: torch.Generator, repeats: Tensor | None = None) -> Tensor:
     """Rows of the training images, int64 [n], as many as there are images.
 
     sampling: `shuffled`, every image once; `groups`, every nuisance-by-label cell equally often. cells: int64 [n], the
-    cell of each image. generator: on the CPU; the same one gives the same order.
+    cell of each image. generator: on the CPU; the same one gives the same order. repeats: int64 [n], how many copies of
+    each image there are to draw from; then an image is shown in proportion to them, with `groups` within its cell.
     """
+    rows = torch.arange(len(cells)) if repeats is None else torch.arange(len(cells)).repeat_interleave(repeats)
     if sampling == "groups":
-        return _cells_equally(cells, generator)
-    return torch.randperm(len(cells), generator=generator)
+        return rows[_cells_equally(cells[rows], len(cells), generator)]
+    return rows[torch.randperm(len(rows), generator=generator)[: len(cells)]]
 
 
-def _cells_equally(cells: Tensor, generator: torch.Generator) -> Tensor:
-    """Each cell that has images fills the same number of places, to within one; a cell without images fills none.
+def _cells_equally(cells: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """`count` rows, of which each cell that has images fills the same number of places, to within one; a cell without
+    images fills none.
 
     A cell with more images than places shows some of them, drawn anew; one with fewer repeats them, each as often as
     another, to within one. Which cells get the places that are left over is drawn too.
     """
     present = cells.bincount().nonzero().flatten()
     present = present[torch.randperm(len(present), generator=generator)]
-    places, left_over = divmod(len(cells), len(present))
+    places, left_over = divmod(count, len(present))
     drawn = [
         _in_rounds((cells == cell).nonzero().flatten(), places + (number < left_over), generator)
         for number, cell in enumerate(present)
     ]
-    return torch.cat(drawn)[torch.randperm(len(cells), generator=generator)]
+    return torch.cat(drawn)[torch.randperm(count, generator=generator)]
 
 
 def _in_rounds(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -30,19 +30,34 @@ class Adam(torch.optim.Adam):
 class Method(ABC):
     """Trains a classifier by minimising classification + lambda * penalty with Adam.
 
-    hyperparameters: `lr` and those that the method's file declares.
+    hyperparameters: `lr` and those that the method's file declares. extra_epochs: how many it has ahead of those that
+    a study asks for; none of them ends the training or can be the best one. refits: whether it has a step after
+    training, `finish`. notes: what the record of a run says of how the method went, plain values.
     """
+
+    extra_epochs = 0
+    refits = False
 
     def __init__(self, model: ResNet18, hyperparameters: dict[str, float]):
         self.model = model
         self.weight = hyperparameters.get("lambda", 0.0)
         self.optimizer = Adam(model.parameters(), hyperparameters["lr"])
+        self.notes: dict[str, Any] = {}
 
     def start(self, cells: Tensor) -> None:  # noqa: B027 - most methods need nothing of it
         """Told once before the first batch, also when going on: the cell of every training image, int64 [n], CPU.
 
         What a method makes of it is no part of its state.
         """
+
+    def start_epoch(self, epoch: int, wrong: Callable[[], Tensor]) -> Tensor | None:
+        """Told before the first batch of an epoch, counted from 1, and again when going on within it.
+
+        wrong() says which training images the network gets wrong, bool [n], CPU; it takes a pass over them. Returns how
+        often each image is in the set of which the epoch shows as many as there are images, int64 [n], CPU; None for
+        once.
+        """
+        return None
 
     @abstractmethod
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -65,6 +80,9 @@ class Method(ABC):
         torch.autograd.backward(total)
         self.optimizer.step()
         return {name: term.detach() for name, term in terms.items()}
+
+    def finish(self, held_out: Iterable[Batch], seed: int) -> None:  # noqa: B027 - most methods have no such step
+        """The step after training: change the model, which has the weights of the best epoch, by images held out."""
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next update depends on, besides the model."""
@@ -102,6 +120,11 @@ def means_by(values: Tensor, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
     members = keys.unsqueeze(1) == torch.arange(count, device=keys.device)
     counts = members.sum(dim=0)
     return (values.unsqueeze(1) * members).sum(dim=0) / counts.clamp(min=1), counts
+
+
+def coarse(masks: Tensor, like: Tensor) -> Tensor:
+    """The share of True pixels in each of the equal squares into which `like`, [n, h, w], divides the images."""
+    return F.adaptive_avg_pool2d(masks.to(like.dtype), like.shape[1:]).squeeze(1)
 
 
 def input_gradient(outputs: Tensor, images: Tensor) -> Tensor:

@@ -108,7 +108,23 @@ class ResNet18(nn.Module):
                 return self._features(x)
         return self._compiled(x) if self._compiled and self.training else self._features(x)
 
+    def logits_and_grad_cam(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits [n, 2], and the Grad-CAM map of y1 - y0 before its ReLU, coarse, [n, h, w], both float32.
+
+        Grad-CAM weighs each activation map A_k by the mean of d (y1 - y0) / dA_k (Selvaraju et al. 2017). As the
+        features are the means of these maps, that is (w1 - w0)_k / (h w), w the weights of the last layer, so it takes
+        no derivative to make the map. Its sum is y1 - y0 without the biases, and the map of y0 - y1 is minus it.
+        """
+        maps = self._maps(x).to(self.fc.weight.dtype)
+        weights = self.fc.weight[1] - self.fc.weight[0]
+        logits: torch.Tensor = self.fc(maps.mean(dim=(2, 3)))
+        return logits, (maps * weights.view(1, -1, 1, 1)).sum(dim=1) / (maps.shape[2] * maps.shape[3])
+
     def _features(self, x: torch.Tensor) -> torch.Tensor:
+        return self._maps(x).mean(dim=(2, 3), dtype=self.fc.weight.dtype)
+
+    def _maps(self, x: torch.Tensor) -> torch.Tensor:
+        """The activations of the last stage, [n, 8 * width, h, w]."""
         x = self.conv1(x)
         if x.is_cuda or x.dtype == torch.bfloat16:
             # Not float32 on a CPU: there oneDNN writes where it should not, with channels fewer than 16.
@@ -117,7 +133,7 @@ class ResNet18(nn.Module):
         if not x.is_cuda:
             x = x.contiguous()  # oneDNN was faster so at width 64, on maps of 4 x 4
         maps: torch.Tensor = self.layer4(x)
-        return maps.mean(dim=(2, 3), dtype=self.fc.weight.dtype)
+        return maps
 
     def compile_features(self) -> None:
         """From now on passes in training that are differentiated once at most are compiled, when first made.

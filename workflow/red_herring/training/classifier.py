@@ -47,9 +47,15 @@ class Classifier:
 
     def batches(self, done: int) -> Iterator[Batch]:
         """Those of this epoch's order without the first `done`, with the network ready to train."""
+        repeats = self.method.start_epoch(self.epoch, self._wrong)
         self.model.train()
-        order = draw_order(self.sampling, self.train.cells, random_numbers(self.seed, self.epoch, "order"))
+        order = draw_order(self.sampling, self.train.cells, random_numbers(self.seed, self.epoch, "order"), repeats)
         return self.train.batches(self.batch_size, self.hardware.device, order[done * self.batch_size :])
+
+    def _wrong(self) -> Tensor:
+        """Which training images the network gets wrong in evaluation mode, bool [n]."""
+        logits = predict(self.model, self.train, self.batch_size, self.hardware)
+        return logits.argmax(dim=1) != self.train.labels
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One update of the method."""

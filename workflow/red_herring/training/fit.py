@@ -11,6 +11,7 @@ import torch
 
 from red_herring.data.dataset import Dataset
 from red_herring.methods import make_method
+from red_herring.methods.base import Method
 from red_herring.networks.resnet import ResNet18, initialised
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
@@ -19,6 +20,7 @@ from red_herring.study.stage_settings import Training
 from red_herring.training import loop
 from red_herring.training.classifier import Classifier
 from red_herring.training.loop import Diverged, Stop
+from red_herring.training.refit import halves_by_patient, refit
 
 PERMUTED = "permuted"
 """The value of a task's `labels` with which those of the training images are permuted."""
@@ -45,13 +47,17 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Fitted:
-    """history: one dict per epoch (epoch from 1, train_* losses, valid_loss, valid_auc, train_accuracy if it ends the
-    training). best_epoch: the one whose weights `model` has. stopped_by, steps: see `red_herring.training.loop`.
+    """method: what trained `model`. history: one dict per epoch (epoch from 1, train_* losses, valid_loss, valid_auc,
+    train_accuracy if it ends the training). best_epoch: the one whose weights the model has, but for what a step after
+    training changed. valid_auc: of the model, after such a step as `red_herring.training.refit` says. stopped_by,
+    steps: see `red_herring.training.loop`.
     """
 
     model: ResNet18
+    method: Method
     history: loop.History
     best_epoch: int
+    valid_auc: float
     stopped_by: str
     steps: int
 
@@ -94,7 +100,6 @@ def fit(
 
     options: those of the method and `sampling`. resume, fingerprint, errors: see `red_herring.training.loop.train`.
     """
-    stop = _stop(recipe, len(train))
     if recipe.compile:
         torch.use_deterministic_algorithms(True)  # tells the compiler too, and imports it for that
         torch.compiler.reset()  # it compiles a function for so many networks and no more, and a search has many
@@ -104,9 +109,12 @@ def fit(
     model = initialised(recipe.width, seed).to(hardware.device)
     if recipe.compile:
         model.compile_features()
+    made = make_method(method, model, hyperparameters, options)
+    stop = _stop(recipe, len(train), made.extra_epochs)
+    halves = halves_by_patient(valid, method, seed) if made.refits else None
     learner = Classifier(
         model,
-        make_method(method, model, hyperparameters, options),
+        made,
         method_card(method).chosen(options)["sampling"],
         train,
         valid,
@@ -128,18 +136,32 @@ def fit(
             ) from error
         raise
     model.load_state_dict(trained.weights)
-    return Fitted(model, trained.history, trained.best_epoch, trained.stopped_by, trained.steps)
+    valid_auc = trained.history[trained.best_epoch - 1]["valid_auc"]
+    if halves:
+        valid_auc = refit(made, valid, halves, recipe.batch_size, seed, hardware)
+    return Fitted(model, made, trained.history, trained.best_epoch, valid_auc, trained.stopped_by, trained.steps)
 
 
-def _stop(recipe: Recipe, images: int) -> Stop:
-    """The stop rule of a recipe for so many training images; StudyError when no epoch could be the best one."""
-    epochs = recipe.epochs
-    if recipe.steps is not None:
-        in_an_epoch = math.ceil(images / recipe.batch_size)
-        epochs = math.ceil(recipe.steps / in_an_epoch)
+def _stop(recipe: Recipe, images: int, extra_epochs: int) -> Stop:
+    """The stop rule of a recipe for so many training images, behind the extra epochs of a method; StudyError when no
+    epoch could be the best one.
+    """
+    in_an_epoch = math.ceil(images / recipe.batch_size)
+    epochs, steps = recipe.epochs, recipe.steps
+    if steps is not None:
+        epochs = math.ceil(steps / in_an_epoch)
         if epochs <= recipe.burn_in and not recipe.keep_last:
             raise StudyError(
-                f"stop.steps: is {recipe.steps}, which end in epoch {epochs} of {in_an_epoch} steps each, within the "
+                f"stop.steps: is {steps}, which end in epoch {epochs} of {in_an_epoch} steps each, within the "
                 f"burn-in of {recipe.burn_in}; give more steps or a smaller burn_in"
             )
-    return Stop(epochs, recipe.burn_in, recipe.patience, recipe.train_accuracy, recipe.steps, recipe.keep_last)
+        steps += extra_epochs * in_an_epoch
+    return Stop(
+        extra_epochs + epochs,
+        extra_epochs + recipe.burn_in,
+        recipe.patience,
+        recipe.train_accuracy,
+        steps,
+        recipe.keep_last,
+        extra_epochs,
+    )

@@ -69,7 +69,8 @@ class Stop:
 
     epochs: how many at most. burn_in: epochs at the start that cannot be the best one. patience: epochs without a
     better SELECTED_BY. train_accuracy: what `validate` must give under this name. steps: batches at most; the last
-    epoch is cut short there. keep_last: the weights are those of the last epoch, not of the best.
+    epoch is cut short there. keep_last: the weights are those of the last epoch, not of the best. extra: epochs at the
+    start, counted in all of these numbers, that end nothing.
     """
 
     epochs: int
@@ -78,6 +79,7 @@ class Stop:
     train_accuracy: float | None = None
     steps: int | None = None
     keep_last: bool = False
+    extra: int = 0
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class _Training:
 
     def stopped_by(self) -> str | None:
         """The field of Stop that ends the training here, which is never within an epoch; None if it goes on."""
-        if not self.history or self.batches_done:
+        if self.batches_done or self.epochs_done <= self.stop.extra:
             return None
         stop, lowest = self.stop, self._lowest()
         if stop.train_accuracy is not None and self.history[-1]["train_accuracy"] >= stop.train_accuracy:

@@ -22,7 +22,7 @@ from red_herring.runtime.provenance import environment, made_by, method_code_dig
 from red_herring.study.catalogue import BLUR
 from red_herring.study.stage_settings import Guidance, Searching, Training
 from red_herring.training import checkpoint
-from red_herring.training.evaluate import auc, measure_tests, predict, prediction_table, score_tests
+from red_herring.training.evaluate import measure_tests, predict, prediction_table, score_tests
 from red_herring.training.fit import PERMUTED, Fitted, fit, recipe_of
 from red_herring.training.loop import Diverged
 
@@ -75,7 +75,8 @@ class Run:
         """Train and say how well: status, valid_auc, the epoch that has it (best_epoch), epochs.
 
         It is the epoch that a run of these hyperparameters would select, or with the objective `highest` that of the
-        highest validation AUC, burn-in included.
+        highest validation AUC, burn-in included. A method with a step after training is scored after it, at the epoch
+        that a run would select.
         """
         try:
             fitted = self._fit(hyperparameters, resume, self.fingerprint("tune", hyperparameters=hyperparameters))
@@ -83,16 +84,11 @@ class Run:
             log.warning("%s", error)
             return {"status": "failed", "valid_auc": None, "best_epoch": None, "epochs": None}
         assert isinstance(self.settings, Searching)
-        if self.settings.objective == "selected":
-            best = fitted.history[fitted.best_epoch - 1]
-        else:
-            best = max(fitted.history, key=lambda epoch: epoch["valid_auc"])
-        return {
-            "status": "ok",
-            "valid_auc": best["valid_auc"],
-            "best_epoch": best["epoch"],
-            "epochs": len(fitted.history),
-        }
+        best_epoch, valid_auc = fitted.best_epoch, fitted.valid_auc
+        if self.settings.objective == "highest" and not fitted.method.refits:
+            best = max(fitted.history[fitted.method.extra_epochs :], key=lambda epoch: epoch["valid_auc"])
+            best_epoch, valid_auc = int(best["epoch"]), best["valid_auc"]
+        return {"status": "ok", "valid_auc": valid_auc, "best_epoch": best_epoch, "epochs": len(fitted.history)}
 
     def final(
         self, hyperparameters_file: Path, resume: Path, model: Path, history: Path, predictions: Path, record: Path
@@ -123,7 +119,8 @@ class Run:
                 "seed": self.seed,
                 "best_epoch": fitted.best_epoch,
                 "stopped": _end_of(fitted),
-                "valid_auc": auc(logits["valid"], self.valid.labels),
+                "notes": fitted.method.notes,
+                "valid_auc": fitted.valid_auc,
                 **score_tests({name: tables[name] for name in TESTS}),
                 "measures": measure_tests({name: tables[name] for name in TESTS}, tables["valid"]),
                 "hyperparameters": hyperparameters,
