@@ -37,7 +37,11 @@ def test_few_runs_never_say_nan_nor_warn(name, kept):
 @pytest.mark.parametrize("name", [*STATISTICAL, "task"])
 def test_a_method_that_does_not_run_on_a_task_is_no_missing_run_and_has_no_row(name):
     why = "it needs images in all four cells"
-    task = FEW["tasks"]["a_b"] | {"groups": ["left", "right"], "methods": ["classification", "masked"], "left_out": {"rrr": why}}
+    task = FEW["tasks"]["a_b"] | {
+        "groups": ["left", "right"],
+        "methods": ["classification", "masked"],
+        "left_out": {"rrr": why},
+    }
     tables = REFERENCE | few(RUNS.assign(**dict.fromkeys(SHIFT_SCORES, 0.5)))
     own = {name: part[part["method"] != "rrr"] if "method" in part else part for name, part in tables.items()}
     found = table(name, own, settings_for(name, FEW | {"tasks": {"a_b": task}}))

@@ -74,6 +74,7 @@ class Item:
 
     module: what makes it. files: what it is made of, see `Card`. tasks: those that it shows. caption: what it is and
     what to look for. category, title: where and under which name the report has it. options: further settings.
+    searched: whether its tasks are those that are searched, with the methods that are searched there.
     """
 
     module: str
@@ -83,6 +84,7 @@ class Item:
     category: str
     title: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    searched: bool = False
 
     @property
     def labels(self) -> dict[str, str]:
@@ -97,7 +99,7 @@ class Item:
     def settings(self, study: Settings, maps: str) -> dict[str, Any]:
         """What the item reads of the study. maps: the folder of all maps."""
         where = {"maps": maps} if MAPS in self.files else {}
-        known = study.get("searches", study["tasks"]) if SEARCHES in self.files else study["tasks"]
+        known = study.get("searches", study["tasks"]) if self.searched else study["tasks"]
         about = {key: value for key, value in study.items() if key not in ("searches", "series")}
         return {**about, "tasks": {task: known[task] for task in self.tasks}, **self.options, **where}
 
@@ -189,7 +191,8 @@ def _of_analyses(of: Card, analyses: Analyses) -> Iterator[Card]:
 def _items(of: Card, study: Settings, made: Collection[str]) -> Iterator[tuple[str, Item]]:
     """What a module makes of a study, by name."""
     files = (*of.files, *(file for file in of.optional if file in made))
-    tasks = study.get("searches", study["tasks"]) if SEARCHES in of.files else study["tasks"]
+    searched = SEARCHES in of.files
+    tasks = study.get("searches", study["tasks"]) if searched else study["tasks"]
     named = {task for about in of.items.values() if isinstance(about.get("tasks"), list) for task in about["tasks"]}
     for name, about in of.items.items():
         if "attribution" in about and about["attribution"] not in study["attributions"]:
@@ -201,7 +204,8 @@ def _items(of: Card, study: Settings, made: Collection[str]) -> Iterator[tuple[s
             which = [task for series in options["series"] for task in series]
         for shown in _shown(which, tuple(tasks), named):
             caption = of.caption.replace(IN_VALIDATION, _in_validation(study, shown, of.in_validation))
-            item = Item(of.module, files, shown, caption, of.category, about.get("title", of.title), options)
+            title = about.get("title", of.title)
+            item = Item(of.module, files, shown, caption, of.category, title, options, searched)
             yield name.replace(TASK, shown[0]), item
 
 
