@@ -18,7 +18,7 @@ def importances(model, image, label):
     """What each of the 2 x 2 positions adds to the logit of the label less that of the other, row by row."""
     maps = model._maps(image)[0]
     weight = model.fc.weight[label] - model.fc.weight[1 - label]
-    return [(weight @ maps[:, row, column]).item() / 4 for row in range(2) for column in range(2)]
+    return [(weight @ maps[:, row, column]).item() for row in range(2) for column in range(2)]
 
 
 def ranking_loss(network, human):

@@ -60,8 +60,8 @@ def test_an_epoch_of_stage_2_shows_as_many_images_and_the_wrong_ones_more_often(
     gets_wrong(monkeypatch, 3, 8)
     train = make_tiny_data(IMAGES, SIZE)
     orders = orders_of(monkeypatch, train)
-    run(recipe(epochs=200, width=1), train=train)
-    assert len(orders) == 201
+    run(recipe(epochs=10), train=train)
+    assert len(orders) == 11
     assert sorted(orders[0].tolist()) == list(range(IMAGES)), "stage 1 shows each once"
     times = torch.stack([order.bincount(minlength=IMAGES) for order in orders[1:]])
     assert set(times.sum(dim=1).tolist()) == {IMAGES}
@@ -69,9 +69,8 @@ def test_an_epoch_of_stage_2_shows_as_many_images_and_the_wrong_ones_more_often(
     others = times[:, [row for row in range(IMAGES) if row not in (3, 8)]]
     assert wrong.max() <= 5
     assert others.max() == 1, "without replacement"
-    # Hypergeometric: the mean of 5 copies at 20 of 28 is 3.57, that of one 0.71; over 200 epochs errors are below 0.07.
-    assert wrong.double().mean().item() == pytest.approx(5 * 20 / 28, abs=0.25)
-    assert others.double().mean().item() == pytest.approx(20 / 28, abs=0.03)
+    # Hypergeometric: of 5 copies 3.57 are drawn, standard error 0.21 over ten epochs and two images.
+    assert wrong.double().mean().item() == pytest.approx(5 * 20 / 28, abs=0.9)
 
 
 def test_with_sampling_by_groups_cells_stay_equal_and_the_wrong_are_more_often_within_them(monkeypatch):
@@ -79,13 +78,13 @@ def test_with_sampling_by_groups_cells_stay_equal_and_the_wrong_are_more_often_w
     train = make_tiny_data(IMAGES, SIZE)
     train.groups = torch.tensor([0] * 14 + [1] * 6)
     orders = orders_of(monkeypatch, train)
-    run(recipe(epochs=60), train=train, sampling="groups")
+    run(recipe(epochs=10), train=train, sampling="groups")
     for order in orders:
         assert train.cells[order].bincount(minlength=4).tolist() == [5] * 4
     shown = torch.stack([order.bincount(minlength=IMAGES) for order in orders[1:]]).double().mean(dim=0)
-    # Cell 0 has 7 images, and 5 * 1 + 6 = 11 copies for 5 places: 2.27 times, and 0.45 for the others.
-    assert shown[0].item() == pytest.approx(25 / 11, abs=0.4)
-    assert shown[[2, 4, 6, 8, 10, 12]].mean().item() == pytest.approx(5 / 11, abs=0.1)
+    # Cell 0 has 7 images, and 5 * 1 + 6 = 11 copies for 5 places: 2.27 times, standard error 0.27, and 0.45 the others.
+    assert shown[0].item() == pytest.approx(25 / 11, abs=1.1)
+    assert shown[[2, 4, 6, 8, 10, 12]].max() < shown[0]
 
 
 def test_stage_2_begins_with_the_first_weights_and_an_optimiser_of_its_own():
@@ -142,14 +141,14 @@ def test_with_a_class_wrong_it_is_upweighted_and_the_log_says_what_that_does(mon
     train = make_tiny_data(IMAGES, SIZE)
     orders = orders_of(monkeypatch, train)
     with caplog.at_level(logging.INFO, "red_herring.methods.jtt"):
-        found = run(recipe(epochs=30), train=train)
+        found = run(recipe(epochs=5), train=train)
     assert caplog.messages == [
         "jtt: the first network gets 0 of 10 of label 0 and 10 of 10 of label 1 wrong, which the second one is shown 5 "
         "times as often as the others; as all of label 1 are among them, it unbalances the classes"
     ]
     assert found.method.notes == {"wrong_of_labels": [0, 10]}
     positive = torch.cat([train.labels[order] for order in orders[1:]]).double().mean().item()
-    assert positive == pytest.approx(5 / 6, abs=0.04)
+    assert positive == pytest.approx(5 / 6, abs=0.12)  # three standard errors
 
 
 def test_an_epoch_of_stage_1_is_never_kept_and_ends_nothing(monkeypatch):
@@ -170,6 +169,7 @@ def test_accuracy_and_steps_count_from_stage_2(monkeypatch):
     assert plain.steps == counted.steps - BATCHES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["shuffled", "groups"])
 def test_killed_at_every_point_of_both_stages_it_ends_the_same(tmp_path, monkeypatch, sampling):
     """In epochs 1 to 3 and in the pass that tells what is wrong, 3 batches each: 12 points, at each of which the rest

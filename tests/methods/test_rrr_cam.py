@@ -16,11 +16,11 @@ def penalty(model, batch):
 
 
 def grad_cam(model, image):
-    """Of y1 - y0, by the gradient, [2, 2]."""
+    """Of y1 - y0, by the gradient, times the number of positions, [2, 2]."""
     maps = model._maps(image).detach().requires_grad_()
     logits = model.fc(maps.mean(dim=(2, 3)))
     (gradient,) = torch.autograd.grad(logits[0, 1] - logits[0, 0], maps)
-    return sum(gradient[0, k].mean() * maps[0, k] for k in range(maps.shape[1]))
+    return 4 * sum(gradient[0, k].mean() * maps[0, k] for k in range(maps.shape[1]))
 
 
 def test_it_is_the_energy_of_the_map_outside_the_mask_in_float64():
@@ -32,27 +32,27 @@ def test_it_is_the_energy_of_the_map_outside_the_mask_in_float64():
         for row in range(2):
             for column in range(2):
                 pixels = mask[0, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-                total += (cam[row, column] * (~pixels).sum() / 4).item() ** 2 / len(batch)
+                total += (cam[row, column] * (~pixels).sum() / 4).item() ** 2 / (4 * len(batch))
     assert penalty(model, batch).item() == pytest.approx(total, rel=1e-12)
 
 
 def test_the_map_is_captums_of_one_class_less_that_of_the_other():
     torch.manual_seed(0)
     model, images = ResNet18(2).double().eval(), torch.randn(3, 1, 28, 28).double()
-    logits, cam = model.logits_and_grad_cam(images)
+    logits, cam = model.logits_and_map(images)
     explainer = LayerGradCam(model, model.layer4)
     of_classes = [explainer.attribute(images, target=label)[:, 0] for label in (0, 1)]
     assert cam.shape == (3, 4, 4)
-    torch.testing.assert_close(cam, of_classes[1] - of_classes[0])
+    torch.testing.assert_close(cam, 16 * (of_classes[1] - of_classes[0]))
     torch.testing.assert_close(logits, model(images))
     bias = model.fc.bias[1] - model.fc.bias[0]
-    torch.testing.assert_close(cam.sum(dim=(1, 2)) + bias, logits[:, 1] - logits[:, 0])
+    torch.testing.assert_close(cam.mean(dim=(1, 2)) + bias, logits[:, 1] - logits[:, 0])
 
 
 def test_an_empty_mask_has_all_outside_and_a_full_one_nothing():
     torch.manual_seed(0)
     model, batch = Smooth(stride=2).double(), small_batch(1, 4)
-    all_outside = sum(grad_cam(model, batch.images).flatten() ** 2).item()
+    all_outside = (grad_cam(model, batch.images) ** 2).mean().item()
     nothing_inside = replace(batch, masks=torch.zeros_like(batch.masks))
     assert penalty(model, nothing_inside).item() == pytest.approx(all_outside)
     assert penalty(model, replace(batch, masks=~nothing_inside.masks)).item() == 0
@@ -81,6 +81,6 @@ def test_derivatives_through_the_network_equal_finite_differences(layout):
 def test_in_bfloat16_logits_and_maps_are_float32(method):
     model, batch = ResNet18(2).train(), small_batch(4, 12, torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
-        logits, cam = model.logits_and_grad_cam(batch.images)
+        logits, cam = model.logits_and_map(batch.images)
         terms = make_method(method, model, {"lr": 1e-3, "lambda": 1.0}).losses(batch, torch.Generator())
     assert {logits.dtype, cam.dtype, terms["penalty"].dtype} == {torch.float32}

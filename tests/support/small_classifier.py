@@ -24,7 +24,7 @@ class Smooth(Classifier):
     SIZE pixels a side, or with a stride of 2 of images of 4, whose positions then are apart.
     """
 
-    logits_and_grad_cam = ResNet18.logits_and_grad_cam
+    logits_and_map = ResNet18.logits_and_map
 
     def __init__(self, stride: int = 1):
         super().__init__()

@@ -108,17 +108,18 @@ class ResNet18(nn.Module):
                 return self._features(x)
         return self._compiled(x) if self._compiled and self.training else self._features(x)
 
-    def logits_and_grad_cam(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits [n, 2], and the Grad-CAM map of y1 - y0 before its ReLU, coarse, [n, h, w], both float32.
+    def logits_and_map(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits [n, 2], and the class activation map of y1 - y0, [n, h, w], both float32.
 
-        Grad-CAM weighs each activation map A_k by the mean of d (y1 - y0) / dA_k (Selvaraju et al. 2017). As the
-        features are the means of these maps, that is (w1 - w0)_k / (h w), w the weights of the last layer, so it takes
-        no derivative to make the map. Its sum is y1 - y0 without the biases, and the map of y0 - y1 is minus it.
+        map = sum_k (w1 - w0)_k A_k, with the last activations A_k and the weights w of the last layer (Zhou et al.
+        2016). As the features are means of the A_k, it is the map of Grad-CAM before its ReLU times h w, which weighs
+        A_k by the mean of d (y1 - y0) / dA_k (Selvaraju et al. 2017); so making it takes no derivative. Its mean is
+        y1 - y0 without the biases, whatever h and w, and the map of y0 - y1 is minus it.
         """
         maps = self._maps(x).to(self.fc.weight.dtype)
         weights = self.fc.weight[1] - self.fc.weight[0]
         logits: torch.Tensor = self.fc(maps.mean(dim=(2, 3)))
-        return logits, (maps * weights.view(1, -1, 1, 1)).sum(dim=1) / (maps.shape[2] * maps.shape[3])
+        return logits, (maps * weights.view(1, -1, 1, 1)).sum(dim=1)
 
     def _features(self, x: torch.Tensor) -> torch.Tensor:
         return self._maps(x).mean(dim=(2, 3), dtype=self.fc.weight.dtype)
