@@ -185,6 +185,13 @@ def test_studies_beside_each_other_are_found_once(tmp_path, monkeypatch):
     assert near == [tmp_path / name for name in ("elsewhere/mine", "results", "results/demo")]
 
 
+def test_what_is_least_alike_is_named(tmp_path):
+    known = [Benchmark("train", "rrr", 8, 28, False, 1.0), Benchmark("train", "classification", 4, 28, False, 1.0)]
+    known += [one for one in EVERYTHING[:6] if one.job == "localisation"] * 2
+    found = cost.estimate(SETTINGS, cost.amount(SETTINGS, tmp_path), known)
+    assert found.basis == {"search": (cost.OTHERS, 2), "train": (cost.OTHERS, 2), "localisation": (cost.LIKE, 2)}
+
+
 def test_hours_are_short():
     assert [str(Hours(*span)) for span in ((0.5, 0.5), (0.0123, 4.567), (99.6, 12345.6))] == [
         "0.5", "0.012 to 4.6", "100 to 12,346",

@@ -220,9 +220,9 @@ def estimate(settings: Costing, passed: Amount, known: Sequence[Benchmark]) -> E
         own = {pair: span * of[pair] for pair, one in found.items() if one for span, *_ in [one]}
         of_pairs[kind] = own
         hours[kind] = sum(own.values(), NONE) * (1 if kind == SEARCH else settings.seeds)
-        rests = sorted(((basis, number) for one in found.values() if one for _, basis, number in [one]), key=_weakest)
+        rests = [(rest, number) for one in found.values() if one for _, rest, number in [one]]
         if rests:
-            basis[kind] = rests[-1]
+            basis[kind] = min(rests, key=_strength)
     return Estimate(hours, _longest(settings, of_pairs), basis)
 
 
@@ -230,8 +230,10 @@ def _pairs(settings: Costing) -> list[tuple[str, str]]:
     return [(task, method) for task, methods in settings.runs.items() for method in methods]
 
 
-def _weakest(rest: tuple[str, int]) -> int:
-    return (LIKE, SCALED, OTHERS).index(rest[0])
+def _strength(rest: tuple[str, int]) -> tuple[int, int]:
+    """Of what an estimate rests on: first how alike the benchmarks are, then how many."""
+    basis, number = rest
+    return -(LIKE, SCALED, OTHERS).index(basis), number
 
 
 def _longest(settings: Costing, of_pairs: Mapping[str, Mapping[tuple[str, str], Hours]]) -> Hours:

@@ -406,7 +406,9 @@ def cost_settings(config: Config, jobs: dict[str, list[int]], cores: int, cards:
         batch_size=training["batch_size"],
         width=config["model"]["width"],
         device=training["device"],
-        may_stop=any(section["patience"] is not None for section in sections)
+        may_stop=any(
+            section["patience"] is not None and section["patience"] < section["epochs"] for section in sections
+        )
         or any({"patience", "train_accuracy"} & stop.keys() for stop in stops),
         cores=cores,
         cards=cards,
