@@ -159,19 +159,19 @@ def amount(settings: Costing, results: Path) -> Amount:
     kinds: dict[str, dict[tuple[str, str], int]] = {SEARCH: {}, TRAIN: {}, **{name: {} for name in settings.analyses}}
     for task, method in map(tuple, settings.searches):
         if counted[task] and settings.trials:
-            of_trial = _passed(settings, task, counted[task], settings.trial_epochs)
+            of_trial = _passed(settings, task, method, counted[task], settings.trial_epochs)
             kinds[SEARCH][task, method] = settings.trials * of_trial
     for task, method in _pairs(settings):
         if counted[task]:
-            kinds[TRAIN][task, method] = _passed(settings, task, counted[task], settings.epochs)
+            kinds[TRAIN][task, method] = _passed(settings, task, method, counted[task], settings.epochs)
             for analysis in settings.analyses:
                 kinds[analysis][task, method] = counted[task]["test"]
     return Amount(kinds, [task for task, images in counted.items() if not images])
 
 
-def _passed(settings: Costing, task: str, images: Mapping[str, int], epochs: int) -> int:
-    steps = settings.tasks[task]["steps"]
-    return epochs * images["train"] if steps is None else steps * settings.batch_size
+def _passed(settings: Costing, task: str, method: str, images: Mapping[str, int], epochs: int) -> int:
+    steps, extra = settings.tasks[task]["steps"], settings.extra_epochs.get(method, 0) * images["train"]
+    return extra + (epochs * images["train"] if steps is None else steps * settings.batch_size)
 
 
 def _counted(results: Path, task: str, sizes: Sizes | None) -> dict[str, int]:
@@ -274,12 +274,16 @@ def _searches(settings: Costing) -> str:
 
 def _images(settings: Costing, passed: Amount) -> str:
     searching, training = passed.total(SEARCH), passed.total(TRAIN, settings.seeds)
-    most = "at most " if settings.may_stop else ""
+    most = "at most " if settings.may_stop or settings.extra_epochs else ""
     sentences = [
         f"Training images passed (images x epochs): {most}{searching:,} by searches, {most}{training:,} by trainings."
     ]
     if settings.may_stop:
         sentences.append("Patience, or a training accuracy that is reached, ends training earlier.")
+    sentences += [
+        f"{method} trains up to {epochs} epochs on top, which are counted."
+        for method, epochs in settings.extra_epochs.items()
+    ]
     if passed.unknown:
         sentences.append(
             f"Without {', '.join(passed.unknown)}, whose images decide how many there are: the target `planned_splits` "
