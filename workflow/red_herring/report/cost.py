@@ -310,7 +310,8 @@ def _hours(settings: Costing, passed: Amount, known: Sequence[Benchmark]) -> lis
 CAUTION = (
     "An estimate, not a promise: seconds per image of the benchmarks of runs that are there, from the least to the "
     "most that was measured, by the images that are passed; searches like training. What is scaled goes from the "
-    "seconds as they are to width² x pixels times them. Fetching, preparing and the report are not in it."
+    "seconds as they are to width² x pixels times them; a method that was never measured may take more than any that "
+    "was. Fetching, preparing and the report are not in it."
 )
 
 
