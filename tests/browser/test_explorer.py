@@ -353,3 +353,21 @@ def test_it_works_inside_another_page(page, study, kind):
     settle(page)
     assert text(page, "run-title").startswith(names_of(points(page))[0])
     page.switch_to.default_content()
+
+
+def test_a_task_has_the_methods_that_run_on_it_and_lacks_no_run_of_others(browser, tmp_path):
+    settings = explorer_study.make(tmp_path)
+    settings["tasks"]["a"] = settings["tasks"]["a"] | {"methods": ["actdiff"]}
+    tables = [pd.read_csv(tmp_path / f"{name}.csv") for name in ("runs", "localisation", "missing")]
+    own = [table[(table["task"] != "a") | (table["method"] == "actdiff")] for table in tables]
+    (tmp_path / "explorer.html").write_text(explorer.page(settings, *own, tmp_path / "maps"))
+    browser.get((tmp_path / "explorer.html").as_uri())
+    settle(browser)
+    choose(browser, task="b", method="classification")
+    choose(browser, task="a")
+    assert chosen(browser)["method"] == "actdiff"
+    options = Select(browser.find_element(By.ID, "method")).options
+    assert [option.get_attribute("value") for option in options] == ["actdiff"]
+    assert "of 2 runs of a are shown" in text(browser, "count")
+    choose(browser, task="b")
+    assert len(Select(browser.find_element(By.ID, "method")).options) == 2

@@ -17,6 +17,7 @@ SETTINGS = Costing(
     runs={"base": ["classification", "rrr"], "steps": ["rrr", "gradmask", "classification"]},
     searches=[["base", "classification"], ["base", "rrr"], ["base", "gradmask"]],
     methods={"classification": "classification", "rrr": "rrr", "gradmask": "gradmask"},
+    extra_epochs={},
     left_out=["it is left out."],
     analyses=["localisation"],
     seeds=2, trials=3, trial_epochs=4, epochs=10, parallel=1, batch_size=16, width=8, device="auto", may_stop=False,
@@ -43,13 +44,24 @@ def test_images_passed_by_hand(tmp_path):
     assert cost.amount(replace(SETTINGS, trials=0), tmp_path).images["search"] == {}
 
 
+def test_epochs_on_top_are_counted(tmp_path):
+    own = replace(SETTINGS, extra_epochs={"rrr": 5})
+    passed = cost.amount(own, tmp_path)
+    assert passed.images["search"]["base", "rrr"] == 3 * (4 + 5) * 100
+    assert passed.images["train"]["steps", "rrr"] == 7 * 16 + 5 * 100
+    assert passed.images["train"]["steps", "gradmask"] == 7 * 16
+    text = " ".join(cost.plan(own, tmp_path, []).split())
+    assert "at most 5,100 by searches" in text
+    assert "rrr trains up to 5 epochs on top, which are counted." in text
+
+
 def test_images_of_a_task_without_sizes_are_those_of_its_splits(tmp_path):
     tasks = {"base": SETTINGS.tasks["base"] | {"sizes": None}, "steps": SETTINGS.tasks["steps"]}
     own = replace(SETTINGS, tasks=tasks)
     passed = cost.amount(own, tmp_path)
     assert passed.unknown == ["base"]
     assert ("base", "rrr") not in passed.images["train"]
-    assert "Without base, whose images decide" in cost.plan(own, tmp_path, [])
+    assert "Without base, whose images decide" in " ".join(cost.plan(own, tmp_path, []).split())
     folder = tmp_path / "splits/base"
     folder.mkdir(parents=True)
     rows = "task,seed,split,label,nuisance,images\n"
@@ -183,6 +195,13 @@ def test_studies_beside_each_other_are_found_once(tmp_path, monkeypatch):
     (tmp_path / "results/empty").mkdir()
     near = [path.resolve() for path in cost.studies_near(tmp_path / "elsewhere/mine")]
     assert near == [tmp_path / name for name in ("elsewhere/mine", "results", "results/demo")]
+
+
+def test_what_is_least_alike_is_named(tmp_path):
+    known = [Benchmark("train", "rrr", 8, 28, False, 1.0), Benchmark("train", "classification", 4, 28, False, 1.0)]
+    known += [one for one in EVERYTHING[:6] if one.job == "localisation"] * 2
+    found = cost.estimate(SETTINGS, cost.amount(SETTINGS, tmp_path), known)
+    assert found.basis == {"search": (cost.OTHERS, 2), "train": (cost.OTHERS, 2), "localisation": (cost.LIKE, 2)}
 
 
 def test_hours_are_short():

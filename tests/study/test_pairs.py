@@ -195,3 +195,24 @@ def test_a_method_may_not_need_other_cells(tmp_path):
         StudyError, match=r"^methods/mine\.py: NEEDS_CELLS is 'test', expected one of \('train', 'valid'\)"
     ):
         catalogue.method_card("mine")
+
+
+def test_the_cost_of_a_study_that_trains_in_stages_stops_or_is_given():
+    config = typed("""
+        study: {tasks: [vpc, b], methods: [classification, jtt], seeds: [1, 2]}
+        tasks: {b: {of: vpc, ratio: 0.7, tuned_on: vpc, stop: {steps: 90}}}
+        methods: {jtt: {search: {first_epochs: [2, 7]}}}
+        tuning: {patience: null}
+    """)
+    jobs = {"tune": [2, 0]}
+    settings = study.cost_settings(config, jobs, 4, 0)
+    assert settings.extra_epochs == {"jtt": 7}
+    assert settings.tasks["b"] == {"sizes": None, "size": 224, "steps": 90, "searched": "vpc"}
+    assert (settings.trials, settings.seeds, settings.may_stop) == (25, 2, False)
+    assert settings.searches == [["vpc", "classification"], ["vpc", "jtt"]]
+    patient = typed("training: {patience: 5}")
+    assert study.cost_settings(patient, jobs, 4, 0).may_stop
+    never = typed("{training: {patience: 500}, tuning: {patience: null}}")
+    assert not study.cost_settings(never, jobs, 4, 0).may_stop
+    given = typed("{study: {tasks: [vpc]}, tuning: {mode: published}}")
+    assert study.cost_settings(given, jobs, 4, 0).trials == 0

@@ -159,19 +159,19 @@ def amount(settings: Costing, results: Path) -> Amount:
     kinds: dict[str, dict[tuple[str, str], int]] = {SEARCH: {}, TRAIN: {}, **{name: {} for name in settings.analyses}}
     for task, method in map(tuple, settings.searches):
         if counted[task] and settings.trials:
-            of_trial = _passed(settings, task, counted[task], settings.trial_epochs)
+            of_trial = _passed(settings, task, method, counted[task], settings.trial_epochs)
             kinds[SEARCH][task, method] = settings.trials * of_trial
     for task, method in _pairs(settings):
         if counted[task]:
-            kinds[TRAIN][task, method] = _passed(settings, task, counted[task], settings.epochs)
+            kinds[TRAIN][task, method] = _passed(settings, task, method, counted[task], settings.epochs)
             for analysis in settings.analyses:
                 kinds[analysis][task, method] = counted[task]["test"]
     return Amount(kinds, [task for task, images in counted.items() if not images])
 
 
-def _passed(settings: Costing, task: str, images: Mapping[str, int], epochs: int) -> int:
-    steps = settings.tasks[task]["steps"]
-    return epochs * images["train"] if steps is None else steps * settings.batch_size
+def _passed(settings: Costing, task: str, method: str, images: Mapping[str, int], epochs: int) -> int:
+    steps, extra = settings.tasks[task]["steps"], settings.extra_epochs.get(method, 0) * images["train"]
+    return extra + (epochs * images["train"] if steps is None else steps * settings.batch_size)
 
 
 def _counted(results: Path, task: str, sizes: Sizes | None) -> dict[str, int]:
@@ -220,9 +220,9 @@ def estimate(settings: Costing, passed: Amount, known: Sequence[Benchmark]) -> E
         own = {pair: span * of[pair] for pair, one in found.items() if one for span, *_ in [one]}
         of_pairs[kind] = own
         hours[kind] = sum(own.values(), NONE) * (1 if kind == SEARCH else settings.seeds)
-        rests = sorted(((basis, number) for one in found.values() if one for _, basis, number in [one]), key=_weakest)
+        rests = [(rest, number) for one in found.values() if one for _, rest, number in [one]]
         if rests:
-            basis[kind] = rests[-1]
+            basis[kind] = min(rests, key=_strength)
     return Estimate(hours, _longest(settings, of_pairs), basis)
 
 
@@ -230,8 +230,10 @@ def _pairs(settings: Costing) -> list[tuple[str, str]]:
     return [(task, method) for task, methods in settings.runs.items() for method in methods]
 
 
-def _weakest(rest: tuple[str, int]) -> int:
-    return (LIKE, SCALED, OTHERS).index(rest[0])
+def _strength(rest: tuple[str, int]) -> tuple[int, int]:
+    """Of what an estimate rests on: first how alike the benchmarks are, then how many."""
+    basis, number = rest
+    return -(LIKE, SCALED, OTHERS).index(basis), number
 
 
 def _longest(settings: Costing, of_pairs: Mapping[str, Mapping[tuple[str, str], Hours]]) -> Hours:
@@ -272,12 +274,16 @@ def _searches(settings: Costing) -> str:
 
 def _images(settings: Costing, passed: Amount) -> str:
     searching, training = passed.total(SEARCH), passed.total(TRAIN, settings.seeds)
-    most = "at most " if settings.may_stop else ""
+    most = "at most " if settings.may_stop or settings.extra_epochs else ""
     sentences = [
         f"Training images passed (images x epochs): {most}{searching:,} by searches, {most}{training:,} by trainings."
     ]
     if settings.may_stop:
         sentences.append("Patience, or a training accuracy that is reached, ends training earlier.")
+    sentences += [
+        f"{method} trains up to {epochs} epochs on top, which are counted."
+        for method, epochs in settings.extra_epochs.items()
+    ]
     if passed.unknown:
         sentences.append(
             f"Without {', '.join(passed.unknown)}, whose images decide how many there are: the target `planned_splits` "
@@ -304,7 +310,8 @@ def _hours(settings: Costing, passed: Amount, known: Sequence[Benchmark]) -> lis
 CAUTION = (
     "An estimate, not a promise: seconds per image of the benchmarks of runs that are there, from the least to the "
     "most that was measured, by the images that are passed; searches like training. What is scaled goes from the "
-    "seconds as they are to width² x pixels times them. Fetching, preparing and the report are not in it."
+    "seconds as they are to width² x pixels times them; a method that was never measured may take more than any that "
+    "was. Fetching, preparing and the report are not in it."
 )
 
 

@@ -44,6 +44,10 @@ BLUR = "mask_blur_sigma"
 """The hyperparameter by which masks are dilated; it belongs to a task, not to a method."""
 
 
+EXTRA_EPOCHS = "first_epochs"
+"""The hyperparameter by which a method trains so many epochs on top of those of the study."""
+
+
 @dataclass(frozen=True)
 class MethodCard:
     """What a method declares.

@@ -10,6 +10,7 @@ from red_herring.runtime.files import read_rows
 from red_herring.runtime.provenance import made_by
 from red_herring.study.anatomy import TERMS
 from red_herring.study.catalogue import (
+    EXTRA_EPOCHS,
     MethodCard,
     analysis_card,
     attribution_card,
@@ -396,6 +397,7 @@ def cost_settings(config: Config, jobs: dict[str, list[int]], cores: int, cards:
         runs={task: methods_on(config, task) for task in config["study"]["tasks"]},
         searches=[list(pair) for pair in searches(config)],
         methods={method: file_of(config, method) for method in config["study"]["methods"]},
+        extra_epochs=_extra_epochs(config),
         left_out=notices(config),
         analyses=config["study"]["analyses"],
         seeds=len(config["study"]["seeds"]),
@@ -406,11 +408,26 @@ def cost_settings(config: Config, jobs: dict[str, list[int]], cores: int, cards:
         batch_size=training["batch_size"],
         width=config["model"]["width"],
         device=training["device"],
-        may_stop=any(section["patience"] is not None for section in sections)
+        may_stop=any(
+            section["patience"] is not None and section["patience"] < section["epochs"] for section in sections
+        )
         or any({"patience", "train_accuracy"} & stop.keys() for stop in stops),
         cores=cores,
         cards=cards,
     )
+
+
+def _extra_epochs(config: Config) -> dict[str, int]:
+    """Method -> the most epochs that it trains on top of those of the study, of those that do."""
+    searching, found = config["tuning"]["mode"] == "search", dict[str, int]()
+    for task, method in searches(config):
+        if EXTRA_EPOCHS in card_of(config, method).hyperparameters:
+            if searching:
+                *_, most = search_space(config, task, method)[EXTRA_EPOCHS]
+            else:
+                most = fixed_hyperparameters(config, task, method)[EXTRA_EPOCHS]
+            found[method] = max(int(most), found.get(method, 0))
+    return found
 
 
 def known_titles() -> dict[str, str]:

@@ -293,8 +293,9 @@ class CostedTask(TypedDict):
 class Costing:
     """For `cost`. jobs: rule -> how many it has in a whole study, and of how many the output is there. tasks: those of
     the study, and of searches. runs: task -> the methods that run on it. searches: task and method. methods: name ->
-    file. left_out: a sentence for each pair that is. trials: of a search, 0 where there is none. may_stop: whether
-    training may end before its last epoch. cards: jobs on GPUs at once, 0 where there is no GPU.
+    file. extra_epochs: the most that a method trains on top of those of the study, of those that do. left_out: a
+    sentence for each pair that is. trials: of a search, 0 where there is none. may_stop: whether training may end
+    before its last epoch. cards: jobs on GPUs at once, 0 where there is no GPU.
     """
 
     jobs: dict[str, list[int]]
@@ -302,6 +303,7 @@ class Costing:
     runs: dict[str, list[str]]
     searches: list[list[str]]
     methods: dict[str, str]
+    extra_epochs: dict[str, int]
     left_out: list[str]
     analyses: list[str]
     seeds: int
