@@ -44,7 +44,7 @@ def dress(axes: Axes, titles: list[str], label: str) -> None:
     """titles: of the rows, from above."""
     axes.axvline(0, color="grey", linewidth=0.6, zorder=0.5)
     axes.set_yticks(range(len(titles)), titles)
-    axes.set(ylim=(len(titles) - 0.5, -0.5), xlabel=label)
+    axes.set(ylim=(max(len(titles), 1) - 0.5, -0.5), xlabel=label)
     axes.margins(x=0.08)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.tick_params(axis="y", length=0)

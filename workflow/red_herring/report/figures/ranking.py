@@ -70,7 +70,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, runs: pd.DataFrame, score: str, 
         beside(axes, position, _rank(row))
     axes.axvline(0.5, **style.CHANCE)
     axes.set_yticks(range(len(rows)), [style.shortened(style.title(study["methods"], name), 18) for name in rows.index])
-    axes.set(xlim=(-0.03, 1.03), ylim=(len(rows) - 0.5, -0.5), xlabel=SCORES[score])
+    axes.set(xlim=(-0.03, 1.03), ylim=(max(len(rows), 1) - 0.5, -0.5), xlabel=SCORES[score])
     axes.tick_params(axis="y", length=0, labelsize=style.SMALL + 0.5)
 
 

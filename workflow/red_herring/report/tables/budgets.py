@@ -26,7 +26,7 @@ ENOUGH = 0.9
 
 SCORES = {"auc": "AUC, shifted, by budget", "benefit": "benefit by budget"}
 
-COLUMNS = ["series", "task", "budget", "method", "score", "n", "mean", "sd", "low", "high", "enough"]
+FRAME = ["series", "task", "budget", "method", "score", "n", "mean", "sd", "low", "high", "enough"]
 
 NOTE = (
     "Mean over seeds, and 95 % by Student's t over seeds, of re-splits of this pool of images; it takes values for "
@@ -45,7 +45,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
     """
     runs = benefits(study["runs"], settings)
     groups = runs.groupby(["series", "task", "budget", "method"], sort=False)
-    frame = pd.DataFrame([_row(names, own, score) for names, own in groups for score in SCORES], columns=COLUMNS)
+    frame = pd.DataFrame([_row(names, own, score) for names, own in groups for score in SCORES], columns=FRAME)
     frame = frame[(frame["method"] != BASELINE) | (frame["score"] == "auc")].reset_index(drop=True)
     sections = [] if len(frame) else [Section(name, [], [], "No run.") for name in named(settings["series"], BUDGET)]
     for series, own in frame.groupby("series", sort=False):

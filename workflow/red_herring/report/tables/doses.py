@@ -31,7 +31,7 @@ OPTIONAL = ["localisation.csv", "reliance.csv"]
 ITEMS = {"doses": {"series": "ratio"}}
 RELEASED = False
 
-COLUMNS = ["series", "task", "ratio", "method", "score", "n", "mean", "sd", "low", "high", "reference"]
+FRAME = ["series", "task", "ratio", "method", "score", "n", "mean", "sd", "low", "high", "reference"]
 
 NOTE = (
     "Mean over seeds, and its 95 % interval by Student's t over seeds, of re-splits of this pool of images; none where "
@@ -59,7 +59,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
             for score in DOSE_SCORES
             if score in runs
         ],
-        columns=COLUMNS,
+        columns=FRAME,
     )
     titles = DOSE_SCORES | {"corrected_iou": f"{DOSE_SCORES['corrected_iou']} ({about['title']})"}
     sections = [

@@ -28,7 +28,7 @@ NAMES = {"random": "random, same area", "other": "of another image", "inverted":
 """Control -> what it is called."""
 
 PAIRED = COMPARISON[COMPARISON.index("paired") :]
-COLUMNS = ["series", "method", "control", "task", "n", "own", "mean", "kept", *PAIRED]
+FRAME = ["series", "method", "control", "task", "n", "own", "mean", "kept", *PAIRED]
 
 HEADINGS = ["", "Control", "n", "Its own masks", "Control", "Benefit kept", *SCOPES]
 
@@ -50,7 +50,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
     own masks less the control. A series without its own masks, or a method without runs of both, has no rows.
     """
     parts = {name: _of_series(study, series, settings) for name, series in named(settings["series"], CONTROL).items()}
-    frame = pd.concat([rows.assign(series=name) for name, rows in parts.items()], ignore_index=True)[COLUMNS]
+    frame = pd.concat([rows.assign(series=name) for name, rows in parts.items()], ignore_index=True)[FRAME]
     sections = [
         Section(f"{name}: its own masks less a control", HEADINGS, _cells(rows, settings), _note(rows), names=2)
         for name, rows in parts.items()
@@ -69,7 +69,7 @@ def _of_series(study: Study, series: Sequence[str], settings: Settings) -> pd.Da
         if right and control != "none" and all(len(of_method(runs, of, method)) for of in (right[0], task))
     ]
     return with_holm(
-        pd.DataFrame(rows, columns=[name for name in COLUMNS if "holm" not in name and "family" not in name])
+        pd.DataFrame(rows, columns=[name for name in FRAME if "holm" not in name and "family" not in name])
     )
 
 

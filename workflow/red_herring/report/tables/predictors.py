@@ -37,7 +37,7 @@ LOCALISATION = "iou"
 """What the others are compared with."""
 
 BESIDE = ["advantage", "advantage_low", "advantage_high"]
-COLUMNS = ["of", "predictor", *correlation.RELATION, *BESIDE]
+FRAME = ["of", "predictor", *correlation.RELATION, *BESIDE]
 
 HEADINGS = ["", "Level", "n", "Seeds", "Spearman [95 %]", "p", "Says", "More than IoU [95 %]"]
 
@@ -76,7 +76,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
         for predictor in PREDICTORS
         if predictor in runs
     ]
-    frame = pd.concat(parts, ignore_index=True)[COLUMNS]
+    frame = pd.concat(parts, ignore_index=True)[FRAME]
     sections = [
         Section(f"{name}: test AUC", HEADINGS, _rows(frame[frame["of"] == name], about["title"]), names=2)
         for name in of_tasks

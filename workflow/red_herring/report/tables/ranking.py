@@ -30,7 +30,7 @@ SCORES = {
 """Scores of runs by which methods are ranked."""
 
 TUNING = ["trials", "failed", "searched"]
-COLUMNS = ["task", "method", "uses", "score", "n", "mean", "sd", "low", "high", *RANKS, *TUNING]
+FRAME = ["task", "method", "uses", "score", "n", "mean", "sd", "low", "high", *RANKS, *TUNING]
 
 NOTE = (
     "Mean over seeds [95 % by Student's t over seeds, taking scores for normal; none where all seeds are the same]. "
@@ -61,11 +61,11 @@ def tabulate(study: Study, settings: Settings) -> Table:
         for score in SCORES
         if score in runs and of_task(runs, task)[score].notna().any()
     ]
-    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS[:-3])
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=FRAME[:-3])
     tuning = [
         _tuning(study, settings["tasks"][row.task].get("tuned_on", row.task), row.method) for row in frame.itertuples()
     ]
-    frame = frame.join(pd.DataFrame(tuning, columns=TUNING, index=frame.index))[COLUMNS]
+    frame = frame.join(pd.DataFrame(tuning, columns=TUNING, index=frame.index))[FRAME]
     sections = [_section(task, of_task(frame, task), settings) for task in settings["tasks"]]
     return Table(frame, sections, joined(NOTE, missing_note(runs, settings)))
 
