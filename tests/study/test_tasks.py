@@ -138,6 +138,14 @@ def test_a_family_has_a_task_for_every_combination_in_place():
     assert "spc_dose" not in config["tasks"]
 
 
+@pytest.mark.parametrize("family", ["spc", "spc_budget"])
+def test_a_family_may_be_called_by_the_last_word_of_its_key(family):
+    config = typed(
+        f"{{tasks: {{{family}_budget: {{of: spc, each: {{mask.budget: [0.5]}}}}}}, study: {{tasks: [{family}_budget]}}}}"
+    )
+    assert config["study"]["tasks"] == [f"{family}_mask.budget=0.5"]
+
+
 OTHER_KINDS = """
 study: {tasks: [spc_heart, spc_again, vpc_heart, vpc_both_mask.kind=source]}
 tasks:

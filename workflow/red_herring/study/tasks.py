@@ -65,14 +65,16 @@ def _whole(line: list[str], entries: Mapping[str, Config]) -> Config:
 
 def _members(family: str, task: Config) -> dict[str, Config]:
     """Name -> task of a family: one for every combination of values, called `spc_ratio=0.7_mask.budget=0.5` whether the
-    family is `spc` or `spc_ratio`. No comma, at which Snakemake cuts what it tells the jobs of a cluster.
+    family is `spc` or `spc_ratio`, and `spc_mask.budget=0.5` also if it is `spc_budget`. No comma, at which Snakemake
+    cuts what it tells the jobs of a cluster.
     """
     if "of" not in task:
         raise StudyError(f"config: tasks.{family}.each: goes with of, and only with it")
     own = {key: value for key, value in task.items() if key != "each"}
     for key in task["each"].keys() & leaves(own).keys():
         raise StudyError(f"config: tasks.{family}.{key}: is given beside each.{key}; leave one")
-    members, stem = {}, family.removesuffix(f"_{next(iter(task['each']))}")
+    first = next(iter(task["each"]))
+    members, stem = {}, family.removesuffix(f"_{first.rpartition('.')[2]}")
     for values in product(*task["each"].values()):
         chosen = dict(zip(task["each"], values, strict=True))
         words = "_".join(f"{key}={_word(family, key, value)}" for key, value in chosen.items())
