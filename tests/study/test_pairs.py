@@ -95,18 +95,30 @@ def test_a_search_is_made_where_a_task_is_tuned_also_for_methods_that_do_not_run
 @pytest.mark.parametrize(
     ("task", "train", "valid"),
     [
-        ("ratio: 1.0", 2, 2),
-        ("ratio: 1.0, selection: balanced", 2, 0),
-        ("ratio: 1.0, selection: in_distribution", 2, 2),
-        ("ratio: 0.99", 0, 0),
-        ("ratio: 0.98, sizes: {train: 40, valid: 100, test: 100}", 2, 0),
-        ("ratio: 0.98, sizes: {train: 500, valid: 16, test: 16}", 0, 2),
-        ("ratio: 0.98, sizes: {train: 500, valid: 16, test: 16}, selection: balanced", 0, 0),
+        ("ratio: 1.0", [0, 0], [0, 0]),
+        ("ratio: 1.0, selection: balanced", [0, 0], []),
+        ("ratio: 1.0, selection: in_distribution", [0, 0], [0, 0]),
+        ("ratio: 0.99", [], []),
+        ("ratio: 0.98, sizes: {train: 40, valid: 100, test: 100}", [0, 0], [1, 1]),
+        ("ratio: 0.98, sizes: {train: 100, valid: 200, test: 200}", [], []),
+        ("ratio: 0.98, sizes: {train: 500, valid: 16, test: 16}", [], [0, 0]),
+        ("ratio: 0.98, sizes: {train: 500, valid: 16, test: 16}, selection: balanced", [], []),
     ],
 )
-def test_cells_that_ratio_selection_and_sizes_leave_empty(task, train, valid):
+def test_cells_in_which_ratio_selection_and_sizes_leave_too_few_images(task, train, valid):
+    """None in training, fewer than two in validation, of which both halves must have some."""
     config = typed(f"study: {{tasks: [mine]}}\ntasks: {{mine: {{of: vpc, {task}}}}}")
-    assert [pairs.empty_cells(config, "mine", split) for split in ("train", "valid")] == [train, valid]
+    assert [pairs.small_cells(config, "mine", split) for split in ("train", "valid")] == [train, valid]
+
+
+def test_a_cell_of_one_image_is_not_called_empty():
+    sizes = "{train: 500, valid: 128, test: 240}"
+    config = typed(
+        "study: {tasks: [vpc, mine], methods: [classification, needs_valid]}\n"
+        f"tasks: {{mine: {{of: vpc, ratio: 0.98, sizes: {sizes}}}}}"
+    )
+    (said,) = pairs.notices(config)
+    assert said.endswith("in validation, and ratio 0.98, selection shifted leaves 2 with one image or none.")
 
 
 TWO = """

@@ -13,6 +13,9 @@ Pair = tuple[str, str]
 
 SPLIT_IN_WORDS = {"train": "training", "valid": "validation"}
 
+LEAST = {"train": 1, "valid": 2}
+"""Images that each cell of a split must have: in validation two, as a fit to one half is scored on the other."""
+
 MANY = Sizes(10**9, 10**9, 10**9)
 """Images of a task whose sizes the images decide: so many that only the ratio empties a cell."""
 
@@ -48,25 +51,25 @@ def why_not(config: Config, task: str, method: str) -> str:
     split = card_of(config, method).needs_cells
     if split is None:
         return ""
-    empty = empty_cells(config, task, split)
-    if not empty:
+    small = small_cells(config, task, split)
+    if not small:
         return ""
     selection = effective(config["tasks"][task])["selection"]
     relation = f"ratio {config['tasks'][task]['ratio']:g}" + (f", selection {selection}" if split == "valid" else "")
     return (
         f"it needs images in all four cells of nuisance and label in {SPLIT_IN_WORDS[split]}, and {relation} leaves "
-        f"{empty} empty"
+        f"{len(small)} {'with one image or none' if any(small) else 'empty'}"
     )
 
 
-def empty_cells(config: Config, task: str, split: str) -> int:
-    """How many of the four nuisance-by-label cells of a split have no image, as far as is known without images: by the
-    ratio, and by `sizes` where the task has them.
+def small_cells(config: Config, task: str, split: str) -> list[int]:
+    """The images of those of the four nuisance-by-label cells of a split that have too few (LEAST), as far as is known
+    without images: by the ratio, and by `sizes` where the task has them.
     """
     entry = config["tasks"][task]
     sizes = Sizes(**entry["sizes"]) if entry.get("sizes") else MANY
     counts = cell_counts(sizes, entry["ratio"], effective(entry)["selection"])
-    return sum(count == 0 for (of_split, *_), count in counts.items() if of_split == split)
+    return [count for (of_split, *_), count in counts.items() if of_split == split and count < LEAST[split]]
 
 
 def notices(config: Config) -> list[str]:
