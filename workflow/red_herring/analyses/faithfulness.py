@@ -45,26 +45,29 @@ COLUMNS = {
     "images": "positive test images with a mask, some of them drawn with the seed",
     "undefined": "those of them whose map is constant",
     "accuracy": "the share of these images that are called positive as they are",
-    "morf_accuracy": "the same without the most relevant pixels, mean over the shares removed; low is faithful",
+    "morf_accuracy": "the same without the most relevant pixels, mean over the shares removed; low is faithful where "
+    "they speak for the positive class",
     "chance_morf_accuracy": "by random maps, smoothed as those of the attribution",
-    "lerf_accuracy": "the same without the least relevant pixels; high is faithful",
+    "lerf_accuracy": "the same without the least relevant pixels",
     "chance_lerf_accuracy": "by random maps",
-    "morf_change": "mean change of the logit difference without the most relevant pixels; low is faithful",
+    "morf_change": "mean absolute change of the logit difference without the most relevant pixels; high is faithful, "
+    "as maps say how much pixels matter and not for which class",
     "chance_morf_change": "by random maps",
-    "lerf_change": "mean change of the logit difference without the least relevant pixels; high is faithful",
+    "lerf_change": "mean absolute change of the logit difference without the least relevant pixels; low is faithful",
     "chance_lerf_change": "by random maps",
-    "road": "lerf_change less morf_change; high is faithful, chance 0",
+    "road": "morf_change less lerf_change; high is faithful, chance 0",
     "deletion": "area under the probability of the positive class while pixels become the mean of the test images, the "
-    "most relevant first; low is faithful",
+    "most relevant first; low is faithful where they speak for that class",
     "chance_deletion": "by random maps",
-    "insertion": "the same while the pixels of the blurred image become sharp; high is faithful",
+    "insertion": "the same while the pixels of the blurred image become sharp; high is faithful where they speak for "
+    "that class",
     "chance_insertion": "by random maps",
     "inside_change": "as morf_change, the shares being of the pixels inside the mask",
     "chance_inside_change": "by random maps",
     "outside_change": "as morf_change, the shares being of the pixels outside the mask",
     "chance_outside_change": "by random maps",
     "without_inside": "mean change of the logit difference without any pixel inside; the same for all attributions",
-    "without_outside": "without any pixel outside",
+    "without_outside": "without any pixel outside, where all that is left is what is inside, spread over the image",
 }
 NOISE = 0.01 * 255
 """Standard deviation of what is added to an imputed pixel, in levels: of their range what the authors' code adds."""
@@ -237,7 +240,7 @@ def _scored(answers: Answers, logit: np.ndarray) -> pd.DataFrame:
     accuracy = {f"{which}_accuracy": (answers[which] > 0).mean(axis=1) for which in ("morf", "lerf")}
     change = {f"{which}_change": answers[which].mean(axis=1) - logit for which in ("morf", "lerf", "inside", "outside")}
     area = {which: trapezoid(expit(answers[which]), dx=1 / STEPS) for which in ("deletion", "insertion")}
-    return pd.DataFrame({**accuracy, **change, "road": change["lerf_change"] - change["morf_change"], **area})
+    return pd.DataFrame({**accuracy, **change, "road": change["morf_change"] - change["lerf_change"], **area})
 
 
 def _summary(images: pd.DataFrame) -> pd.DataFrame:
