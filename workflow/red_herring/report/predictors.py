@@ -41,4 +41,4 @@ def with_predictors(
 
 def settings_of(runs: pd.DataFrame) -> np.ndarray:
     """The method and task of each run, together."""
-    return (runs["task"] + "/" + runs["method"]).to_numpy(str)
+    return np.array(runs["task"] + "/" + runs["method"], str)
