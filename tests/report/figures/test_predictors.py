@@ -43,9 +43,14 @@ def test_a_run_is_a_point_in_every_panel_and_what_is_undefined_is_counted(files)
 
 
 def test_a_probe_is_a_panel_more(files, tmp_path):
-    probe = csv(tmp_path, "nuisance_probe.csv", RUNS.assign(nuisance_auc=[1, 0.9, 0.8, 0.7, 0.6, 0.5]))
+    probe = csv(
+        tmp_path,
+        "nuisance_probe.csv",
+        RUNS.assign(nuisance_auc=[1, 0.9, 0.8, 0.7, 0.6, 0.5], untrained_nuisance_auc=0.84),
+    )
     figure = predictors.draw([*files, probe], STUDY)
     assert [axes.get_xlabel() for axes in figure.axes][2] == "probe: AUC of the nuisance"
+    assert [line.get_xdata()[0] for line in figure.axes[2].lines][1] == pytest.approx(0.84), "not 0.5"
     assert "ρ pooled −1.00" in figure.axes[2].get_title(), "the higher the AUC, the less the probe finds"
 
 

@@ -29,7 +29,7 @@ def study():
         "runs": runs.assign(test_auc=auc),
         "localisation": pd.concat([maps, maps.assign(attribution="random", iou=0.1)]),
         "reliance": runs.assign(relative_reliance=1 - auc**3),
-        "nuisance_probe": runs.assign(nuisance_auc=rng.uniform(size=len(runs))),
+        "nuisance_probe": runs.assign(nuisance_auc=rng.uniform(size=len(runs)), untrained_nuisance_auc=0.8),
     }
 
 

@@ -25,6 +25,10 @@ PREDICTORS = {
 """Column of `with_predictors` -> what it is."""
 
 
+UNTRAINED = "untrained_nuisance_auc"
+"""What the probe of an untrained network scores: what to compare with, as random features hold the nuisance, too."""
+
+
 def with_predictors(
     runs: pd.DataFrame,
     localisation: pd.DataFrame,
@@ -32,13 +36,13 @@ def with_predictors(
     probe: pd.DataFrame | None,
     attribution: str,
 ) -> pd.DataFrame:
-    """The runs with those of PREDICTORS that the study has; the IoU, and chance_iou, are those of the attribution."""
+    """The runs with those of PREDICTORS that the study has, chance_iou and UNTRAINED; the IoU is the attribution's."""
     runs = beside(runs, reliance, {"relative_reliance": "relative_reliance"})
     maps = localisation[localisation["attribution"] == attribution]
     runs = beside(runs, maps, {"iou": "iou", "chance_iou": "chance_iou"})
-    return beside(runs, probe, {"nuisance_auc": "nuisance_auc"})
+    return beside(runs, probe, {column: column for column in ("nuisance_auc", UNTRAINED)})
 
 
 def settings_of(runs: pd.DataFrame) -> np.ndarray:
     """The method and task of each run, together."""
-    return (runs["task"] + "/" + runs["method"]).to_numpy(str)
+    return np.array(runs["task"] + "/" + runs["method"], str)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.report.collect import KEYS
+from red_herring.report.scores import methods_of
 from red_herring.statistics.common import CHANCE_AUC
 from red_herring.study.names import BASELINE
 
@@ -140,3 +141,8 @@ def _run_rows(about: Mapping[str, Any], aucs: pd.Series, benefit: pd.Series | fl
         .reset_index()
         .assign(**about)
     )
+
+
+def ranked_tasks(study: Mapping[str, Any]) -> list[str]:
+    """The tasks on which two methods run, or more."""
+    return [task for task in study["tasks"] if len(methods_of(study, task)) > 1]

@@ -120,7 +120,7 @@ def t_interval(values: np.ndarray) -> Interval:
     """The mean of independent values [n] with its 95 % interval by Student's t, from two values on, as `corrected_t`.
 
     It takes them for normal, of which it covers the mean in 95 % of cases with three as with ten; of AUCs near 1, which
-    are skewed, in 89 to 91 %, and where three runs in ten collapse, in 63 % with three, 83 % with five, 95 % with ten.
+    are skewed, in 88 to 91 %, and where three runs in ten collapse, in 63 % with three, 83 % with five, 95 % with ten.
     """
     return corrected_t(np.asarray(values, float), 0.0)[0]
 

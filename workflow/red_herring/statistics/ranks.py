@@ -32,8 +32,9 @@ def ranks(values: pd.DataFrame) -> pd.DataFrame:
     grid = values.to_numpy(float)
     rank, last = _places(_means(grid))
     first_of_seed, last_of_seed = _places(grid)
+    undefined = np.full(grid.shape[1], np.nan)
     table = {"rank": rank, "last": last, "best": _over_seeds(np.nanmin, first_of_seed)}
-    table |= {"worst": _over_seeds(np.nanmax, last_of_seed), "rank_low": np.nan, "rank_high": np.nan}
+    table |= {"worst": _over_seeds(np.nanmax, last_of_seed), "rank_low": undefined, "rank_high": undefined}
     seeds = len(grid)
     if seeds >= LEAST_SEEDS:
         drawn = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))

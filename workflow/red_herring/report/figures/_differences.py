@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -19,7 +21,7 @@ def draw_difference(axes: Axes, position: int, row: pd.Series, seeds: pd.Series,
     row: difference, low, high, low_new, high_new; hollow where there is no interval on this pool.
     """
     axes.scatter(seeds, [position + SEEDS] * len(seeds), s=5, color=colour, alpha=0.7, linewidths=0, zorder=2)
-    look = {"linewidth": 1.4, "marker": marker, "markersize": 5}
+    look: dict[str, Any] = {"linewidth": 1.4, "marker": marker, "markersize": 5}
     style.interval(axes, position + MEAN, row, "difference", colour, **look)
     new = row[["low_new", "high_new"]].astype(float).clip(-1, 1)  # no score differs by more
     axes.plot(new, [position + MEAN] * 2, color=colour, linewidth=0.5)
@@ -27,7 +29,7 @@ def draw_difference(axes: Axes, position: int, row: pd.Series, seeds: pd.Series,
 
 def beside(axes: Axes, position: int, words: str) -> None:
     """Words to the right of a row."""
-    place = {"transform": axes.get_yaxis_transform(), "fontsize": style.SMALL, "va": "center"}
+    place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "fontsize": style.SMALL, "va": "center"}
     axes.text(1.01, position, words, **place)
 
 

@@ -14,6 +14,7 @@ from red_herring.report import style
 from red_herring.report.collect import KEYS
 from red_herring.report.figures._differences import beside
 from red_herring.report.figures._inputs import rows_of, seeds_expected, table_of
+from red_herring.report.sweeps import ranked_tasks
 
 TITLE = "Ranking"
 CATEGORY = "Analyses"
@@ -32,9 +33,10 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     """
     table = table_of(files, "ranking.csv", *RANKING)
     runs = table_of(files, "runs.csv", *KEYS, *SCORES)
-    places = {f"{task} {score}": (task, score) for task in study["tasks"] for score in SCORES}
+    tasks = ranked_tasks(study) or list(study["tasks"])
+    places = {f"{task} {score}": (task, score) for task in tasks for score in SCORES}
     shifted = rows_of(table, score="test_auc")
-    heights = [0.16 * max(len(rows_of(shifted, task=task)), 1) + 0.85 for task in study["tasks"]]
+    heights = [0.16 * max(len(rows_of(shifted, task=task)), 1) + 0.85 for task in tasks]
     grid = {"height_ratios": heights}
     figure, panels = style.panels(list(places), height=sum(heights) / len(heights), across=2, gridspec_kw=grid)
     for place, axes in panels.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from red_herring.report.markup import ABSENT, Section, Table, given, joined, with_interval
-from red_herring.report.sweeps import beside
+from red_herring.report.sweeps import beside, ranked_tasks
 from red_herring.report.tables._rows import Settings, Study, missing_note, of_task
 from red_herring.statistics.common import LEAST_SEEDS
 from red_herring.statistics.paired import t_interval
@@ -38,13 +38,14 @@ NOTE = (
     f"rank in a single seed, then the 95 % bootstrap interval over seeds, which needs {LEAST_SEEDS} of them. All is "
     "said of re-splits of this pool of images. Worst group: the lowest accuracy of the four cells of label and "
     "nuisance. Uses: what the method is told of a training image besides its label, its mask or its nuisance group. "
-    "Trials: of the search whose hyperparameters it has; failed ones come on top; searched: how many hyperparameters. "
+    "Trials: of the search whose hyperparameters it has; failed ones come on top; searched: how many hyperparameters; "
+    "none where they were given. "
     "Methods with fewer trials, or more to search, had less of a chance."
 )
 
 
 def tabulate(study: Study, settings: Settings) -> Table:
-    """The methods that run on each task, by their rank on the shifted test set.
+    """The methods of each task that has two or more, by their rank on the shifted test set.
 
     frame: task, method, uses (`masks`, `groups`, both with a comma, or nothing), score (of SCORES, as far as the study
     has it), n (seeds with it), mean, sd, low and high (`t_interval`), the columns of `ranks`, and trials, failed and
@@ -55,9 +56,10 @@ def tabulate(study: Study, settings: Settings) -> Table:
         measures = study["measures"]
         balanced = measures[measures["test_set"] == BALANCED]
         runs = beside(runs, balanced, {"worst_group_accuracy": "worst_group_accuracy"})
+    tasks = ranked_tasks(settings)
     parts = [
         _ranked(of_task(runs, task), score, settings).assign(task=task, score=score)
-        for task in settings["tasks"]
+        for task in tasks
         for score in SCORES
         if score in runs and of_task(runs, task)[score].notna().any()
     ]
@@ -66,7 +68,8 @@ def tabulate(study: Study, settings: Settings) -> Table:
         _tuning(study, settings["tasks"][row.task].get("tuned_on", row.task), row.method) for row in frame.itertuples()
     ]
     frame = frame.join(pd.DataFrame(tuning, columns=TUNING, index=frame.index))[FRAME]
-    sections = [_section(task, of_task(frame, task), settings) for task in settings["tasks"]]
+    sections = [_section(task, of_task(frame, task), settings) for task in tasks]
+    sections = sections or [Section("Ranking", [], [], "No task has two methods.")]
     return Table(frame, sections, joined(NOTE, missing_note(runs, settings)))
 
 
