@@ -125,7 +125,8 @@ MEASURED = (
 
 
 def _margins(table: pd.DataFrame) -> np.ndarray:
-    return (table["logit_1"] - table["logit_0"]).to_numpy(float)
+    margins: np.ndarray = (table["logit_1"] - table["logit_0"]).to_numpy(float)
+    return margins
 
 
 def score_tests(tables: dict[str, pd.DataFrame]) -> dict[str, float | None]:
