@@ -42,6 +42,11 @@ def _without(task: str, key: str) -> str:
     return before + "".join(after.partition("_")[1:]) if found else task
 
 
+def listed(series: Sequence[str]) -> str:
+    """Which tasks a series has, in a sentence."""
+    return f"Tasks: {', '.join(series)}."
+
+
 def in_words(values: Iterable[float]) -> list[str]:
     """Numbers in their shortest form."""
     return [f"{value:g}" for value in values]
