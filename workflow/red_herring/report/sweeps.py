@@ -64,6 +64,8 @@ def beside(runs: pd.DataFrame, table: pd.DataFrame | None, columns: Mapping[str,
     """
     if table is None:
         return runs
+    if table.empty:  # perhaps without columns
+        return runs.assign(**dict.fromkeys(columns.values(), np.nan))
     renamed = table.rename(columns=dict(columns))
     return runs.merge(renamed[[*KEYS, *columns.values()]], on=KEYS, how="left", validate="one_to_one")
 
