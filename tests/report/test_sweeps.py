@@ -45,6 +45,13 @@ def test_scores_are_those_that_the_study_has():
     assert "corrected_iou" not in sweeps.dose_scores(own, None, None, "gradient")
 
 
+def test_a_table_without_a_line_has_no_value_of_any_run():
+    own = runs({("t", "masked"): [0.1, 0.2]})
+    found = sweeps.beside(own, pd.DataFrame(), {"theirs": "ours"})
+    assert found["ours"].isna().all()
+    assert len(found) == 2
+
+
 TASKS = {"small": task(budget=0.1), "whole": task()}
 AUCS = {
     ("whole", "classification"): [0.1, 0.2],

@@ -36,6 +36,9 @@ def test_the_best_is_above_and_its_rank_beside(draw):
     assert [words(axes) for axes in empty] == [["no run"]] * 2
 
 
-def test_a_score_that_no_run_has_is_undefined(draw):
-    _, balanced, *_ = draw(RUNS.assign(test_balanced_auc=np.nan)).axes
-    assert words(balanced)[-1] == "undefined"
+def test_a_method_without_a_score_is_undefined_and_a_score_of_no_method_is_not_drawn(draw):
+    balanced = RUNS["test_balanced_auc"].where(RUNS["method"] != "masked")
+    _, panel, *_ = draw(RUNS.assign(test_balanced_auc=balanced)).axes
+    assert words(panel) == ["1 (1–1)", "undefined", "2 (2–2)"]
+    shifted, empty = draw(RUNS.assign(test_balanced_auc=np.nan)).axes
+    assert {axes.get_xlabel() for axes in (shifted, empty)} == {"AUC, shifted"}

@@ -30,6 +30,7 @@ def test_budgets_by_hand():
     assert np.isnan(frame.loc[("actdiff", 1.0, "benefit"), "enough"]), "it gains nothing"
     auc, benefit = found.sections
     assert (auc.title, benefit.title) == ("b, t: AUC, shifted, by budget", "b, t: benefit by budget")
+    assert auc.note == "Tasks: b_mask.budget=0.1, b_mask.budget=0.5, t."
     assert auc.headings == ["Method", "0", "0.1", "0.5", "1"]
     assert rows(found)[("Masked",)][1:2] + rows(found)[("Masked",)][-1:] == ["–", "1.00"]
     assert benefit.headings == ["Method", "0.1", "0.5", "1", "Enough (seeds)"]

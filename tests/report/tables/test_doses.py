@@ -29,6 +29,7 @@ def test_doses_by_hand():
     assert [section.title for section in found.sections] == [
         "t: AUC, shifted", "t: AUC, balanced", "t: AUC, in distribution"
     ]  # fmt: skip
+    assert found.sections[0].note == "Tasks: t_ratio=0.5, t."
     assert found.sections[0].headings == ["Method", "0.5", "0.98"]
     cells = rows(found)
     assert cells[("Classification",)] == ["Classification", "0.90 [0.65, 1.15]", "0.40 [-2.14, 2.94] (n = 2)"]

@@ -42,6 +42,11 @@ def _without(task: str, key: str) -> str:
     return before + "".join(after.partition("_")[1:]) if found else task
 
 
+def listed(series: Sequence[str]) -> str:
+    """Which tasks a series has, in a sentence."""
+    return f"Tasks: {', '.join(series)}."
+
+
 def in_words(values: Iterable[float]) -> list[str]:
     """Numbers in their shortest form."""
     return [f"{value:g}" for value in values]
@@ -59,6 +64,8 @@ def beside(runs: pd.DataFrame, table: pd.DataFrame | None, columns: Mapping[str,
     """
     if table is None:
         return runs
+    if table.empty:  # perhaps without columns
+        return runs.assign(**dict.fromkeys(columns.values(), np.nan))
     renamed = table.rename(columns=dict(columns))
     return runs.merge(renamed[[*KEYS, *columns.values()]], on=KEYS, how="left", validate="one_to_one")
 

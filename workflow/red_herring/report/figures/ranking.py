@@ -28,17 +28,21 @@ SCORES = {"test_auc": "AUC, shifted", "test_balanced_auc": "AUC, balanced"}
 
 
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
-    """files: ranking.csv, and runs.csv for the seeds. For each task the AUC on the shifted and on the balanced test
-    set, the methods in the order of the first; to the right the rank and, in brackets, the ranks in single seeds.
+    """files: ranking.csv, and runs.csv for the seeds. For each task the AUC on the shifted and, if it is known, on the
+    balanced test set, the methods in the order of the first; to the right the rank and, in brackets, the ranks in
+    single seeds.
     """
     table = table_of(files, "ranking.csv", *RANKING)
     runs = table_of(files, "runs.csv", *KEYS, *SCORES)
     tasks = ranked_tasks(study) or list(study["tasks"])
-    places = {f"{task} {score}": (task, score) for task in tasks for score in SCORES}
+    scores = [score for score in SCORES if len(rows_of(table, score=score))] or ["test_auc"]
+    places = {f"{task} {score}": (task, score) for task in tasks for score in scores}
     shifted = rows_of(table, score="test_auc")
     heights = [0.16 * max(len(rows_of(shifted, task=task)), 1) + 0.85 for task in tasks]
     grid = {"height_ratios": heights}
-    figure, panels = style.panels(list(places), height=sum(heights) / len(heights), across=2, gridspec_kw=grid)
+    figure, panels = style.panels(
+        list(places), height=sum(heights) / len(heights), across=len(scores), gridspec_kw=grid
+    )
     for place, axes in panels.items():
         task, score = places[place]
         order = list(rows_of(table, task=task, score="test_auc")["method"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from red_herring.report.markup import Section, Table, joined, number
-from red_herring.report.sweeps import BUDGET, benefits, in_words, named
+from red_herring.report.markup import UNDEFINED, Section, Table, joined
+from red_herring.report.sweeps import BUDGET, benefits, in_words, listed, named
 from red_herring.report.tables._rows import Settings, Study, missing_note
 from red_herring.report.tables._sweeps import rows_by
 from red_herring.statistics.paired import t_interval
@@ -91,10 +91,10 @@ def _section(title: str, frame: pd.DataFrame, settings: Settings, least: pd.Data
         headings.append("Enough (seeds)")
         methods = [method for method in settings["methods"] if method in set(frame["method"])]
         rows = [[*row, _in_words(least.loc[method])] for row, method in zip(rows, methods, strict=True)]
-    return Section(title, headings, rows)
+    return Section(title, headings, rows, listed([task for task in dict.fromkeys(frame["task"]) if task]))
 
 
 def _in_words(least: pd.Series) -> str:
     ends = dict.fromkeys(in_words(least[["low", "high"]].dropna()))
     seeds = f" ({' to '.join(ends)})" if ends else ""
-    return (f"{least['mean']:g}" if least["mean"] == least["mean"] else number(least["mean"])) + seeds
+    return (UNDEFINED if pd.isna(least["mean"]) else f"{least['mean']:g}") + seeds

@@ -10,6 +10,7 @@ from red_herring.report.sweeps import (
     RATIO,
     dose_scores,
     in_words,
+    listed,
     named,
     reference_at,
     shown_methods,
@@ -83,4 +84,4 @@ def _section(title: str, frame: pd.DataFrame, settings: Settings) -> Section:
     rows = rows_by(frame.rename(columns={"task": "place"}), tasks["task"], settings)
     if tasks["score"].iloc[0].endswith("_auc"):
         rows.append(["Nuisance alone", *map(number, tasks["reference"])])
-    return Section(title, ["Method", *in_words(tasks["ratio"])], rows)
+    return Section(title, ["Method", *in_words(tasks["ratio"])], rows, listed(list(tasks["task"])))
