@@ -104,7 +104,7 @@ def test_every_rule_has_a_log_a_benchmark_an_environment_and_its_code(rule):
     for needed in ("log:", "benchmark:", "conda:"):
         assert needed in rule
     assert ("settings=" in rule) == ("params.settings" in rule)
-    assert ("code=" in rule) != rule.startswith("fetch_source"), "what is fetched does not depend on the code"
+    assert ("code=" in rule) != rule.startswith("fetch_"), "what is fetched does not depend on the code"
     assert "config[" not in rule.split("shell:")[1], "settings reach a stage through params only"
 
 
