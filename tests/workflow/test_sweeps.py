@@ -71,17 +71,37 @@ def test_rivals_on_crosses_and_what_cannot_work_is_left_out(run, checkout: Check
     assert len(pd.read_csv(results / "nuisance_probe.csv")) == len(runs) == 7
 
 
-X_RAYS = {
+# Laid over workflow/studies/xray_small.yaml.
+DOSES = {
+    "study": {"tasks": ["site_pneumonia", "site_ratio", "site_control"], "methods": ["classification", "actdiff"]},
+    "tasks": {
+        "site_ratio": {"of": "site_pneumonia", "each": {"ratio": [0.5]}, "tuned_on": "site_pneumonia"},
+        "site_control": {
+            "of": "site_pneumonia", "mask": {"control": "random"}, "methods": ["actdiff"], "tuned_on": "site_pneumonia",
+        },
+    },
+}  # fmt: skip
+RIVALS = {
+    "study": {"methods": ["classification", "reweighting"], "analyses": ["localisation", "reliance", "nuisance_probe"]},
+    "methods": {"reweighting": {"hyperparameters": {"lr": 1e-3}}},
+}
+BRIEF = {
+    "study": {"seeds": [1234]},
+    "training": {"epochs": 1, "burn_in": 0},
+    "saliency": {"attributions": ["gradient"]},
+}
+TO_MAKE = {
     "doses": ("tables/doses.md", "tables/mask_controls.md", "figures/doses.png"),
-    "robust": ("tables/ranking.md", "tables/predictors.md", "figures/predictors.png"),
+    "rivals": ("tables/ranking.md", "tables/predictors.md", "figures/predictors.png"),
 }
 
 
-@pytest.mark.parametrize("study", X_RAYS)
-def test_on_x_rays_at_two_ratios_with_two_methods(run, checkout: Checkout, real_images, study):
-    checkout.study("short", {"study": {"seeds": [1234]}, "training": {"epochs": 1, "burn_in": 0}})
-    studies = ("workflow/studies/xray_small.yaml", f"workflow/studies/{study}_xray.yaml", "short.yaml")
-    results = run(f"{study}_xray", studies, X_RAYS[study], RED_HERRING_IMAGES=str(real_images))
+@pytest.mark.parametrize(("name", "study"), [("doses", DOSES), ("rivals", RIVALS)])
+def test_on_x_rays_at_two_ratios_with_two_methods(run, checkout: Checkout, real_images, name, study):
+    for file, content in {name: study, "brief": BRIEF}.items():
+        checkout.study(file, content)
+    studies = ("workflow/studies/xray_small.yaml", f"{name}.yaml", "brief.yaml")
+    results = run("xray_small", studies, TO_MAKE[name], RED_HERRING_IMAGES=str(real_images))
     runs = pd.read_csv(results / "runs.csv")
     assert runs["method"].nunique() == 2
     assert runs["test_auc"].between(0, 1).all()
