@@ -44,7 +44,7 @@ def test_the_first_epoch_that_can_be_the_best_one_is_that_of_the_released_runs(c
 
 @pytest.mark.parametrize("file", sorted((ROOT / "workflow" / "studies").glob("*.yaml")), ids=lambda file: file.stem)
 def test_small_studies_are_valid(config, file):
-    configuration.check(merge(config, yaml.safe_load(file.read_text())))
+    configuration.typed(merge(config, yaml.safe_load(file.read_text())))
 
 
 @pytest.mark.parametrize(
