@@ -193,7 +193,8 @@ def _imputed(image: Image, removed: np.ndarray) -> np.ndarray:
 
 
 def _as_levels(values: np.ndarray) -> np.ndarray:
-    return np.rint(values.clip(0, 255)).astype(np.uint8)
+    levels: np.ndarray = np.rint(values.clip(0, 255)).astype(np.uint8)
+    return levels
 
 
 # What the classifier answers
