@@ -193,7 +193,8 @@ def _imputed(image: Image, removed: np.ndarray) -> np.ndarray:
 
 
 def _as_levels(values: np.ndarray) -> np.ndarray:
-    return np.rint(values.clip(0, 255)).astype(np.uint8)
+    levels: np.ndarray = np.rint(values.clip(0, 255)).astype(np.uint8)
+    return levels
 
 
 # What the classifier answers
@@ -238,7 +239,10 @@ def _beside_chance(found: Answers, chance: Answers, logit: np.ndarray, maps: np.
 def _scored(answers: Answers, logit: np.ndarray) -> pd.DataFrame:
     """One row per image. logit: of the images as they are."""
     accuracy = {f"{which}_accuracy": (answers[which] > 0).mean(axis=1) for which in ("morf", "lerf")}
-    change = {f"{which}_change": answers[which].mean(axis=1) - logit for which in ("morf", "lerf", "inside", "outside")}
+    change = {
+        f"{which}_change": np.abs(answers[which] - logit[:, None]).mean(axis=1)
+        for which in ("morf", "lerf", "inside", "outside")
+    }
     area = {which: trapezoid(expit(answers[which]), dx=1 / STEPS) for which in ("deletion", "insertion")}
     return pd.DataFrame({**accuracy, **change, "road": change["morf_change"] - change["lerf_change"], **area})
 
