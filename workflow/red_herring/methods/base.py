@@ -124,7 +124,7 @@ def means_by(values: Tensor, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def coarse(masks: Tensor, like: Tensor) -> Tensor:
     """The share of True pixels in each of the equal squares into which `like`, [n, h, w], divides the images."""
-    return F.adaptive_avg_pool2d(masks.to(like.dtype), like.shape[1:]).squeeze(1)
+    return F.adaptive_avg_pool2d(masks.to(like.dtype), (like.shape[1], like.shape[2])).squeeze(1)
 
 
 def input_gradient(outputs: Tensor, images: Tensor) -> Tensor:
