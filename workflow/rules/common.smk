@@ -334,6 +334,8 @@ def jobs():
         "fetch_source": expand("<results>/data/{source}/fetched.json", source=FETCHED),
         "index_source": expand("<results>/data/{source}/index.csv", source=SOURCES),
         "prepare_images": expand("<results>/data/{source}/images.npy", source=SOURCES),
+        "fetch_weights": ["<results>/weights/fetched.json"] if ANATOMY and not config["anatomy"]["weights"] else [],
+        "segment_images": expand("<results>/data/{source}/anatomy.npy", source=ANATOMY),
         "render_data_sheet": expand("<results>/data/{source}/data_sheet.md", source=SOURCES),
         "draw_splits": {*DRAWN_SPLITS, *searching},
         "compare_splits": ["<results>/overlaps.csv"],
