@@ -77,7 +77,7 @@ def test_each_half_is_scored_by_a_step_on_the_other_and_the_model_has_its_step_o
     monkeypatch.setattr(
         method, "finish", lambda batches, seed: finish(given.append([*batches]) or iter(given[-1]), seed)
     )
-    found = refit(method, data, halves, 7, 5, HARDWARE)
+    found, held_out = refit(method, data, halves, 7, 5, HARDWARE)
 
     seen = [torch.cat([batch.images for batch in batches]) for batches in given]
     for images, rows in zip(seen, (*halves, slice(None)), strict=True):
@@ -89,6 +89,7 @@ def test_each_half_is_scored_by_a_step_on_the_other_and_the_model_has_its_step_o
         again.finish(data.subset(fitted).batches(7), 5)
         rest = data.subset(scored)
         scores.append(auc(predict(again.model, rest, 7, HARDWARE), rest.labels))
+        assert torch.equal(held_out[scored], predict(again.model, rest, 7, HARDWARE))
     assert found == sum(scores) / 2
     again.model.load_state_dict(trained)
     again.finish(data.batches(7), 5)
@@ -108,3 +109,5 @@ def test_the_best_epoch_is_that_of_the_classifier_and_the_score_that_of_the_halv
     assert plain.valid_auc == plain.history[plain.best_epoch - 1]["valid_auc"]
     assert auc(predict(fitted.model, valid, 8, HARDWARE), valid.labels) > 0.75
     assert fitted.valid_auc < 0.65
+    assert plain.held_out is None
+    assert auc(fitted.held_out, valid.labels) < 0.65

@@ -9,6 +9,7 @@ import pytest
 import torch
 from red_herring.runtime.files import write_json
 from red_herring.runtime.hardware import Hardware
+from red_herring.statistics.calibration import COLDEST, temperature
 from red_herring.study.catalogue import BLUR
 from red_herring.training import classifier, fit
 from red_herring.training.fit import recipe_of
@@ -72,7 +73,7 @@ def test_an_epoch_of_a_first_stage_scores_no_trial(searching, monkeypatch):
 def test_a_method_with_a_step_after_training_is_scored_after_it(searching, monkeypatch, objective):
     losses, steps = iter([0.1, 0.2, 0.9, 0.7, 0.8]), []
     monkeypatch.setattr(classifier, "cross_entropy", lambda *_: next(losses))
-    monkeypatch.setattr(fit, "refit", lambda *given: steps.append(given) or 0.625)
+    monkeypatch.setattr(fit, "refit", lambda *given: steps.append(given) or (0.625, torch.zeros(8, 2)))
     trial = searching("dfr", objective, C=1.0)
     assert trial == {"status": "ok", "valid_auc": 0.625, "best_epoch": 4, "epochs": 5}
     assert len(steps) == 1
@@ -154,6 +155,18 @@ def test_with_permuted_labels_the_last_epoch_is_kept_and_evaluation_has_the_labe
     assert predictions["label"].tolist() == (np.arange(32) % 2).tolist()
     assert record["images"]["train"] == 32
     assert record["settings"]["labels"] == "permuted"
+
+
+def test_the_temperature_of_a_step_after_training_is_not_of_the_images_that_it_was_fitted_to(final, tmp_path):
+    """A layer of many weights tells its few images of noise apart, which alone gives the lowest temperature there is."""
+    table = pd.read_csv(tmp_path / "split.csv")
+    table.assign(patient=table["image"], nuisance=np.arange(64) // 2 % 2).to_csv(tmp_path / "split.csv", index=False)
+    write_json(tmp_path / "best.json", {"hyperparameters": {"lr": 1e-3, "C": 1e4}})
+    record, _, predictions = final(method="dfr", file="dfr", width=4)
+    valid = predictions[predictions["split"] == "valid"]
+    in_sample = temperature((valid["logit_1"] - valid["logit_0"]).to_numpy(), valid["label"].to_numpy())
+    assert in_sample == COLDEST
+    assert {found["temperature"] > 1 for found in record["measures"].values()} == {True}
 
 
 def test_permuted_labels_are_learnt_by_heart_and_say_nothing_of_the_true_ones(final):

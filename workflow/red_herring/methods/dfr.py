@@ -37,8 +37,8 @@ class Method(base.Method):
 
     **The validation images are used twice**: they choose the epoch and, in a search, lr and C, and the last layer is
     fitted to them. So `valid_auc` of a trial and of a run is cross-validated in two halves without common patients
-    (`red_herring.training.refit`), while the last layer that is kept is fitted to all. Its predictions on the
-    validation images, and what is fitted to these, such as a temperature, are too good. The labels are those of
+    (`red_herring.training.refit`), and so is the temperature fitted to the logits of these halves, while the last layer
+    that is kept is fitted to all: its predictions on the validation images are too good. The labels are those of
     validation, also where those of training are permuted. The authors standardise by the training images' features.
     """
 

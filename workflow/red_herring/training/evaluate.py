@@ -84,7 +84,7 @@ def average_precision(scores: np.ndarray, labels: np.ndarray) -> float | None:
 def measure_tests(tables: dict[str, pd.DataFrame], valid: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Test set -> how good its answers and probabilities are, see `measures`, by the temperature of the validation set.
 
-    tables, valid: those of `prediction_table`.
+    tables, valid: those of `prediction_table`; valid of logits that were not fitted to these images.
     """
     fitted = temperature(_margins(valid), valid["label"].to_numpy())
     return {name: measures(table, fitted) for name, table in tables.items()}

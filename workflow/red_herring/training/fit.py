@@ -50,7 +50,8 @@ class Fitted:
     """method: what trained `model`. history: one dict per epoch (epoch from 1, train_* losses, valid_loss, valid_auc,
     train_accuracy if it ends the training). best_epoch: the one whose weights the model has, but for what a step after
     training changed. valid_auc: of the model, after such a step as `red_herring.training.refit` says. stopped_by,
-    steps: see `red_herring.training.loop`.
+    steps: see `red_herring.training.loop`. held_out: where there was such a step, the logits of the validation images
+    each after a step that was not given it, [n, 2].
     """
 
     model: ResNet18
@@ -60,6 +61,7 @@ class Fitted:
     valid_auc: float
     stopped_by: str
     steps: int
+    held_out: torch.Tensor | None = None
 
 
 def recipe_of(settings: Training) -> Recipe:
@@ -137,9 +139,12 @@ def fit(
         raise
     model.load_state_dict(trained.weights)
     valid_auc = trained.history[trained.best_epoch - 1]["valid_auc"]
+    held_out = None
     if halves:
-        valid_auc = refit(made, valid, halves, recipe.batch_size, seed, hardware)
-    return Fitted(model, made, trained.history, trained.best_epoch, valid_auc, trained.stopped_by, trained.steps)
+        valid_auc, held_out = refit(made, valid, halves, recipe.batch_size, seed, hardware)
+    return Fitted(
+        model, made, trained.history, trained.best_epoch, valid_auc, trained.stopped_by, trained.steps, held_out
+    )
 
 
 def _stop(recipe: Recipe, images: int, extra_epochs: int) -> Stop:

@@ -3,13 +3,15 @@
 The step is given the validation images, which are held out of training but not of what is chosen by them: the best
 epoch, and in a search the hyperparameters. A score on the images that the step was fitted to would be too good. So it
 is scored by cross-validation in two halves, of which no patient has images in both: each half is scored after a step on
-the other one. The model that is kept has its step on all of them. Kirichenko et al. (2023) tune on one half after
+the other one, and what is fitted to the logits of validation, a temperature, is fitted to those after such a step. The
+model that is kept has its step on all of them. Kirichenko et al. (2023) tune on one half after
 fitting to the other, and fit to all at the end.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from red_herring.data.dataset import Dataset
 from red_herring.methods.base import Method
@@ -51,9 +53,11 @@ def _too_few(method: str, cell: int, why: str) -> StudyError:
     )
 
 
-def refit(method: Method, valid: Dataset, halves: Halves, batch_size: int, seed: int, hardware: Hardware) -> float:
+def refit(
+    method: Method, valid: Dataset, halves: Halves, batch_size: int, seed: int, hardware: Hardware
+) -> tuple[float, torch.Tensor]:
     """Let the method take its step on all validation images; returns the mean AUC of the halves, each after a step on
-    the other one.
+    the other one, and the logits of the images after these, float32 [n, 2].
     """
     trained = {name: value.clone() for name, value in method.model.state_dict().items()}
 
@@ -62,10 +66,12 @@ def refit(method: Method, valid: Dataset, halves: Halves, batch_size: int, seed:
         with hardware.mixed():
             method.finish(images.batches(batch_size, hardware.device), seed)
 
-    scores = []
+    scores, held_out = [], torch.empty(len(valid), CLASSES)
     for fitted, scored in (halves, halves[::-1]):
         step(valid.subset(fitted))
         images = valid.subset(scored)
-        scores.append(auc(predict(method.model, images, batch_size, hardware), images.labels))
+        logits = predict(method.model, images, batch_size, hardware)
+        scores.append(auc(logits, images.labels))
+        held_out[scored] = logits
     step(valid)
-    return sum(scores) / len(scores)
+    return sum(scores) / len(scores), held_out

@@ -106,6 +106,7 @@ class Run:
         evaluated = {"valid": self.valid} | dict(zip(TESTS, self._load(*TESTS), strict=True))
         logits = {name: predict(fitted.model, data, batch_size, self.hardware) for name, data in evaluated.items()}
         tables = {name: prediction_table(logits[name], data) for name, data in evaluated.items()}
+        held_out = tables["valid"] if fitted.held_out is None else prediction_table(fitted.held_out, self.valid)
         write_bytes(
             model, safetensors.torch.save({k: v.cpu().contiguous() for k, v in fitted.model.state_dict().items()})
         )
@@ -122,7 +123,7 @@ class Run:
                 "notes": fitted.method.notes,
                 "valid_auc": fitted.valid_auc,
                 **score_tests({name: tables[name] for name in TESTS}),
-                "measures": measure_tests({name: tables[name] for name in TESTS}, tables["valid"]),
+                "measures": measure_tests({name: tables[name] for name in TESTS}, held_out),
                 "hyperparameters": hyperparameters,
                 "settings": asdict(self.settings),
                 "made_by": made_by("train", self.settings),
