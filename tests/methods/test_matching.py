@@ -5,10 +5,11 @@ from itertools import product
 
 import pytest
 import torch
+from red_herring.data.sampling import draw_order
 from red_herring.methods import make_method
 from red_herring.methods.mmd import WIDTHS
 from red_herring.runtime.files import StudyError
-from support.small_classifier import batch_of, smooth
+from support.small_classifier import SIZE, Classifier, batch_of, smooth
 
 NAMES = ["coral", "mmd"]
 
@@ -117,3 +118,55 @@ def test_the_estimator_of_mmd_is_unbiased():
     assert sum(drawn) / len(drawn) == pytest.approx(truth, rel=1e-10)
     assert min(drawn) < 0
     assert len(WIDTHS) == 7
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_copies_of_an_image_count_once(name):
+    model, cells = smooth(), torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
+    images = batch_of(cells.tolist()).images
+    rows = [5, 0, 1, 4, 2, 3, 0, 6, 7, 8, 9, 10, 11, 7, 7, 5]
+    batch = batch_of(cells[rows].tolist(), images[rows])
+    found = terms_of(name, batch, model)["penalty"].item()
+    assert found == pytest.approx(expected(name, batch_of(cells.tolist(), images), model, [0, 1]), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_copies_of_one_image_have_no_spread(name):
+    cells = [0, 0, 0, 1, 1, 1, 2, 2, 3, 3]
+    images = batch_of(cells).images
+    images[7] = images[6]
+    model, batch = smooth(), batch_of(cells, images)
+    assert terms_of(name, batch, model)["penalty"].item() == pytest.approx(expected(name, batch, model, [1]), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_pixels_in_two_cells_are_two_images(name):
+    half = torch.randn(4, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    model, batch = smooth(), batch_of([0, 0, 1, 1, 2, 2, 3, 3], torch.cat([half, half]))
+    found = terms_of(name, batch, model)["penalty"].item()
+    assert found == pytest.approx(expected(name, batch, model, [0, 1]), rel=1e-9, abs=1e-12)
+
+
+class Means(Classifier):
+    """One feature, the mean of an image."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(1, 2)
+
+    def features(self, x):
+        return x.mean(dim=(2, 3))
+
+
+def test_groups_of_one_distribution_have_no_distance_by_mmd_where_rare_cells_are_repeated():
+    """Two and three images of the rare cells, shown as often as the common ones; the mean is 0 to within its error."""
+    cells, random, found = torch.tensor([0] * 247 + [1] * 3 + [2] * 2 + [3] * 248), torch.Generator().manual_seed(0), []
+    method = method_of("mmd", Means().double())
+    for _ in range(800):
+        levels = torch.randn(500, 1, 1, 1, generator=random, dtype=torch.float64)
+        rows = draw_order("groups", cells, random)[:16]
+        batch = batch_of(cells[rows].tolist(), levels[rows].expand(-1, 1, SIZE, SIZE).clone())
+        found.append(method.losses(batch, torch.Generator())["penalty"].item())
+    found = torch.tensor(found)
+    assert abs(found.mean()) < 4 * found.std() / len(found) ** 0.5
+    assert found.std() / len(found) ** 0.5 < 0.05, "or it would not tell a bias"

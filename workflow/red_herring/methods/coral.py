@@ -13,6 +13,7 @@ USES = ["groups"]
 # The range of DomainBed (10^U(-1, 1)).
 HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-1, 1e1]}
 # By default an epoch has as many images of one cell as of another, as a batch has hardly two of a rare one otherwise.
+# A batch still has two different images of a cell only where the cell has them.
 OPTIONS = {"sampling": ["groups", "shuffled"]}
 NEEDS_CELLS = "train"
 

@@ -14,6 +14,7 @@ USES = ["groups"]
 # The range of DomainBed (10^U(-1, 1)).
 HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-1, 1e1]}
 # By default an epoch has as many images of one cell as of another, as a batch has hardly two of a rare one otherwise.
+# A batch still has two different images of a cell only where the cell has them.
 OPTIONS = {"sampling": ["groups", "shuffled"]}
 NEEDS_CELLS = "train"
 
@@ -24,7 +25,8 @@ class Method(Matching):
     """distance = mean k(x_i, x_j) + mean k(y_i, y_j) - 2 mean k(x_i, y_j), the first two over pairs i != j.
 
     k(x, y) = sum over WIDTHS g of exp(-g |x - y|^2). This is the unbiased estimator of the squared maximum mean
-    discrepancy and may be below 0; DomainBed's counts i = j, too, so that a few images seem closer to themselves.
+    discrepancy, as no image is in a sample twice, and may be below 0; DomainBed's counts i = j, too, so that a few
+    images seem closer to themselves.
     """
 
     def distance(self, one: Tensor, other: Tensor) -> Tensor:
