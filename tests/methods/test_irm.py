@@ -1,4 +1,4 @@
-"""IRMv1 against the slope of each environment's risk, and the estimator against all draws of two images."""
+"""IRMv1 against the slope of each environment's risk, its second derivatives, and what it does with a large weight."""
 
 from itertools import product
 
@@ -6,53 +6,39 @@ import pytest
 import torch
 from red_herring.methods import make_method
 from red_herring.methods.irm import slope_of_scale
-from support.small_classifier import Pixels, batch_of, cross_entropies, smooth
+from support.small_classifier import Classifier, Pixels, batch_of, cross_entropies, slopes, smooth
 
 
 def penalty(batch, model):
     return make_method("irm", model, {"lr": 1e-2, "lambda": 1.0}).losses(batch, torch.Generator())["penalty"]
 
 
-def slopes(logits, labels):
-    """d loss(w z) / dw at 1, by central differences in float64, good to about 1e-10."""
+def slope_of_risk(logits, labels):
+    """d R(w z) / dw at 1, by central differences in float64, good to about 1e-10."""
     step = 1e-5
     above, below = (cross_entropies(scale * logits, labels) for scale in (1 + step, 1 - step))
-    return [(high - low) / (2 * step) for high, low in zip(above, below, strict=True)]
+    return (sum(above) - sum(below)) / len(labels) / (2 * step)
 
 
-def squared(own):
-    """The mean product of two different images' slopes."""
-    pairs = [one * other for i, one in enumerate(own) for j, other in enumerate(own) if i != j]
-    return sum(pairs) / len(pairs)
-
-
-@pytest.mark.parametrize("cells", [[0, 1, 1, 2, 3], [0, 0, 3, 3], [0, 1, 2, 3, 3, 2, 1, 0, 0]])
-def test_it_is_the_mean_over_the_groups_of_the_squared_slope(cells):
+@pytest.mark.parametrize(
+    "cells", [[0, 1, 1, 2, 3], [0, 0, 3, 3], [0, 1, 0], [2, 3], [0], [0, 1, 0, 2], [0, 1, 2, 3, 3, 2, 1, 0, 0]]
+)
+def test_it_is_the_mean_over_the_groups_that_are_there_of_the_squared_slope(cells):
     model, batch = smooth(), batch_of(cells)
-    each = slopes(model(batch.images), batch.labels)
-    groups = [[slope for slope, cell in zip(each, cells, strict=True) if cell // 2 == group] for group in (0, 1)]
-    assert penalty(batch, model).item() == pytest.approx(sum(map(squared, groups)) / 2, rel=1e-6, abs=1e-12)
+    logits = model(batch.images)
+    members = [[row for row, cell in enumerate(cells) if cell // 2 == group] for group in (0, 1)]
+    squares = [slope_of_risk(logits[rows], batch.labels[rows]) ** 2 for rows in members if rows]
+    assert penalty(batch, model).item() == pytest.approx(sum(squares) / len(squares), rel=1e-6, abs=1e-12)
 
 
-@pytest.mark.parametrize("cells", [[0, 1, 0], [0, 1, 0, 2], [2, 3]])
-def test_a_group_with_fewer_than_two_images_does_not_count(cells):
-    model, batch = smooth(), batch_of(cells)
-    each = slopes(model(batch.images), batch.labels)
-    group = 1 if cells == [2, 3] else 0
-    own = [slope for slope, cell in zip(each, cells, strict=True) if cell // 2 == group]
-    assert penalty(batch, model).item() == pytest.approx(squared(own), rel=1e-6)
+def test_its_derivatives_are_finite_differences():
+    model, batch = smooth(), batch_of([0, 1, 2, 3, 3, 2, 1, 0, 0])
+    found, expected = slopes(model, lambda: penalty(batch, model))
+    assert found == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("cells", [[0], [0, 2], [1, 2]])
-def test_without_two_images_of_any_group_it_is_classification(cells):
-    model, batch = smooth(), batch_of(cells)
-    found = penalty(batch, model)
-    assert found.item() == 0
-    assert all(not gradient.any() for gradient in torch.autograd.grad(found, list(model.parameters())))
-
-
-def test_the_estimator_is_unbiased():
-    """The mean over all draws of two images, with repetition, is the squared slope of all of them, to rounding."""
+def test_the_noise_of_a_batch_is_in_it():
+    """Over all draws of two images, with repetition, its mean exceeds the square of all by half the slopes' variance."""
     logits = torch.tensor([[3.0, -1.0], [0.5, 0.2], [-2.0, 1.0], [1.0, 4.0], [0.0, -0.3]], dtype=torch.float64)
     labels = torch.tensor([0, 1, 1, 0, 1])
     drawn = []
@@ -60,13 +46,32 @@ def test_the_estimator_is_unbiased():
         batch = batch_of([0, 0], logits[list(rows)].view(2, 1, 1, 2))
         batch.labels.copy_(labels[list(rows)])
         drawn.append(penalty(batch, Pixels()).item())
-    truth = slope_of_scale(logits, labels).mean().square().item()
-    assert sum(drawn) / len(drawn) == pytest.approx(truth, rel=1e-12)
-    biased = sum(
-        slope_of_scale(logits, labels)[list(rows)].mean().square().item() for rows in product(range(5), repeat=2)
-    )
-    assert biased / 25 > 1.5 * truth, "or it makes no difference which form one takes"
-    assert min(drawn) < 0, "as products of two slopes may be"
+    each = slope_of_scale(logits, labels)
+    expected = each.mean().square() + each.var(correction=0) / 2
+    assert sum(drawn) / len(drawn) == pytest.approx(expected.item(), rel=1e-12)
+
+
+class Free(Classifier):
+    """Logits that are parameters, a pair for each of the images that `batch_of` gives."""
+
+    def __init__(self, images):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.zeros(images, 2, dtype=torch.float64))
+        self.logits.data[:, 1] = torch.linspace(-1, 1, images)
+
+    def forward(self, x):
+        return self.logits
+
+
+def test_a_large_weight_drives_no_answer_far_to_the_wrong_side():
+    """The penalty cannot be below 0, so that nothing is gained by it from answers that are sure and wrong."""
+    model, batch = Free(8), batch_of([0, 1, 2, 3, 0, 1, 2, 3])
+    method = make_method("irm", model, {"lr": 0.05, "lambda": 100.0})
+    terms = [method.update(batch, torch.Generator()) for _ in range(1000)]
+    assert min(term["penalty"].item() for term in terms) >= 0
+    assert terms[-1]["classification"] < terms[0]["classification"]
+    wrong_by = (model.logits[:, 1] - model.logits[:, 0]) * (1 - 2 * batch.labels)
+    assert wrong_by.max() < 1
 
 
 def test_a_classifier_that_is_the_best_of_its_scale_in_both_groups_has_none():
@@ -76,3 +81,5 @@ def test_a_classifier_that_is_the_best_of_its_scale_in_both_groups_has_none():
     labels = torch.tensor([0, 0, 0, 1])
     assert slope_of_scale(logits, labels).sum().item() == pytest.approx(0, abs=1e-12)
     assert abs(slope_of_scale(1.3 * logits, labels).sum().item()) > 0.1
+    batch = batch_of([0, 0, 0, 1, 2, 2, 2, 3], torch.cat([logits, logits]).view(8, 1, 1, 2))
+    assert penalty(batch, Pixels()).item() == pytest.approx(0, abs=1e-24)

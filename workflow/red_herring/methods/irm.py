@@ -19,22 +19,19 @@ HYPERPARAMETERS = {"lambda": ["log-uniform", 1e-1, 1e5]}
 class Method(base.Method):
     """penalty = mean over the nuisance groups e of (d R_e(w z) / dw at w = 1)^2, z the logits, R_e the risk in group e.
 
-    A batch tells R_e's slope only with noise, whose variance the square of the batch's own slope would add. So this is
-    the unbiased form of the paper's appendix D, the product of the slopes of two halves of a group, averaged over all
-    ways to halve it: (s_1 + ... + s_n)^2 - (s_1^2 + ... + s_n^2) over n (n - 1), s_i the slope of one image's loss. It
-    may be below 0. A group with fewer than two images in the batch does not count. The weight is the same from the
-    first step on.
+    R_e is the mean loss of the images of group e in the batch, and a group without any does not count. A batch tells
+    R_e's slope only with noise, whose variance is a part of the square: the more of it, the fewer images a group has
+    there, so that a small group weighs more than its slope alone. The unbiased form of the paper's appendix D, the
+    product of the slopes of two halves, has no such part and no lower bound either: with a large lambda it is least
+    where some answers are very wrong. The weight is the same from the first step on.
     """
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         logits = self.model(batch.images)
-        slopes = slope_of_scale(logits, batch.labels)
-        means, counts = base.means_by(slopes, batch.groups, GROUPS)
-        squares, _ = base.means_by(slopes.square(), batch.groups, GROUPS)
-        products = (counts * means.square() - squares) / (counts - 1).clamp(min=1) * (counts > 1)
+        slopes, counts = base.means_by(slope_of_scale(logits, batch.labels), batch.groups, GROUPS)
         return {
             "classification": base.classification_loss(logits, batch.labels),
-            "penalty": products.sum() / (counts > 1).sum().clamp(min=1),
+            "penalty": slopes.square().sum() / (counts > 0).sum(),
         }
 
 
