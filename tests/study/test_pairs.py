@@ -144,6 +144,17 @@ def test_a_method_without_its_cells_is_left_out_and_said_to_be():
     assert list(shown["searches"]["whole"]["left_out"]) == ["needs_train", "needs_valid"]
 
 
+def test_permuted_labels_leave_no_cell_of_training_empty_and_those_of_validation_as_they_are():
+    config = typed("""
+        study: {tasks: [vpc, whole], methods: [classification, needs_train, needs_valid]}
+        tasks: {whole: {of: vpc, ratio: 1.0, labels: permuted, stop: {steps: 9}, tuned_on: vpc}}
+    """)
+    assert [pairs.small_cells(config, "whole", split) for split in ("train", "valid")] == [[], [0, 0]]
+    assert pairs.methods_on(config, "whole") == ["classification", "needs_train"]
+    (said,) = pairs.notices(config)
+    assert said.startswith("needs_valid is left out of whole: ")
+
+
 def test_what_a_task_does_not_ask_for_is_not_left_out():
     config = typed(TWO.replace("ratio: 1.0", "ratio: 1.0, methods: [classification, needs_valid]"))
     assert [notice.split()[0] for notice in pairs.notices(config)] == ["needs_valid"]

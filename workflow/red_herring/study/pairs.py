@@ -64,9 +64,12 @@ def why_not(config: Config, task: str, method: str) -> str:
 
 def small_cells(config: Config, task: str, split: str) -> list[int]:
     """The images of those of the four nuisance-by-label cells of a split that have too few (LEAST), as far as is known
-    without images: by the ratio, and by `sizes` where the task has them.
+    without images: by the ratio, and by `sizes` where the task has them. None of training where its labels are
+    permuted: the cells that a method sees then go by these, and both groups have images of either.
     """
     entry = config["tasks"][task]
+    if split == "train" and effective(entry)["labels"] == "permuted":
+        return []
     sizes = Sizes(**entry["sizes"]) if entry.get("sizes") else MANY
     counts = cell_counts(sizes, entry["ratio"], effective(entry)["selection"])
     return [count for (of_split, *_), count in counts.items() if of_split == split and count < LEAST[split]]
