@@ -30,6 +30,11 @@ class Method(base.Method):
 
     an input gradient, as RRR's, that weighs more the less sure the network is of the label. What it is sure of has no
     influence, and then hardly any penalty, which is the method's weakness where a shortcut is learnt fast.
+
+    The code of Friedrich et al., which is said to follow the paper, differs from this in two things. It penalises the
+    square of the product of influence and input gradient, of the sum of the log-probabilities, not of the influence
+    alone. And its influence is d/dx of the sum of all entries of dL/dw, w all parameters of the network, rather than of
+    half their squares. The text of Shao et al. was not at hand to tell which of the two is the paper's.
     """
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
