@@ -63,7 +63,9 @@ NONE = Hours(0.0, 0.0)
 def benchmarks_in(folders: Iterable[Path], analyses: Sequence[str]) -> Iterator[Benchmark]:
     """Those of the runs of the studies in these folders, of which all is there that tells what they passed.
 
-    A run that went on after an interruption has the seconds of its last start, and passed more in all.
+    A training has the seconds of its own record, without the start of its job, which is no longer for more images, and
+    also where Snakemake only saw it restored; an analysis those that Snakemake measured, start and all. A run that went
+    on after an interruption has the seconds of its last start, and passed more in all.
     """
     for folder in folders:
         for record_file in sorted(folder.glob("runs/*/*/seed=*/run.json")):
@@ -74,12 +76,13 @@ def benchmarks_in(folders: Iterable[Path], analyses: Sequence[str]) -> Iterator[
                 passed = {TRAIN: _trained(record)} | dict.fromkeys(analyses, record["images"]["test"])
                 settings = record["settings"]
                 kind = (settings["file"], settings["width"], size, record["device"] != "cpu")
+                took = {TRAIN: record["seconds"]} | {
+                    job: _seconds(folder / "benchmarks" / job / task / method / f"{seed}.tsv") for job in analyses
+                }
             except (StudyError, OSError, KeyError, StopIteration):
                 continue  # of an older version, or copied without its split
             for job, images in passed.items():
-                seconds = _seconds(folder / "benchmarks" / job / task / method / f"{seed}.tsv")
-                if job == TRAIN and seconds:  # of one restored from before, Snakemake saw the restoring alone
-                    seconds = max(seconds, record["seconds"])
+                seconds = took[job]
                 if seconds and images:
                     threads = 1 if kind[-1] or job != TRAIN else record["threads"]
                     yield Benchmark(job, *kind, seconds * threads / images)
@@ -311,7 +314,8 @@ CAUTION = (
     "An estimate, not a promise: seconds per image of the benchmarks of runs that are there, from the least to the "
     "most that was measured, by the images that are passed; searches like training. What is scaled goes from the "
     "seconds as they are to width² x pixels times them; a method that was never measured may take more than any that "
-    "was. Fetching, preparing and the report are not in it."
+    "was. An analysis counts as it was asked for where it was measured: localisation by one attribution tells little "
+    "of what eleven take. Fetching, preparing, the report and the seconds in which each training starts are not in it."
 )
 
 
