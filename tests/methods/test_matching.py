@@ -91,10 +91,14 @@ def test_without_a_class_to_compare_a_step_is_one_of_classification(name, cells)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_training_without_a_cell_is_refused_before_it_starts(name):
-    method_of(name).start(torch.tensor([0, 1, 2, 3]))
-    with pytest.raises(StudyError, match=rf"^{name}: compares .* no training image of label 1 is of group 0; give"):
-        method_of(name).start(torch.tensor([0, 2, 3, 3]))
+def test_training_with_fewer_than_two_images_of_a_cell_is_refused_before_it_starts(name):
+    method_of(name).start(torch.tensor([0, 1, 2, 3] * 2))
+    with pytest.raises(
+        StudyError, match=rf"^{name}: compares .* no training image of label 1 is of group 0, of 2 that"
+    ):
+        method_of(name).start(torch.tensor([0, 2, 3] * 2))
+    with pytest.raises(StudyError, match=rf"^{name}: compares .* but 1 training image of label 1 is of group 0, of 2"):
+        method_of(name).start(torch.tensor([0, 2, 3, 0, 1, 2, 3]))
 
 
 def test_groups_of_the_same_features_have_no_distance_by_coral():

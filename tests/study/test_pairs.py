@@ -100,13 +100,14 @@ def test_a_search_is_made_where_a_task_is_tuned_also_for_methods_that_do_not_run
         ("ratio: 1.0, selection: in_distribution", [0, 0], [0, 0]),
         ("ratio: 0.99", [], []),
         ("ratio: 0.98, sizes: {train: 40, valid: 100, test: 100}", [0, 0], [1, 1]),
-        ("ratio: 0.98, sizes: {train: 100, valid: 200, test: 200}", [], []),
+        ("ratio: 0.98, sizes: {train: 100, valid: 200, test: 200}", [1, 1], []),
+        ("ratio: 0.98, sizes: {train: 200, valid: 200, test: 200}", [], []),
         ("ratio: 0.98, sizes: {train: 500, valid: 16, test: 16}", [], [0, 0]),
         ("ratio: 0.98, sizes: {train: 500, valid: 16, test: 16}, selection: balanced", [], []),
     ],
 )
 def test_cells_in_which_ratio_selection_and_sizes_leave_too_few_images(task, train, valid):
-    """None in training, fewer than two in validation, of which both halves must have some."""
+    """Fewer than two, of which each half of validation must have some."""
     config = typed(f"study: {{tasks: [mine]}}\ntasks: {{mine: {{of: vpc, {task}}}}}")
     assert [pairs.small_cells(config, "mine", split) for split in ("train", "valid")] == [train, valid]
 

@@ -24,14 +24,14 @@ class Matching(base.Method):
     """
 
     def start(self, cells: Tensor) -> None:
-        """StudyError where a cell has no images, so that there is nothing to compare."""
+        """StudyError where a cell has fewer images than can be compared."""
         name = type(self).__module__.rpartition(".")[2]
         for cell, size in enumerate(cells.bincount(minlength=CELLS).tolist()):
-            if size == 0:
+            if size < LEAST:
                 raise StudyError(
-                    f"{name}: compares the two nuisance groups within each class, but no training image of label "
-                    f"{cell % CLASSES} is of group {cell // CLASSES}; give the task a ratio further from 0 and 1, or "
-                    "leave this method out"
+                    f"{name}: compares the two nuisance groups within each class, but {size or 'no'} training image of "
+                    f"label {cell % CLASSES} is of group {cell // CLASSES}, of {LEAST} that it takes; give the task "
+                    "a ratio further from 0 and 1, or leave this method out"
                 )
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

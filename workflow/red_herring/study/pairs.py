@@ -13,8 +13,8 @@ Pair = tuple[str, str]
 
 SPLIT_IN_WORDS = {"train": "training", "valid": "validation"}
 
-LEAST = {"train": 1, "valid": 2}
-"""Images that each cell of a split must have: in validation two, as a fit to one half is scored on the other."""
+LEAST = 2
+"""Images that each cell of a split must have: one has no spread, and no other half to be scored on."""
 
 MANY = Sizes(10**9, 10**9, 10**9)
 """Images of a task whose sizes the images decide: so many that only the ratio empties a cell."""
@@ -72,7 +72,7 @@ def small_cells(config: Config, task: str, split: str) -> list[int]:
         return []
     sizes = Sizes(**entry["sizes"]) if entry.get("sizes") else MANY
     counts = cell_counts(sizes, entry["ratio"], effective(entry)["selection"])
-    return [count for (of_split, *_), count in counts.items() if of_split == split and count < LEAST[split]]
+    return [count for (of_split, *_), count in counts.items() if of_split == split and count < LEAST]
 
 
 def notices(config: Config) -> list[str]:
