@@ -39,9 +39,8 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     places = {f"{task} {score}": (task, score) for task in tasks for score in scores}
     shifted = rows_of(table, score="test_auc")
     heights = [0.16 * max(len(rows_of(shifted, task=task)), 1) + 0.85 for task in tasks]
-    grid = {"height_ratios": heights}
     figure, panels = style.panels(
-        list(places), height=sum(heights) / len(heights), across=len(scores), gridspec_kw=grid
+        list(places), height=sum(heights) / len(heights), across=len(scores), gridspec_kw={"height_ratios": heights}
     )
     for place, axes in panels.items():
         task, score = places[place]
