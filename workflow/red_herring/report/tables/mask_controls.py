@@ -34,11 +34,11 @@ HEADINGS = ["", "Control", "n", "Its own masks", "Control", "Benefit kept", *SCO
 
 NOTE = (
     "AUC on the shifted test set. n: seeds that both have, of which both means are. Difference: its own masks less the "
-    "control; scopes and tests as in the comparisons (on this pool: bootstrap over seeds and exact Wilcoxon test, on new data: corrected "
-    "resampled t test). Holm: adjusted over all methods and controls of the section, in each scope. That no difference "
-    "is found does not say that the control is as good: the interval says by how much it may be worse. Benefit kept: "
-    "the control's gain over Classification as a part of that of its own masks, of means over the seeds that all three "
-    "have; undefined where its own masks gain nothing. " + FEW_SEEDS
+    "control; scopes and tests as in the comparisons (on this pool: bootstrap over seeds and exact Wilcoxon test, "
+    "on new data: corrected resampled t test). Holm: adjusted over all methods and controls of the section, in each "
+    "scope. That no difference is found does not say that the control is as good: the interval says by how much it "
+    "may be worse. Benefit kept: the control's gain over Classification as a part of that of its own masks, of means "
+    "over the seeds that all three have; undefined where its own masks gain nothing. " + FEW_SEEDS
 )
 
 
