@@ -81,8 +81,8 @@ NOTE = (
     "AUPRC: average precision. ECE: expected calibration error, the mean distance of confidence and share of right "
     "answers in 15 bins of equal mass (Guo et al. 2017). Ideal is 0, which finite images do not give; if calibrated: "
     "what a perfectly calibrated classifier of the same confidences scores on average on as many images. Scaled: with "
-    "the logits divided by a temperature, fitted on the validation set between 0.01 (which it is where that set is "
-    "told apart without an error) and 100 (where the logits say nothing of it); 1 changes nothing. Brier: mean squared "
+    "the logits divided by a temperature, fitted on the validation set between 0.01 and 100, and at a bound where no "
+    "temperature between fits better; 1 changes nothing. Brier: mean squared "
     "distance of probability and label. Guessing: a coin; for AUPRC and Brier score the share of positives as the "
     "probability of every image."
 )
