@@ -77,6 +77,8 @@ def test_captions_name_the_tasks_where_they_differ():
     caption = items.figures(PAPER, OWN, ASKED)["figure_a2"].caption
     assert ". In spc and vpc the validation set has the shifted relation, so" in caption
     assert "; in no_spc and no_vpc nuisance and finding are unrelated" in caption
+    assert "of the classifier before its last layer is fitted again" in caption
+    assert "begins with its first stage" in caption
 
 
 def test_the_settings_say_the_selection_of_every_task():

@@ -100,8 +100,9 @@ def test_the_temperature_of_a_simulation_is_found_again(true):
         ([-2.0, -1.0, 1.0, 3.0], calibration.HOTTEST),
         ([1.0, -1.0, 1.0, -1.0], calibration.HOTTEST),
         ([0.0, 0.0, 0.0, 0.0], calibration.HOTTEST),
+        ([30.0, -29.0, -30.0, 29.0], calibration.HOTTEST),
     ],
-    ids=["separable", "separable and certain", "the opposite", "nothing", "constant"],
+    ids=["separable", "separable and certain", "the opposite", "nothing", "constant", "little, and certain"],
 )
 def test_a_validation_set_without_a_best_temperature_ends_at_a_bound(margins, expected):
     assert calibration.temperature(np.array(margins), np.array([1, 1, 0, 0])) == expected

@@ -29,10 +29,28 @@ def test_methods_of_one_mean_share_their_places():
 def test_a_method_without_a_run_has_no_rank_and_takes_no_place():
     values = pd.DataFrame({"a": [NAN, NAN], "b": [0.5, NAN], "c": [0.6, 0.7]})
     found = ranks(values)
-    assert found.loc["a"].isna().all()
+    assert found.loc["a"].drop("ranked").isna().all()
     assert found["rank"].tolist()[1:] == [2, 1]
     assert found.loc["c", "worst"] == 1
-    assert ranks(pd.DataFrame({"a": []}, dtype=float)).loc["a"].isna().all()
+    assert ranks(pd.DataFrame({"a": []}, dtype=float)).loc["a"].drop("ranked").isna().all()
+
+
+def test_methods_are_ranked_on_the_seeds_that_all_of_them_have():
+    """The second method is better on every seed that both have; its mean is lower, as it lacks the easy one."""
+    values = pd.DataFrame({"a": [0.1, 0.2, 0.9], "b": [0.3, 0.4, NAN], "none": [NAN] * 3})
+    found = ranks(values)
+    assert values["a"].mean() > values["b"].mean()
+    assert found["rank"].tolist()[:2] == [2, 1]
+    assert found["ranked"].tolist() == [2, 2, 2]
+    assert found.loc["a", ["best", "worst"]].tolist() == [2, 2]
+    apart = ranks(pd.DataFrame({"a": [0.1, NAN], "b": [NAN, 0.2]}))
+    assert apart["ranked"].tolist() == [0, 0]
+    assert apart.drop(columns="ranked").isna().all(axis=None), "no seed has both"
+
+
+def test_seeds_that_not_all_have_count_for_no_interval():
+    values = pd.DataFrame({"a": np.arange(5) / 10, "b": [*np.arange(4) / 20, NAN]})
+    assert ranks(values)["rank_low"].isna().all(), "four seeds are too few"
 
 
 def test_the_interval_is_that_of_a_slow_bootstrap():

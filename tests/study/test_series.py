@@ -77,6 +77,33 @@ def test_which_methods_run_on_a_task_and_its_search_make_no_difference():
     assert series_of(config) == {"ratio": [RATIOS]}
 
 
+SEARCHED = """
+tasks:
+  own: {of: budgets_mask.budget=0.25, tuned_on: null}
+  own_small: {of: budgets_mask.budget=0.02, tuned_on: null}
+"""
+
+
+def searched(*tasks):
+    config = copy.deepcopy(PAPER)
+    update_config(config, yaml.safe_load(DERIVED % ", ".join(tasks)))
+    update_config(config, yaml.safe_load(SEARCHED))
+    return series_of(configuration.typed(config))
+
+
+def test_tasks_of_one_value_are_parted_by_the_search_whose_hyperparameters_they_have():
+    assert searched("synthetic", "budgets", "own") == {"mask.budget": [BUDGETS, ["own", "synthetic"]]}
+    assert searched("own", "budgets", "own_small") == {"mask.budget": [BUDGETS[:2], ["own_small", "own"]]}
+    assert searched("budgets", "own") == {"mask.budget": [BUDGETS[:2]]}
+
+
+def test_a_series_never_has_two_tasks_of_one_value():
+    config = typed("synthetic", "budgets")
+    config["tasks"]["again"] = config["tasks"][BUDGETS[0]] | {"methods": ["masked"]}
+    config["study"]["tasks"].append("again")
+    assert series_of(config) == {"mask.budget": [BUDGETS]}
+
+
 def test_an_item_of_a_series_shows_its_tasks_alone(tmp_path, monkeypatch):
     (tmp_path / items.TABLES).mkdir()
     card = 'TITLE = "Along"\nCATEGORY = "Tables"\nCAPTION = "What."\nFILES = ["runs.csv"]\nOPTIONAL = ["extra.csv"]\n'
@@ -88,6 +115,10 @@ def test_an_item_of_a_series_shows_its_tasks_alone(tmp_path, monkeypatch):
     assert along.files == ("runs.csv",)
     assert along.settings(shown, "")["series"] == [RATIOS]
     assert list(along.settings(shown, "")["tasks"]) == RATIOS
+    twice = shown | {"series": {"ratio": [RATIOS, ["spc", "synthetic"]]}}
+    assert items.tables(twice, ["runs.csv"], {})["along"].tasks == (*RATIOS, "spc"), (
+        "a task of two series is there once"
+    )
     (more,) = items.tables(shown, ["runs.csv", "extra.csv"], {}).values()
     assert more.files == ("runs.csv", "extra.csv")
     assert items.tables(study.results_settings(typed("spc", "synthetic")), ["runs.csv"], {}) == {}

@@ -178,3 +178,30 @@ def test_one_sentence(text, sentence):
     with pytest.raises(StudyError) as caught:
         typed(text)
     assert str(caught.value).startswith(f"config: {sentence}")
+
+
+def test_what_a_method_is_told_counts_the_sampling_of_its_batches_and_a_step_on_validation_images():
+    config = typed("""
+study: {methods: [classification, resampling, even, coral, shuffled, dfr, reweighting]}
+methods:
+  resampling: {of: classification, title: Resampling, options: {sampling: groups}}
+  even: {of: actdiff, options: {sampling: groups}}
+  shuffled: {of: coral, options: {sampling: shuffled}}
+""")
+    assert {name: about["uses"] for name, about in study.results_settings(config)["methods"].items()} == {
+        "classification": [],
+        "resampling": ["groups"],
+        "even": ["masks", "groups"],
+        "coral": ["groups"],
+        "shuffled": ["groups"],
+        "dfr": ["groups of validation images"],
+        "reweighting": ["groups"],
+    }
+
+
+def test_a_step_on_validation_images_comes_on_top_of_sampling_by_groups():
+    config = typed("""
+study: {methods: [classification, dfr, even]}
+methods: {even: {of: dfr, options: {sampling: groups}}}
+""")
+    assert study.results_settings(config)["methods"]["even"]["uses"] == ["groups", "groups of validation images"]

@@ -64,6 +64,20 @@ def test_over_a_series_the_runs_of_all_its_tasks_are_in_one_panel(tmp_path):
     assert [axes.get_title().split("\n")[:2] for axes in figure.axes] == [["t", "n = 12 runs"]] * 2
 
 
+def test_over_a_series_the_pooled_coefficient_is_that_of_the_table(tmp_path):
+    """RRR runs on one task alone; its runs are points, and not in the pooled coefficient."""
+    first, second = RUNS.assign(test_auc=AUCS), RUNS[:3].assign(task="t_ratio=1", test_auc=[0.4, 0.5, 0.6])
+    runs = pd.concat([first, second], ignore_index=True)
+    scores = runs.drop(columns="test_auc").assign(attribution="gradient", chance_iou=0.0)
+    scores = scores.assign(iou=runs["test_auc"].where(runs["method"] == "classification", 0.0))
+    reliance = scores[["task", "method", "seed"]].assign(relative_reliance=1.0)
+    tables = {"runs": runs, "localisation": scores, "reliance": reliance}
+    files = [csv(tmp_path, f"{name}.csv", table) for name, table in tables.items()]
+    figure = predictors.draw(files, STUDY | {"series": [["t", "t_ratio=1"]], "tasks": {"t": {}, "t_ratio=1": {}}})
+    assert "n = 9 of 12 runs" in figure.axes[1].get_title()
+    assert "ρ pooled 1.00" in figure.axes[1].get_title()
+
+
 def test_without_any_run_it_says_so(files):
     left, right = predictors.draw(files, STUDY | {"tasks": {"none": {}}}).axes
     assert {text.get_text() for axes in (left, right) for text in axes.texts} == {"no run"}

@@ -42,3 +42,10 @@ def test_a_method_without_a_score_is_undefined_and_a_score_of_no_method_is_not_d
     assert words(panel) == ["1 (1–1)", "undefined", "2 (2–2)"]
     shifted, empty = draw(RUNS.assign(test_balanced_auc=np.nan)).axes
     assert {axes.get_xlabel() for axes in (shifted, empty)} == {"AUC, shifted"}
+
+
+def test_ranks_of_fewer_seeds_are_said(draw):
+    shifted, *_ = draw(RUNS.drop(index=[0, 1])).axes
+    assert shifted.get_title() == "t\nn = 1–3 of 3 seeds\nranked on 1 of 3 seeds"
+    shifted, *_ = draw(RUNS.drop(index=[0, 1, 5])).axes
+    assert words(shifted) == ["no rank"] * 3

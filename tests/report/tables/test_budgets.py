@@ -9,15 +9,14 @@ from support.tabulated import rows, table
 
 TASKS = {"b_mask.budget=0.1": task(budget=0.1), "b_mask.budget=0.5": task(budget=0.5), "t": task()}
 SETTINGS = settings(TASKS, list(TASKS))
-RUNS = runs(
-    {
-        ("t", "classification"): [0.0, 0.1, 0.2],
-        ("b_mask.budget=0.1", "masked"): [0.1, 0.3, 0.1],
-        ("b_mask.budget=0.5", "masked"): [0.9, 0.5, 0.98],
-        ("t", "masked"): [1.0, 1.0, 1.0],
-        ("t", "actdiff"): [0.0, 0.0, 0.0],
-    }
-)
+AUCS = {
+    ("t", "classification"): [0.0, 0.1, 0.2],
+    ("b_mask.budget=0.1", "masked"): [0.1, 0.3, 0.1],
+    ("b_mask.budget=0.5", "masked"): [0.9, 0.5, 0.98],
+    ("t", "masked"): [1.0, 1.0, 1.0],
+    ("t", "actdiff"): [0.0, 0.0, 0.0],
+}
+RUNS = runs(AUCS)
 
 
 def test_budgets_by_hand():
@@ -27,7 +26,7 @@ def test_budgets_by_hand():
     assert frame.loc[("classification", 0.0, "auc"), "mean"] == pytest.approx(0.1)
     assert ("classification", 0.0, "benefit") not in frame.index
     assert (frame.loc[("masked", [0.1, 0.5, 1.0], "benefit"), "enough"] == 1).all(), "0.69 is less than 0.9 of 0.9"
-    assert np.isnan(frame.loc[("actdiff", 1.0, "benefit"), "enough"]), "it gains nothing"
+    assert np.isnan(frame.loc[("actdiff", 1.0, "benefit"), "enough"]), "one budget"
     auc, benefit = found.sections
     assert (auc.title, benefit.title) == ("b, t: AUC, shifted, by budget", "b, t: benefit by budget")
     assert auc.note == "Tasks: b_mask.budget=0.1, b_mask.budget=0.5, t."
@@ -35,7 +34,27 @@ def test_budgets_by_hand():
     assert rows(found)[("Masked",)][1:2] + rows(found)[("Masked",)][-1:] == ["–", "1.00"]
     assert benefit.headings == ["Method", "0.1", "0.5", "1", "Enough (seeds)"]
     assert rows(found, 1)[("Masked",)][-1] == "1 (0.5 to 1)"
-    assert rows(found, 1)[("ActDiff",)][1:] == ["–", "–", "-0.10 [-0.35, 0.15]", "undefined"]
+    assert rows(found, 1)[("ActDiff",)][1:] == ["–", "–", "-0.10 [-0.35, 0.15]", "–"]
+
+
+def test_enough_is_of_the_budgets_that_a_method_has():
+    """ActDiff has two; Masked one, at which it gains all there is."""
+    aucs = {key: values for key, values in AUCS.items() if key[1] == "classification"}
+    aucs |= {("b_mask.budget=0.1", "actdiff"): [0.9, 1.0, 1.0], ("t", "actdiff"): [1.0, 1.0, 1.0]}
+    aucs |= {("t", "masked"): [1.0, 1.0, 1.0]}
+    found = table("budgets", {"runs": runs(aucs)}, SETTINGS)
+    frame = found.frame.query("score == 'benefit'").set_index(["method", "budget"])
+    assert frame.loc[("actdiff", 0.1), "enough"] == 0.1
+    assert np.isnan(frame.loc[("masked", 1.0), "enough"])
+    assert [rows(found, 1)[(title,)][-1] for title in ("Masked", "ActDiff")] == ["–", "0.1 (0.1)"]
+
+
+def test_seeds_without_a_benefit_or_a_run_are_counted():
+    aucs = AUCS | {("t", "masked"): [1.0, 0.1, 1.0], ("b_mask.budget=0.5", "masked"): [0.95, 0.5]}
+    benefit = table("budgets", {"runs": runs(aucs)}, SETTINGS)
+    assert rows(benefit, 1)[("Masked",)][-1] == "0.5 (0.5; 1 of 3 seeds)"
+    none = table("budgets", {"runs": runs(AUCS | {("t", "masked"): [0.0, 0.0, 0.0]})}, SETTINGS)
+    assert rows(none, 1)[("Masked",)][-1] == "undefined (0 of 3 seeds)"
 
 
 def test_without_classification_there_are_aucs_alone():

@@ -38,6 +38,21 @@ def test_doses_by_hand():
     assert "ActDiff" not in found.sections[0].title + str(found.sections[0].rows)
 
 
+def test_the_nuisance_alone_scores_what_it_does_on_the_test_sets_that_were_drawn():
+    """A seed counts once, however many methods have it."""
+    floors = {("t_ratio=0.5", 1): 0.5, ("t_ratio=0.5", 2): 0.6, ("t_ratio=0.5", 3): 0.4, ("t", 1): 0.03, ("t", 2): 0.0}
+    keys = zip(RUNS["task"], RUNS["seed"], strict=True)
+    drawn = RUNS.assign(floor_auc=[floors[key] for key in keys])
+    fewer = drawn.drop(index=5)  # Masked without its third seed
+    frame = table("doses", {"runs": fewer}, SETTINGS).frame.drop_duplicates(["task", "score"])
+    reference = frame.set_index(["task", "score"])["reference"]
+    assert reference["t", "test_auc"] == pytest.approx(0.015)
+    assert reference["t_ratio=0.5", "test_auc"] == pytest.approx(0.5)
+    assert reference["t", "test_in_distribution_auc"] == 0.98
+    unknown = drawn.assign(floor_auc=None)
+    assert set(table("doses", {"runs": unknown}, SETTINGS).frame["reference"].round(12)) == {0.5, 0.02, 0.98}
+
+
 def test_maps_and_reliance_are_shown_where_the_study_has_them():
     own = RUNS[["task", "method", "seed"]]
     maps = own.assign(attribution="gradient", corrected_iou=0.25)

@@ -49,6 +49,20 @@ def test_mask_controls_by_hand():
     ]  # fmt: skip
 
 
+def test_means_are_of_the_seeds_that_both_have():
+    """The second run of the control is missing, and Classification has no seed but the first."""
+    aucs = {
+        ("t", "classification"): [0.1],
+        ("t", "masked"): [0.9, 0.5, 0.7],
+        ("c_mask.control=random", "masked"): [0.5, 0.1, 0.4],
+    }
+    study = STUDY | {"runs": runs(aucs).drop(index=5)}
+    (row,) = table("mask_controls", study, SETTINGS).frame.to_dict("records")
+    assert (row["paired"], row["own"], row["mean"]) == pytest.approx((2, 0.8, 0.45))
+    assert row["own"] - row["mean"] == pytest.approx(row["difference"])
+    assert row["kept"] == pytest.approx((0.5 - 0.1) / (0.9 - 0.1))
+
+
 def test_a_series_without_its_own_masks_has_nothing_to_compare():
     without = {name: about for name, about in TASKS.items() if name != "t"}
     (section,) = table("mask_controls", STUDY, settings(without, list(without))).sections

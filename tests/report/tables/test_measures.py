@@ -44,6 +44,7 @@ def test_means_spreads_and_what_a_guess_would_have():
     assert section.note == "50 images. 2 of the four cells have no image."
     assert "No images, and so no section: test set in distribution, balanced test set." in found.note
     assert "spc: 1 of 4 runs are missing (RRR 1)." in found.note
+    assert "at a bound where no temperature between fits better" in found.note
     row = found.frame.set_index(["test_set", "method"]).loc[("test", "classification")]
     assert row["accuracy_sd"] == pytest.approx(np.std([0.5, 0.7], ddof=1))
     assert (row["auprc_n"], row["chance_auprc"], row["chance_brier"]) == (1, 0.4, pytest.approx(0.24))

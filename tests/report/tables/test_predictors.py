@@ -5,6 +5,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
+from red_herring.report.tables.predictors import _relation
 from red_herring.statistics import correlation
 from scipy import stats
 from support.swept import METHODS, settings, task
@@ -73,19 +74,52 @@ def test_without_a_probe_the_others_are_compared(study):
     assert set(found.frame["predictor"]) == {"relative_reliance", "iou"}
 
 
-def test_what_the_ratio_does_to_all_methods_is_no_evidence_for_a_predictor():
-    """Of methods that do not differ but by chance p is below 0.05 as often as it should be, though both scores fall
-    with the ratio and the pooled coefficient is large.
+def test_over_a_series_pooled_is_of_the_methods_that_run_on_every_task(study):
+    """Masked does not run on one task, and a run is missing on the other: p and coefficient are of what is left when
+    both are left out, and within methods of all runs.
     """
-    rng, names = np.random.default_rng(0), list("abcdef")
-    runs = pd.DataFrame([(of, method, 1) for of in TASKS for method in names], columns=["task", "method", "seed"])
-    fall = np.repeat([0.0, 1.0], 6)
+    runs = study["runs"]
+    holes = ((runs["task"] == "t") & (runs["method"] == "masked")) | (
+        (runs["task"] == "t_ratio=0.9") & (runs["method"] == "actdiff") & (runs["seed"] == 3)
+    )
+    part = study | {"runs": runs[~holes]}
+    keys = ["of", "predictor", "level", "coefficient"]
+    found = table("predictors", part, SETTINGS).frame.set_index(keys)
+    left = runs[(runs["method"] != "masked") & ~((runs["task"] == "t_ratio=0.9") & (runs["seed"] == 3))]
+    alone = table("predictors", study | {"runs": left}, SETTINGS).frame.set_index(keys)
+    at = ("t", "nuisance_auc", "pooled", "spearman")
+    assert found.loc[at, "n"] == 18
+    pd.testing.assert_series_equal(found.loc[at], alone.loc[at])
+    assert found.loc[("t", "nuisance_auc", "within", "spearman"), "n"] == 24
+
+
+def test_of_methods_on_no_common_task_there_is_no_relation_over_tasks(study):
+    runs = study["runs"]
+    apart = runs[(runs["task"] == "t") == (runs["method"] == "masked")]
+    found = table("predictors", study | {"runs": apart}, SETTINGS)
+    pooled = found.frame[found.frame["level"] == "pooled"]
+    assert (pooled["n"] == 0).all()
+    assert pooled[["value", "p"]].isna().all(axis=None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on_one", [0, 4])
+def test_what_the_ratio_does_to_all_methods_is_no_evidence_for_a_predictor(on_one):
+    """Of methods that do not differ but by chance p is below 0.05 as often as it should be, though both scores fall
+    with the ratio and the pooled coefficient is large; also where some methods run on one task alone.
+    """
+    rng, both = np.random.default_rng(0), "abcdef"
+    cells = [
+        (of, method, 1) for of, names in {"t_ratio=0.9": both + "ghij"[:on_one], "t": both}.items() for method in names
+    ]
+    runs = pd.DataFrame(cells, columns=["task", "method", "seed"])
+    fall = (runs["task"] == "t").to_numpy(float)
     low, large = [], []
     for _ in range(200):
-        auc, x = (fall + 0.2 * rng.normal(size=12) for _ in range(2))
-        splits = runs["task"].to_numpy()
-        table = correlation.relation(auc, x, runs["method"].to_numpy(), splits, ["pooled"]).set_index("coefficient")
-        low.append(table.loc["spearman", "p"] < 0.05)
-        large.append(table.loc["spearman", "value"] > 0.5)
-    assert np.mean(large) > 0.9
+        auc, x = (fall + 0.2 * rng.normal(size=len(runs)) for _ in range(2))
+        found = _relation(runs.assign(test_auc=auc, nuisance_auc=x, iou=x), "nuisance_auc", ["pooled"])
+        row = found.set_index("coefficient").loc["spearman"]
+        low.append(row["p"] < 0.05)
+        large.append(row["value"] > 0.5)
+    assert np.mean(large) > 0.8
     assert 0.01 <= np.mean(low) <= 0.09

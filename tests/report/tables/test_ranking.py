@@ -81,3 +81,12 @@ def test_five_seeds_have_an_interval_of_the_rank():
     )
     found = table("ranking", {"runs": own}, SETTINGS | {"tasks": {"t": task()}})
     assert found.sections[0].rows[0][5] == "1 (1 to 1) [1, 1]"
+
+
+def test_ranks_are_of_the_seeds_that_all_have_and_the_table_says_so():
+    """Classification lacks the seed on which ActDiff is the best."""
+    aucs = {("t", "classification"): [0.5, 0.5], ("t", "masked"): [0.4, 0.4, 0.1], ("t", "actdiff"): [0.3, 0.3, 1.0]}
+    found = table("ranking", {"runs": runs(aucs)}, SETTINGS | {"tasks": {"t": task()}})
+    assert [row[0] for row in found.sections[0].rows] == ["Classification", "Masked", "ActDiff"]
+    assert found.sections[0].rows[2][4:6] == ["0.53 [-0.47, 1.54]", "3 (3 to 3)"]
+    assert "AUC, shifted: ranked on 2 of 3 seeds." in found.sections[0].note

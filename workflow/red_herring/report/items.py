@@ -201,7 +201,7 @@ def _items(of: Card, study: Settings, made: Collection[str]) -> Iterator[tuple[s
         which = about.get("tasks")
         if "series" in about:
             options["series"] = study.get("series", {}).get(about["series"], [])
-            which = [task for series in options["series"] for task in series]
+            which = list(dict.fromkeys(task for series in options["series"] for task in series))
         for shown in _shown(which, tuple(tasks), named):
             caption = of.caption.replace(IN_VALIDATION, _in_validation(study, shown, of.in_validation))
             title = about.get("title", of.title)

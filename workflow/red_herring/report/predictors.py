@@ -46,3 +46,14 @@ def with_predictors(
 def settings_of(runs: pd.DataFrame) -> np.ndarray:
     """The method and task of each run, together."""
     return np.array(runs["task"] + "/" + runs["method"], str)
+
+
+def on_every_task(runs: pd.DataFrame, predictor: str) -> pd.DataFrame:
+    """The runs of the methods that have test AUC and predictor on every task, from the splits that all of these have.
+
+    Of these runs methods can change places on all tasks together; with holes that would leave points out more often
+    where few methods run, and differences between tasks would pass for a relation.
+    """
+    there = runs.dropna(subset=["test_auc", predictor])
+    there = there[there.groupby("method")["task"].transform("nunique") == there["task"].nunique()]
+    return there[there.groupby(["task", "seed"])["method"].transform("nunique") == there["method"].nunique()]

@@ -99,6 +99,14 @@ def reference_at(score: str, ratio: float) -> float:
     return {"test_auc": 1 - ratio, "test_balanced_auc": CHANCE_AUC, "test_in_distribution_auc": ratio}.get(score, 0.0)
 
 
+def floors_of(runs: pd.DataFrame) -> pd.Series:
+    """Task -> what the nuisance alone scores on the shifted test sets as they were drawn, mean over seeds; no task
+    where that is not known.
+    """
+    known = runs.reindex(columns=["task", "seed", "floor_auc"]).dropna().drop_duplicates(["task", "seed"])
+    return known.astype({"floor_auc": float}).groupby("task")["floor_auc"].mean()
+
+
 def guided(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The methods that use masks."""
     return [method for method, about in methods.items() if "masks" in about["uses"]]

@@ -58,9 +58,10 @@ def _mean_deviation(probabilities: np.ndarray) -> float:
 def temperature(margins: np.ndarray, labels: np.ndarray) -> float:
     """The temperature T for which margins / T give the labels the highest likelihood (Guo et al. 2017, section 4.2).
 
-    The mean log likelihood is concave in 1 / T, so where its slope vanishes it is highest. It is COLDEST where the sign
-    of the margin tells the labels without an error, as certainty then is never too much, and HOTTEST where the margin
-    says nothing of them or the opposite, as no probability of 1/2 is too cautious then. T = 1 changes nothing.
+    The mean log likelihood is concave in 1 / T, so where its slope vanishes it is highest. At a bound no T between fits
+    better: at COLDEST such as where the sign of the margin tells the labels without an error, as certainty then is
+    never too much, and at HOTTEST such as where the margin says nothing of them or the opposite, as no probability of
+    1/2 is too cautious then. T = 1 changes nothing.
 
     margins: float [images]; labels: 0 or 1 [images].
     """

@@ -12,28 +12,36 @@ from scipy import stats
 
 from red_herring.statistics.common import CONFIDENCE, DECIMALS, LEAST_SEEDS, RESAMPLES
 
-RANKS = ["rank", "last", "best", "worst", "rank_low", "rank_high"]
+RANKS = ["ranked", "rank", "last", "best", "worst", "rank_low", "rank_high"]
 
 
 def ranks(values: pd.DataFrame) -> pd.DataFrame:
-    """Each method's place by its mean over seeds, 1 for the highest.
+    """Each method's place by its mean over the seeds that all methods have, 1 for the highest: means over other seeds
+    would rank the seeds, too.
 
     values: one row per seed, one column per method; NaN where there is no run. A method without a value has no rank and
     is not counted.
 
-    Returns one row per column with `rank` and `last`, the first and the last of the places that methods of one mean
-    share; best and worst, the same over single seeds; and rank_low and rank_high, the ends of the 95 % percentile
-    bootstrap interval over seeds, of which each is drawn with its runs of all methods, rounded outwards. Undefined for
-    fewer than LEAST_SEEDS seeds.
+    Returns one row per column with `ranked`, the number of these seeds, the same for all; `rank` and `last`, the first
+    and the last of the places that methods of one mean share; best and worst, the same over single seeds; and rank_low
+    and rank_high, the ends of the 95 % percentile bootstrap interval over seeds, of which each is drawn with its runs
+    of all methods, rounded outwards. Undefined for fewer than LEAST_SEEDS seeds.
 
     Of ten methods whose means lie a quarter of a run's standard deviation apart the interval has the true rank in 92 %
     of cases with 5 seeds and in 98 % with 10; with 3 it would be 85 %.
     """
     grid = values.to_numpy(float)
+    there = ~np.isnan(grid)
+    grid = grid[there[:, there.any(axis=0)].all(axis=1)]
     rank, last = _places(_means(grid))
     first_of_seed, last_of_seed = _places(grid)
     undefined = np.full(grid.shape[1], np.nan)
-    table = {"rank": rank, "last": last, "best": _over_seeds(np.nanmin, first_of_seed)}
+    table = {
+        "ranked": np.full(grid.shape[1], float(len(grid))),
+        "rank": rank,
+        "last": last,
+        "best": _over_seeds(np.nanmin, first_of_seed),
+    }
     table |= {"worst": _over_seeds(np.nanmax, last_of_seed), "rank_low": undefined, "rank_high": undefined}
     seeds = len(grid)
     if seeds >= LEAST_SEEDS:

@@ -30,6 +30,9 @@ APPROACHES = (
 USES = ("masks", "groups")
 """What a method may be told of the images besides their labels: what to look at, and their nuisance group."""
 
+GROUPS_OF_VALIDATION = "groups of validation images"
+"""What a method is told that needs the cells of the validation split, as it is fitted to these images."""
+
 SPLITS_OF_CELLS = ("train", "valid")
 """The splits of which a method may need all four nuisance-by-label cells (`NEEDS_CELLS`)."""
 
@@ -69,6 +72,16 @@ class MethodCard:
     def chosen(self, options: dict[str, Any]) -> dict[str, Any]:
         """All options with their values: those given, and the defaults of the others."""
         return {option: values[0] for option, values in self.options.items()} | options
+
+    def told(self, options: dict[str, Any]) -> list[str]:
+        """What the method and the sampling of its batches are told of the images besides their labels, of USES, and
+        GROUPS_OF_VALIDATION. options: those given.
+        """
+        by_sampling = self.chosen(options)["sampling"] == "groups"
+        after_training = self.needs_cells == "valid"
+        of_training = ["groups"] if by_sampling or ("groups" in self.uses and not after_training) else []
+        others = [use for use in self.uses if use != "groups"]
+        return [*others, *of_training, *([GROUPS_OF_VALIDATION] if after_training else [])]
 
 
 @dataclass(frozen=True)

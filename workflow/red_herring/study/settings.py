@@ -62,7 +62,7 @@ from red_herring.study.tasks import (
     task_sources,
     used_tasks,
 )
-from red_herring.study.variants import card_of, file_of, title_of
+from red_herring.study.variants import card_of, file_of, options_of, title_of
 
 PUBLISHED_TASKS = ("synthetic", "spc", "no_spc", "vpc", "no_vpc")
 PUBLISHED_METHODS = ("classification", "masked", "actdiff", "adversarial", "gradmask", "rrr")
@@ -238,7 +238,7 @@ def _run_settings(config: Config, task: str, method: str, section: str) -> dict[
         "task": task,
         "method": method,
         "file": card.name,
-        "options": config["methods"].get(method, {}).get("options", {}),
+        "options": options_of(config, method),
         "labels": effective(entry)["labels"],
         "stop": entry.get("stop", {}),
         "mask": mask_settings(config, task),
@@ -314,8 +314,8 @@ def results_settings(config: Config) -> dict[str, Any]:
     (method -> why), methods, seeds and saliency.
 
     searches: the same of the tasks that are searched, with the methods that are searched there; methods: name -> title,
-    approach, citation, uses; attributions: name -> title, control; all in display order. series: see
-    `red_herring.study.series.series_of`.
+    approach, citation, uses (`MethodCard.told`); attributions: name -> title, control; all in display order. series:
+    see `red_herring.study.series.series_of`.
 
     How maps are made is part of it, as the figures of maps have no map among their inputs. A blur of the masks that is
     searched is given as the middle of its range.
@@ -325,7 +325,8 @@ def results_settings(config: Config) -> dict[str, Any]:
         "tasks": {name: _shown_task(config, name, methods_on(config, name)) for name in config["study"]["tasks"]},
         "searches": {name: _shown_task(config, name, methods) for name, methods in searched.items()},
         "methods": {
-            name: described_method(card_of(config, name), title_of(config, name)) for name in config["study"]["methods"]
+            name: described_method(card_of(config, name), title_of(config, name), options_of(config, name))
+            for name in config["study"]["methods"]
         },
         "seeds": config["study"]["seeds"],
         "attributions": described_attributions(config["saliency"]["attributions"]),
@@ -352,15 +353,17 @@ def _shown_task(config: Config, name: str, methods: list[str]) -> dict[str, Any]
     }
 
 
-def described_method(card: MethodCard, title: str) -> dict[str, Any]:
-    """Title, approach and citation of a method, for readers, and what it is told of the images besides their labels."""
-    return {"title": title, "approach": card.approach, "citation": card.citation, "uses": list(card.uses)}
+def described_method(card: MethodCard, title: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Title, approach and citation of a method, for readers, and what it is told of the images besides their labels.
+    options: those that are given.
+    """
+    return {"title": title, "approach": card.approach, "citation": card.citation, "uses": card.told(options)}
 
 
 def described_methods(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Method -> title, approach, citation and uses, as its file has them."""
     cards = {name: method_card(name) for name in names}
-    return {name: described_method(card, card.title) for name, card in cards.items()}
+    return {name: described_method(card, card.title, {}) for name, card in cards.items()}
 
 
 def described_attributions(names: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -56,6 +56,12 @@ def card_of(config: Config, method: str) -> MethodCard:
     return method_card(file_of(config, method))
 
 
+def options_of(config: Config, method: str) -> dict[str, Any]:
+    """The options that are given for a method."""
+    options: dict[str, Any] = config["methods"].get(method, {}).get("options", {})
+    return options
+
+
 def title_of(config: Config, method: str) -> str:
     """What tables and figures call a method: a variant that has no title by what differs, such as `RRR (norm l1)`."""
     base = method

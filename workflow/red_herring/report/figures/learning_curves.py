@@ -19,7 +19,10 @@ from red_herring.report.scores import methods_of, methods_shown
 
 TITLE = "Learning curves"
 CATEGORY = "Figures"
-CAPTION = "Validation AUC over the epochs, mean and standard deviation over seeds. {in_validation}"
+CAPTION = (
+    "Validation AUC over the epochs, mean and standard deviation over seeds. A line of DFR is of the classifier before "
+    "its last layer is fitted again, and one of JTT begins with its first stage. {in_validation}"
+)
 FILES = ["histories.csv"]
 ITEMS = {
     "figure_4": {"title": "Figure 4", "tasks": ["synthetic"]},

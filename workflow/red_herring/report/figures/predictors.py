@@ -14,7 +14,7 @@ from red_herring.report.collect import KEYS
 from red_herring.report.figures._inputs import runs_expected, table_of
 from red_herring.report.figures._sweeps import table_if_there
 from red_herring.report.figures.figure_8 import scatter
-from red_herring.report.predictors import PREDICTORS, UNTRAINED, settings_of, with_predictors
+from red_herring.report.predictors import PREDICTORS, UNTRAINED, on_every_task, settings_of, with_predictors
 from red_herring.report.scores import methods_shown
 from red_herring.report.sweeps import RATIO, named
 from red_herring.statistics import correlation
@@ -88,9 +88,17 @@ def _dress(axes: Axes, rows: pd.DataFrame, predictor: str, attribution: str) -> 
 
 
 def _in_words(rows: pd.DataFrame, predictor: str) -> str:
-    """Spearman's coefficient over the runs and within methods, which says nothing of why."""
-    values = correlation.coefficients(
-        rows[predictor].to_numpy(float), rows["test_auc"].to_numpy(float), settings_of(rows), rows["seed"].to_numpy()
-    )
-    shown = [f"{level} {values[level]:z.2f}" for level in ("pooled", "within") if pd.notna(values[level])]
+    """Spearman's coefficient over the runs, of several tasks over those of methods that run on each, and within
+    methods, which says nothing of why.
+    """
+    comparable = on_every_task(rows, predictor) if len(set(rows["task"])) > 1 else rows
+    parts = {"pooled": comparable, "within": rows}
+    values = {level: _coefficient(part, predictor, level) for level, part in parts.items()}
+    shown = [f"{level} {value:.2f}" for level, value in values.items() if pd.notna(value)]
     return f"ρ {', '.join(shown) or 'undefined'}".replace("-", "−")
+
+
+def _coefficient(rows: pd.DataFrame, predictor: str, level: str) -> float:
+    return correlation.coefficients(
+        rows[predictor].to_numpy(float), rows["test_auc"].to_numpy(float), settings_of(rows), rows["seed"].to_numpy()
+    )[level]

@@ -21,7 +21,7 @@ CATEGORY = "Analyses"
 CAPTION_OF = "tables/ranking"
 FILES = ["runs.csv", "tables/ranking.csv"]
 
-RANKING = ("task", "method", "score", "n", "mean", "low", "high", "rank", "last", "best", "worst")
+RANKING = ("task", "method", "score", "n", "mean", "low", "high", "ranked", "rank", "last", "best", "worst")
 """Columns of ranking.csv."""
 
 SCORES = {"test_auc": "AUC, shifted", "test_balanced_auc": "AUC, balanced"}
@@ -39,16 +39,16 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     places = {f"{task} {score}": (task, score) for task in tasks for score in scores}
     shifted = rows_of(table, score="test_auc")
     heights = [0.16 * max(len(rows_of(shifted, task=task)), 1) + 0.85 for task in tasks]
-    grid = {"height_ratios": heights}
     figure, panels = style.panels(
-        list(places), height=sum(heights) / len(heights), across=len(scores), gridspec_kw=grid
+        list(places), height=sum(heights) / len(heights), across=len(scores), gridspec_kw={"height_ratios": heights}
     )
     for place, axes in panels.items():
         task, score = places[place]
         order = list(rows_of(table, task=task, score="test_auc")["method"])
         own = rows_of(table, task=task, score=score).set_index("method")
         _draw_panel(axes, own.reindex(order), rows_of(runs, task=task), score, study)
-        style.head(axes, task, style.count([int(n) for n in own["n"]], seeds_expected(study), "seeds"))
+        counted = style.count([int(n) for n in own["n"]], seeds_expected(study), "seeds")
+        style.head(axes, *filter(None, (task, counted, _ranked_on(own))))
         if own["mean"].isna().all():
             style.say(axes, "no run" if rows_of(runs, task=task).empty else "undefined")
     entries = [
@@ -80,6 +80,14 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, runs: pd.DataFrame, score: str, 
     axes.tick_params(axis="y", length=0, labelsize=style.SMALL + 0.5)
 
 
+def _ranked_on(rows: pd.DataFrame) -> str:
+    """How many seeds the ranks are of, where that is not all that there are."""
+    ranked, most = rows[["ranked", "n"]].max()
+    return f"ranked on {ranked:.0f} of {most:.0f} seeds" if ranked < most else ""
+
+
 def _rank(row: pd.Series) -> str:
+    if pd.isna(row["rank"]):
+        return "no rank"
     shared = "" if row["last"] == row["rank"] else f"–{row['last']:.0f}"
     return f"{row['rank']:.0f}{shared} ({row['best']:.0f}–{row['worst']:.0f})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from red_herring.report.markup import UNDEFINED, Section, Table, joined
+from red_herring.report.markup import ABSENT, UNDEFINED, Section, Table, joined
 from red_herring.report.sweeps import BUDGET, benefits, in_words, listed, named
 from red_herring.report.tables._rows import Settings, Study, missing_note
 from red_herring.report.tables._sweeps import rows_by
@@ -31,9 +31,11 @@ FRAME = ["series", "task", "budget", "method", "score", "n", "mean", "sd", "low"
 NOTE = (
     "Mean over seeds, and 95 % by Student's t over seeds, of re-splits of this pool of images; it takes values for "
     "normal, and there is none where all seeds are the same. Benefit: the method's AUC less that of Classification "
-    "with the same seed, which sees no mask, so that it is the same at every budget (budget 0). Enough: the least "
-    f"budget from which on the mean benefit is {ENOUGH:.0%} of that of the largest one or more, in brackets the same "
-    "of single seeds, least to most; undefined where the largest budget has no benefit."
+    "with the same seed, which sees no mask, so that it is the same at every budget (budget 0). Enough: the least of "
+    f"the method's budgets from which on the mean benefit, of the seeds with a run at each, is {ENOUGH:.0%} of that of "
+    f"the largest one or more; {UNDEFINED} where there is none at the largest one. In brackets the same of single "
+    "seeds, least to most, and of how many if some have no benefit at the largest budget or not a run at each. "
+    f"{ABSENT}: with one budget there is none to choose."
 )
 
 
@@ -52,7 +54,7 @@ def tabulate(study: Study, settings: Settings) -> Table:
         sections.append(_section(f"{series}: {SCORES['auc']}", own[own["score"] == "auc"], settings))
         gained = own[own["score"] == "benefit"]
         if gained["n"].any():
-            least = _enough_of(gained, runs[runs["series"] == series])
+            least = _enough_of(runs[runs["series"] == series])
             frame.loc[gained.index, "enough"] = gained["method"].map(least["mean"])
             sections.append(_section(f"{series}: {SCORES['benefit']}", gained, settings, least))
     return Table(frame, sections, joined(NOTE, missing_note(study["runs"], settings)))
@@ -60,13 +62,13 @@ def tabulate(study: Study, settings: Settings) -> Table:
 
 def enough(benefits: pd.DataFrame) -> pd.Series:
     """The least budget from which on a benefit is ENOUGH of that of the largest budget, or more, for each row of
-    benefits [..., budgets]; NaN where the largest budget has none or a benefit is not known.
+    benefits [..., budgets]; NaN where the largest budget has none, a benefit is not known, or there is one budget.
     """
     benefits = benefits.sort_index(axis=1)
     whole = benefits.iloc[:, -1]
     stays = benefits.ge(ENOUGH * whole, axis=0).iloc[:, ::-1].cummin(axis=1)
     least = stays.apply(lambda row: float(stays.columns[row.to_numpy()].min()), axis=1)
-    return least.where((whole > 0) & benefits.notna().all(axis=1))
+    return least.where((whole > 0) & benefits.notna().all(axis=1) & (benefits.shape[1] > 1))
 
 
 def _row(names: tuple[str, str, float, str], runs: pd.DataFrame, score: str) -> tuple[object, ...]:
@@ -75,12 +77,23 @@ def _row(names: tuple[str, str, float, str], runs: pd.DataFrame, score: str) -> 
     return (*names, score, len(values), values.mean(), values.std(), interval.low, interval.high, float("nan"))
 
 
-def _enough_of(means: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """By method: mean, enough of its mean benefit, and low and high, the least and most of its seeds."""
-    runs = runs[runs["method"] != BASELINE]
-    of_means = enough(means.pivot_table(index="method", columns="budget", values="mean", dropna=False))
-    of_seeds = enough(runs.pivot_table(index=["method", "seed"], columns="budget", values="benefit", dropna=False))
-    return of_seeds.groupby("method").agg(["min", "max"]).set_axis(["low", "high"], axis=1).assign(mean=of_means)
+def _enough_of(runs: pd.DataFrame) -> pd.DataFrame:
+    """By method, over the budgets that it has: how many `budgets`; `mean`, enough of the mean benefit of the seeds
+    with all of them; and of its `seeds` how many have it `defined`, and `low` and `high`, the least and most of these.
+    """
+    rows = {}
+    for method, own in runs[runs["method"] != BASELINE].groupby("method"):
+        benefits = own.pivot_table(index="seed", columns="budget", values="benefit", dropna=False)
+        of_seeds = enough(benefits)
+        rows[method] = {
+            "budgets": benefits.shape[1],
+            "mean": enough(benefits.dropna().mean().to_frame().T).item(),
+            "seeds": len(of_seeds),
+            "defined": of_seeds.count(),
+            "low": of_seeds.min(),
+            "high": of_seeds.max(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _section(title: str, frame: pd.DataFrame, settings: Settings, least: pd.DataFrame | None = None) -> Section:
@@ -95,6 +108,10 @@ def _section(title: str, frame: pd.DataFrame, settings: Settings, least: pd.Data
 
 
 def _in_words(least: pd.Series) -> str:
-    ends = dict.fromkeys(in_words(least[["low", "high"]].dropna()))
-    seeds = f" ({' to '.join(ends)})" if ends else ""
-    return (UNDEFINED if pd.isna(least["mean"]) else f"{least['mean']:g}") + seeds
+    """`0.5 (0.1 to 1)`, and of how many seeds where not all have it."""
+    if least["budgets"] < 2:
+        return ABSENT
+    ends = " to ".join(dict.fromkeys(in_words(least[["low", "high"]].dropna())))
+    counted = "" if least["defined"] == least["seeds"] else f"{least['defined']:.0f} of {least['seeds']:.0f} seeds"
+    seeds = "; ".join(part for part in (ends, counted) if part)
+    return (UNDEFINED if pd.isna(least["mean"]) else f"{least['mean']:g}") + (f" ({seeds})" if seeds else "")

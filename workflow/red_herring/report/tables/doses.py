@@ -9,6 +9,7 @@ from red_herring.report.sweeps import (
     DOSE_SCORES,
     RATIO,
     dose_scores,
+    floors_of,
     in_words,
     listed,
     named,
@@ -37,9 +38,9 @@ FRAME = ["series", "task", "ratio", "method", "score", "n", "mean", "sd", "low",
 NOTE = (
     "Mean over seeds, and its 95 % interval by Student's t over seeds, of re-splits of this pool of images; none where "
     "all seeds are the same. With three seeds it reaches 2.5 standard deviations to each side. It takes scores for "
-    "normal, may reach beyond 1, and is too narrow for AUCs near 1: see docs/results.md. Nuisance alone: 1 - ratio "
-    "on the shifted test set, the ratio in distribution, 0.5 where they are unrelated. Each task has the "
-    "hyperparameters of the task that it is tuned on."
+    "normal, may reach beyond 1, and is too narrow for AUCs near 1: see docs/results.md. Nuisance alone: on the "
+    "shifted test sets as they were drawn, mean over seeds, about 1 - ratio; but for rounding the ratio in "
+    "distribution, and 0.5 where they are unrelated. Each task has the hyperparameters of the task that it is tuned on."
 )
 
 
@@ -47,13 +48,15 @@ def tabulate(study: Study, settings: Settings) -> Table:
     """Every score of every method along each series of ratios.
 
     frame: series, task, ratio, method, score (of `sweeps.DOSE_SCORES`, as far as the study has them), n (runs with that
-    score), mean, sd, low and high (`t_interval`), reference (`sweeps.reference_at`). No row for a method without runs.
+    score), mean, sd, low and high (`t_interval`), reference (what the nuisance alone scores, `sweeps.floors_of` or
+    `sweeps.reference_at`). No row for a method without runs.
     """
     (attribution, about), *_ = settings["attributions"].items()
+    floors = floors_of(study["runs"])
     runs = dose_scores(study["runs"], study.get("localisation"), study.get("reliance"), attribution)
     frame = pd.DataFrame(
         [
-            _row((name, task, value_of(settings["tasks"][task], RATIO), method, score), runs)
+            _row((name, task, value_of(settings["tasks"][task], RATIO), method, score), runs, floors)
             for name, series in named(settings["series"], RATIO).items()
             for task in series
             for method in shown_methods(runs, [task], settings["methods"])
@@ -70,12 +73,13 @@ def tabulate(study: Study, settings: Settings) -> Table:
     return Table(frame, sections, joined(NOTE, missing_note(runs, settings)))
 
 
-def _row(names: tuple[str, str, float, str, str], runs: pd.DataFrame) -> tuple[object, ...]:
+def _row(names: tuple[str, str, float, str, str], runs: pd.DataFrame, floors: pd.Series) -> tuple[object, ...]:
     _, task, ratio, method, score = names
     values = runs.loc[(runs["task"] == task) & (runs["method"] == method), score].dropna()
     interval = t_interval(values.to_numpy())
     about = (len(values), values.mean(), values.std(), interval.low, interval.high)
-    return (*names, *about, reference_at(score, ratio))
+    drawn = floors.get(task) if score == "test_auc" else None
+    return (*names, *about, reference_at(score, ratio) if drawn is None else drawn)
 
 
 def _section(title: str, frame: pd.DataFrame, settings: Settings) -> Section:

@@ -28,25 +28,25 @@ NAMES = {"random": "random, same area", "other": "of another image", "inverted":
 """Control -> what it is called."""
 
 PAIRED = COMPARISON[COMPARISON.index("paired") :]
-FRAME = ["series", "method", "control", "task", "n", "own", "mean", "kept", *PAIRED]
+FRAME = ["series", "method", "control", "task", "own", "mean", "kept", *PAIRED]
 
 HEADINGS = ["", "Control", "n", "Its own masks", "Control", "Benefit kept", *SCOPES]
 
 NOTE = (
-    "AUC on the shifted test set. n: seeds that both have. Difference: its own masks less the control; scopes and "
-    "tests as in the comparisons (on this pool: bootstrap over seeds and exact Wilcoxon test, on new data: corrected "
-    "resampled t test). Holm: adjusted over all methods and controls of the section, in each scope. That no difference "
-    "is found does not say that the control is as good: the interval says by how much it may be worse. Benefit kept: "
-    "the control's gain over Classification as a part of that of its own masks, of means over the seeds that all three "
-    "have; undefined where its own masks gain nothing. " + FEW_SEEDS
+    "AUC on the shifted test set. n: seeds that both have, of which both means are. Difference: its own masks less the "
+    "control; scopes and tests as in the comparisons (on this pool: bootstrap over seeds and exact Wilcoxon test, "
+    "on new data: corrected resampled t test). Holm: adjusted over all methods and controls of the section, in each "
+    "scope. That no difference is found does not say that the control is as good: the interval says by how much it "
+    "may be worse. Benefit kept: the control's gain over Classification as a part of that of its own masks, of means "
+    "over the seeds that all three have; undefined where its own masks gain nothing. " + FEW_SEEDS
 )
 
 
 def tabulate(study: Study, settings: Settings) -> Table:
     """Every method that uses masks with its own masks against each control, for each series of controls.
 
-    frame: series, method, control, task (of the control), n (its runs), own and mean (AUC with its own masks and with
-    the control, over the seeds of each), kept, and the columns of `paired.paired_comparison` from `paired` on, of its
+    frame: series, method, control, task (of the control), own and mean (AUC with its own masks and with the control,
+    over the seeds that both have), kept, and the columns of `paired.paired_comparison` from `paired` on, of its
     own masks less the control. A series without its own masks, or a method without runs of both, has no rows.
     """
     parts = {name: _of_series(study, series, settings) for name, series in named(settings["series"], CONTROL).items()}
@@ -77,12 +77,12 @@ def _row(study: Study, series: Sequence[str], right: str, task: str, method: str
     """Of the AUCs on the task with the right masks and on that with a control."""
     own, control = (of_method(study["runs"], of, method) for of in (right, task))
     without = of_baseline(study["runs"], series, task)
-    all_three = pd.DataFrame({"own": own, "control": control, "without": without}).dropna().mean()
+    pairs = pd.DataFrame({"own": own, "control": control}).dropna()
+    all_three = pairs.assign(without=without).dropna().mean()
     benefit = all_three["own"] - all_three["without"]
     return {
-        "n": control.count(),
-        "own": own.mean(),
-        "mean": control.mean(),
+        "own": pairs["own"].mean(),
+        "mean": pairs["control"].mean(),
         "kept": (all_three["control"] - all_three["without"]) / benefit if benefit > 0 else np.nan,
         **paired_difference(own - control, overlap_of(study["overlaps"], right, "test_auc")),
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.report.markup import Section, Table, given, joined, p_value, with_interval
-from red_herring.report.predictors import PREDICTORS, settings_of, with_predictors
+from red_herring.report.predictors import PREDICTORS, on_every_task, settings_of, with_predictors
 from red_herring.report.sweeps import RATIO, named
 from red_herring.report.tables._rows import FEW_SEEDS, Settings, Study, missing_note
 from red_herring.statistics import correlation
@@ -50,9 +50,10 @@ NOTE = (
 )
 
 OVER_NOTE = (
-    "Over the tasks of a series: pooled is over all their runs; its p is by permutation of the methods on all tasks "
-    "together, as what the ratio does to all methods is no evidence for a predictor of methods. Within: the means of "
-    "each method on each task, and of each seed, taken away."
+    "Over the tasks of a series: pooled is over the runs of the methods that run on every task of it, from the splits "
+    "that all of these have, so that its n may be less than there are runs. Its p is by permutation of the methods on "
+    "all tasks together, as what the ratio does to all methods is no evidence for a predictor of methods. Within: all "
+    "runs, with the means of each method on each task, and of each seed, taken away."
 )
 
 
@@ -86,20 +87,34 @@ def tabulate(study: Study, settings: Settings) -> Table:
 
 def _relation(runs: pd.DataFrame, predictor: str, levels: Sequence[str]) -> pd.DataFrame:
     """The rows of a predictor over the runs of one task or several."""
+    if runs["task"].nunique() < 2:
+        return _at_levels(runs, predictor, levels)
+    parts = [
+        _pooled_over_tasks(on_every_task(runs, predictor), predictor)
+        if level == "pooled"
+        else _at_levels(runs, predictor, [level])
+        for level in levels
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _at_levels(runs: pd.DataFrame, predictor: str, levels: Sequence[str]) -> pd.DataFrame:
     auc, x, iou = (runs[score].to_numpy(float) for score in ("test_auc", predictor, LOCALISATION))
-    tasks, methods, seeds = (runs[name].to_numpy() for name in ("task", "method", "seed"))
-    settings = settings_of(runs)
+    settings, seeds = settings_of(runs), runs["seed"].to_numpy()
     table = correlation.relation(auc, x, settings, seeds, levels)
-    if len(set(tasks)) > 1:
-        pooled = table["level"] == "pooled"
-        splits = np.array([f"{task}/{seed}" for task, seed in zip(tasks, seeds, strict=True)])
-        table.loc[pooled, "p"] = correlation.relation(auc, x, methods, splits, ["pooled"])["p"].to_numpy()
-        table.loc[pooled, "verdict"] = [correlation.verdict(p) for p in table.loc[pooled, "p"]]
     more = np.full((len(table), len(BESIDE)), np.nan)
     if predictor != LOCALISATION:
         signed = PREDICTORS[predictor].sign * x
         more = correlation.advantage(auc, signed, iou, settings, seeds, levels)[["advantage", "low", "high"]].to_numpy()
     return table.assign(predictor=predictor, **dict(zip(BESIDE, more.T, strict=True)))
+
+
+def _pooled_over_tasks(runs: pd.DataFrame, predictor: str) -> pd.DataFrame:
+    """runs: every method on every split. p by permutation of the methods on all tasks together."""
+    auc, x = (runs[score].to_numpy(float) for score in ("test_auc", predictor))
+    splits = (runs["task"] + "/" + runs["seed"].astype(str)).to_numpy()
+    p = correlation.relation(auc, x, runs["method"].to_numpy(), splits, ["pooled"])["p"]
+    return _at_levels(runs, predictor, ["pooled"]).assign(p=p, verdict=[correlation.verdict(value) for value in p])
 
 
 def _rows(frame: pd.DataFrame, attribution: str) -> list[list[str]]:

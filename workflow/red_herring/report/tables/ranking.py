@@ -34,10 +34,13 @@ FRAME = ["task", "method", "uses", "score", "n", "mean", "sd", "low", "high", *R
 
 NOTE = (
     "Mean over seeds [95 % by Student's t over seeds, taking scores for normal; none where all seeds are the same]. "
-    "Rank: by the mean, 1 is the highest; methods of one mean share their places; in brackets the best and the worst "
+    "Rank: by the mean over the seeds that all methods of the task have, 1 is the highest; "
+    "methods of one mean share their places; in brackets the best and the worst "
     f"rank in a single seed, then the 95 % bootstrap interval over seeds, which needs {LEAST_SEEDS} of them. All is "
     "said of re-splits of this pool of images. Worst group: the lowest accuracy of the four cells of label and "
-    "nuisance. Uses: what the method is told of a training image besides its label, its mask or its nuisance group. "
+    "nuisance. Uses: what the method, or the sampling of its batches, is told of a training image besides its label: "
+    "its mask, or its nuisance group. Groups of validation images: labels and nuisance groups of these, to which the "
+    "last layer is fitted after training; of the others, validation chooses epoch and hyperparameters alone. "
     "Trials: of the search whose hyperparameters it has; failed ones come on top; searched: how many hyperparameters; "
     "none where they were given. "
     "Methods with fewer trials, or more to search, had less of a chance."
@@ -47,7 +50,7 @@ NOTE = (
 def tabulate(study: Study, settings: Settings) -> Table:
     """The methods of each task that has two or more, by their rank on the shifted test set.
 
-    frame: task, method, uses (`masks`, `groups`, both with a comma, or nothing), score (of SCORES, as far as the study
+    frame: task, method, uses (`MethodCard.told`, with commas, or nothing), score (of SCORES, as far as the study
     has it), n (seeds with it), mean, sd, low and high (`t_interval`), the columns of `ranks`, and trials, failed and
     searched: of the search of the task that this one is tuned on.
     """
@@ -123,7 +126,16 @@ def _section(task: str, frame: pd.DataFrame, settings: Settings) -> Section:
             of = cells.loc[(method, score)]
             row += [given(with_interval(of["mean"], of["low"], of["high"]), of["n"]), given(_rank(of), of["n"])]
         rows.append([*row, *(ABSENT if pd.isna(first[name]) else f"{first[name]:.0f}" for name in TUNING)])
-    return Section(task, [*headings, "Trials", "Failed", "Searched"], rows, names=3)
+    return Section(task, [*headings, "Trials", "Failed", "Searched"], rows, _ranked_on(cells, scores), names=3)
+
+
+def _ranked_on(cells: pd.DataFrame, scores: list[str]) -> str:
+    """How many seeds the ranks are of, where that is not all that there are."""
+    by_score = cells.groupby("score")[["ranked", "n"]].max().loc[scores]
+    fewer = by_score[by_score["ranked"] < by_score["n"]]
+    return joined(
+        *(f"{SCORES[score]}: ranked on {row.ranked:.0f} of {row.n:.0f} seeds." for score, row in fewer.iterrows())
+    )
 
 
 def _rank(row: pd.Series) -> str:
