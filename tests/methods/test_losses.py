@@ -17,7 +17,7 @@ HYPERPARAMETERS = {
     "lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2, "group_step_size": 0.1, "side": 0.5,
     "C": 1.0, "first_epochs": 1, "upweight": 4,
 }  # fmt: skip
-CELLS = torch.tensor([0, 0, 0, 1, 2, 2, 3])
+CELLS = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2, 2, 3, 3])
 """Of the training images that methods are told of."""
 
 
