@@ -62,15 +62,32 @@ def test_who_sees_the_inside_only_relies_on_nothing():
 
 
 def test_who_sees_the_outside_only_turns_with_it():
-    row, images = found(~INSIDE)
+    row, _ = found(~INSIDE)
     assert row["reliance"] == pytest.approx(200 / 255, abs=0.02)
     assert row["change_other"] == pytest.approx(200 / 255, abs=0.02)
     assert row["change_same"] < 0.05
-    assert row["relative_reliance"] == pytest.approx(row["reliance"] / images["logit"].std(ddof=0))
+    assert row["class_effect"] == pytest.approx(0, abs=0.02)
+    assert row["relative_reliance"] == pytest.approx(row["reliance"] / (row["reliance"] + row["class_effect"]))
+    assert row["relative_reliance"] > 0.97
     assert row["auc_other"] == pytest.approx(1 - row["auc_same"], abs=0.05), (
         "the other group's outside turns the ranking"
     )
     assert row["auc_blanked"] == 0.5
+
+
+def test_who_sees_both_relies_on_the_outside_by_its_part_of_the_answer():
+    row, _ = found(np.ones((SIZE, SIZE), bool))
+    within, outside = 150 * INSIDE.mean(), 200 * (~INSIDE).mean()
+    assert row["class_effect"] == pytest.approx(within / 255, abs=0.02)
+    assert row["relative_reliance"] == pytest.approx(outside / (outside + within), abs=0.03)
+
+
+def test_the_class_effect_is_that_within_groups_however_they_go_together():
+    data = pool({(0, 0): (20, 1), (1, 1): (20, 1), (0, 1): (0, 1), (1, 0): (0, 1)})
+    logits = np.where(data.table["nuisance"] == 1, 9.0, 0.0) + 2.0 * data.labels.numpy()
+    assert reliance._class_effect(data, logits) == pytest.approx(2)
+    one = pool({(0, 0): (3, 0), (1, 1): (3, 0)})
+    assert np.isnan(reliance._class_effect(one, np.arange(6.0)))
 
 
 def test_an_outside_is_of_the_right_group_and_of_the_same_class():
@@ -140,7 +157,8 @@ def test_masks_of_another_size_in_one_group_are_no_reliance():
     levels = random.integers(0, 256, (400, 1, 1)) * np.ones(shape)  # each image its own grey
     data = Dataset(levels.astype(np.uint8), masks, pd.DataFrame(rows), (0.0, 1.0))
     model = Sees(np.ones(shape, bool))
-    found = [reliance.analyse(Given(model, data, seed), {}).table["relative_reliance"][0] for seed in range(5)]
+    spread = levels.std() / 255
+    found = [reliance.analyse(Given(model, data, seed), {}).table["reliance"][0] / spread for seed in range(5)]
     assert abs(np.mean(found)) < 0.02  # 0.05 to 0.09 where each outside had a region of its own
 
 

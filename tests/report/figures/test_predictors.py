@@ -36,7 +36,7 @@ def test_a_run_is_a_point_in_every_panel_and_what_is_undefined_is_counted(files)
     assert points == [5, 6]
     assert "n = 5 of 6 runs, 1 undefined" in left.get_title()
     assert "ρ pooled −1.00" in left.get_title()
-    assert left.get_xlabel() == "reliance (in sd of the logits)"
+    assert left.get_xlabel() == "reliance (share of the answer)"
     assert right.get_xlabel() == "test IoU (Gradient)"
     upright = [line.get_xdata()[0] for line in right.lines if line.get_xdata()[0] == line.get_xdata()[1]]
     assert upright == [pytest.approx(0.05)]

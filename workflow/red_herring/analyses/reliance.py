@@ -27,8 +27,10 @@ COLUMNS = {
     "change_other": "mean absolute change of the logit difference by an outside of the other group",
     "change_same": "by one of the same group: what any exchange does",
     "reliance": "the first less the second: what the nuisance in the outside does; 0 for a classifier that ignores it",
-    "spread": "standard deviation of the logit difference over these images as they are",
-    "relative_reliance": "reliance in units of the spread, to compare classifiers whose logits differ in size",
+    "class_effect": "what the class does within a nuisance group: the absolute difference of the mean logit differences "
+    "of its positives and negatives, of all test sets, mean over the groups",
+    "relative_reliance": "reliance over itself plus the class effect, to compare classifiers whose logits differ in "
+    "size: 0 for one that ignores the nuisance outside, 1 for one that goes by it alone; below 0 is chance",
 }
 CHUNK = 64
 """Images shuffled at once."""
@@ -58,7 +60,8 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     per_image = table[["source", "image", "label", "nuisance"]].assign(**logits)
     for arm, chosen in donors.items():
         per_image[[f"{arm}_source", f"{arm}_image"]] = pool.table[["source", "image"]].to_numpy()[chosen]
-    return Analysed(_summary(per_image, undefined=len(tested) - len(rows)), per_image)
+    class_effect = _class_effect(pool, _logits(run, pool, pool.levels.numpy(), pool.table))
+    return Analysed(_summary(per_image, len(tested) - len(rows), class_effect), per_image)
 
 
 def _with_masks(pool: Dataset, tested: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -118,13 +121,26 @@ def _logits(run: Run, pool: Dataset, levels: np.ndarray, table: pd.DataFrame) ->
     return (logits[:, 1] - logits[:, 0]).numpy()
 
 
-def _summary(images: pd.DataFrame, undefined: int) -> pd.DataFrame:
+def _class_effect(pool: Dataset, logits: np.ndarray) -> float:
+    """Of the groups that have both classes; NaN if there is none. In the shifted test set alone class and nuisance go
+    together, and the nuisance would be taken for the class.
+    """
+    label, nuisance, effects = pool.labels.numpy(), pool.table["nuisance"].to_numpy(), []
+    for group in np.unique(nuisance):
+        positive, negative = (logits[(nuisance == group) & (label == one)] for one in (1, 0))
+        if len(positive) and len(negative):
+            effects.append(abs(positive.mean() - negative.mean()))
+    return float(np.mean(effects)) if effects else float("nan")
+
+
+def _summary(images: pd.DataFrame, undefined: int, class_effect: float) -> pd.DataFrame:
     label, logit = images["label"].to_numpy(), images["logit"].to_numpy()
     row: dict[str, float | None] = {"images": len(images), "undefined": undefined}
     row["auc"] = area_under_roc(logit, label)
     row |= {f"auc_{name}": area_under_roc(images[name].to_numpy(), label) for name in VARIANTS}
     change = {arm: (images[arm] - images["logit"]).abs().mean() for arm in ("other", "same")}
-    reliance, spread = change["other"] - change["same"], images["logit"].std(ddof=0)
-    relative = reliance / spread if spread > 0 else None
+    reliance = change["other"] - change["same"]
+    whole = abs(reliance) + class_effect
     row |= {"change_other": change["other"], "change_same": change["same"], "reliance": reliance}
-    return pd.DataFrame([row | {"spread": spread, "relative_reliance": relative}])
+    relative = reliance / whole if whole > 0 else None
+    return pd.DataFrame([row | {"class_effect": class_effect, "relative_reliance": relative}])

@@ -37,7 +37,7 @@ ITEMS = {
 RELEASED = False
 
 LABELS = {
-    "relative_reliance": "reliance (in sd of the logits)",
+    "relative_reliance": "reliance (share of the answer)",
     "iou": "test IoU",
     "nuisance_auc": "probe: AUC of the nuisance",
 }
