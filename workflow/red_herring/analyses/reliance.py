@@ -27,7 +27,7 @@ COLUMNS = {
     "change_other": "mean absolute change of the logit difference by an outside of the other group",
     "change_same": "by one of the same group: what any exchange does",
     "reliance": "the first less the second: what the nuisance in the outside does; 0 for a classifier that ignores it",
-    "class_effect": "what the class does within a nuisance group: the absolute difference of the mean logit differences "
+    "class_effect": "what the class does within a nuisance group: absolute difference of the mean logit differences "
     "of its positives and negatives, of all test sets, mean over the groups",
     "relative_reliance": "reliance over itself plus the class effect, to compare classifiers whose logits differ in "
     "size: 0 for one that ignores the nuisance outside, 1 for one that goes by it alone; below 0 is chance",
