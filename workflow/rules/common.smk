@@ -101,18 +101,18 @@ def of_searches(name):
     return [f"<results>/tuning/{task}/{method}/{name}" for task, method in pairs.searches(config)]
 
 
-def of_runs(folder, rest):
+def of_runs(pattern):
     """A file of every run, of which there are as many as the study has pairs of task and method, and seeds."""
-    return [f"<results>/{folder}/{task}/{method}/seed={seed}{rest}" for task, method in PAIRS for seed in SEEDS]
+    return [path for task, method in PAIRS for path in expand(pattern, task=task, method=method, seed=SEEDS)]
 
 
 def answers(analysis):
     """What an analysis says of every run."""
-    return of_runs(analysis, ".csv")
+    return of_runs(f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv")
 
 
 SEARCHES = of_searches("best.json")
-RUNS = of_runs("runs", "/run.json")
+RUNS = of_runs("<results>/runs/{task}/{method}/seed={seed}/run.json")
 
 
 ANSWERS = [answer for analysis in ANALYSES for answer in answers(analysis)]

@@ -10,7 +10,7 @@ STUDY_TABLES = ["runs", "measures", "trials", "searches", "missing", "histories"
 rule collect_runs:
     input:
         RUNS,
-        of_runs("runs", "/history.csv"),
+        of_runs("<results>/runs/{task}/{method}/seed={seed}/history.csv"),
         of_searches("trials.csv"),
     output:
         tables=expand("<results>/{table}.csv", table=STUDY_TABLES),
