@@ -114,6 +114,7 @@ def test_larger_folds_count_for_more():
     assert probe.auc_within(scores, target, folds) == pytest.approx(np.average(areas, weights=pairs))
 
 
+@pytest.mark.slow
 def test_random_labels_give_one_half():
     """Of 100 draws the mean is within four standard errors of it."""
     random, images = np.random.default_rng(0), data(dict.fromkeys(EVEN, 8), size=2)

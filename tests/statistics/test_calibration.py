@@ -51,6 +51,7 @@ def test_certainty_is_no_overflow_and_its_error_that_of_the_answers():
     assert found == pytest.approx((0.25, 0.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [30, 128, 1000])
 def test_a_calibrated_classifier_scores_what_is_said_of_it_and_not_0(n):
     rng = np.random.default_rng(0)

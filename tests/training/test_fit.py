@@ -90,6 +90,7 @@ def test_every_method_is_tested_here():
     assert set(METHODS) == set(method_names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_twice_is_the_same_to_the_bit(method):
     assert same(whole(method), fit(method, recipe(), options={"sampling": "shuffled"}.items()))
@@ -126,6 +127,7 @@ def test_interrupted_anywhere_it_ends_as_if_it_had_not_been(method, sampling, tm
     assert same(whole(method, sampling), fit(method, recipe(), tmp_path, "same", **given))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.usefixtures("listening")
 def test_told_to_stop_it_keeps_every_batch(method, tmp_path, monkeypatch):

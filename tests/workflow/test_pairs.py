@@ -64,6 +64,7 @@ def test_what_is_left_out_is_said_once(laid):
     assert "left out of" not in (done.stdout + done.stderr).replace(LEFT_OUT, "")
 
 
+@pytest.mark.slow
 def test_the_cost_has_as_many_jobs_of_each_rule_as_are_planned(laid):
     """Of a study with pairs, a family, a search on a task that it does not run, and nothing done yet."""
     shutil.rmtree(laid.folder / "results")

@@ -189,6 +189,7 @@ def test_the_covid_collection_needs_its_table():
         open_source("covid", {"imgpath": None, "views": ["PA"]}).index()
 
 
+@pytest.mark.slow
 def test_rsna_dicom_and_its_inverted_twin_are_the_same_picture(real_images, tmp_path):
     """The same image as MONOCHROME2 and with a header that says MONOCHROME1: one is the negative of the other."""
     for file, name in {"1.2.276.0.7230010.3.1.4.8323329.6904.1517875201.850819": "a", "Fake_MONOHR1": "b"}.items():

@@ -225,6 +225,7 @@ def test_the_figure_of_a_source_without_any_decoded_image():
     assert len(figure.axes) == 3
 
 
+@pytest.mark.slow
 def test_the_stage_writes_all_three(stage, tmp_path):
     INDEX.to_csv(tmp_path / "index.csv", index=False)
     DECODED.to_csv(tmp_path / "decoded.csv", index=False)
