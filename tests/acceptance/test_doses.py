@@ -12,17 +12,6 @@ RESULTS = ROOT / "results" / "doses"
 RATIOS = {ratio: f"synthetic_ratio={ratio}" for ratio in (0.5, 0.9, 0.95, 0.98)} | {1.0: "synthetic"}
 
 
-@pytest.fixture(scope="module")
-def runs():
-    return pd.read_csv(RESULTS / "runs.csv")
-
-
-@pytest.fixture(scope="module")
-def auc(runs):
-    """Mean shifted AUC by task and method."""
-    return runs.groupby(["task", "method"])["test_auc"].mean()
-
-
 def test_every_pair_has_its_three_runs(runs):
     assert set(runs.groupby(["task", "method"]).size()) == {3}
     assert set(runs.query("task == 'synthetic_mask.budget=0.5'")["method"]) == {"actdiff"}

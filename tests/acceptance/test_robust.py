@@ -14,17 +14,6 @@ KEYS = ["task", "method", "seed"]
 EASY, HARD = "synthetic", "synthetic_ratio=1"
 
 
-@pytest.fixture(scope="module")
-def runs():
-    return pd.read_csv(RESULTS / "runs.csv")
-
-
-@pytest.fixture(scope="module")
-def auc(runs):
-    """Mean shifted AUC by task and method."""
-    return runs.groupby(["task", "method"])["test_auc"].mean()
-
-
 def test_every_pair_has_its_three_runs(runs):
     assert set(runs.groupby(["task", "method"]).size()) == {3}
     assert {"coral", "mmd", "irm"}.isdisjoint(runs.query("task == @HARD")["method"])
