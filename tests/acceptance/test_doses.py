@@ -3,7 +3,6 @@
 Bounds are of means over three seeds. Nothing here is tuned: all methods have middling hyperparameters.
 """
 
-import pandas as pd
 import pytest
 from conftest import ROOT
 from PIL import Image

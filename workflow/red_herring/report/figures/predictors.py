@@ -23,8 +23,8 @@ TITLE = "Predictors"
 CATEGORY = "Analyses"
 CAPTION = (
     "Test AUC of every run against the share of its answer that it owes to the nuisance outside the ROI mask, how well "
-    "its map agrees with the mask, and how well the nuisance can be read from its features; dotted lines are AUC 0.5, a "
-    "classifier that ignores the outside, a random map, and an untrained network. Look which of them tells the runs "
+    "its map agrees with the mask, and how well the nuisance can be read from its features; dotted lines are AUC 0.5, "
+    "a classifier that ignores the outside, a random map, and an untrained network. Look which of them tells the runs "
     "that generalise from those that do not, also within one colour. Exchanging the outside is close to what the "
     "shifted test set does: a yardstick, no discovery."
 )
