@@ -1,17 +1,13 @@
 """HINT against its ranking loss, pair by pair."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
-from red_herring.methods import make_method
-from red_herring.networks.resnet import ResNet18
-from support.small_classifier import Smooth, slopes, small_batch
+from support.small_classifier import Smooth, penalty_of, small_batch
 
-
-def penalty(model, batch):
-    method = make_method("hint", model, {"lr": 1e-3, "lambda": 1.0})
-    return method.losses(batch, torch.Generator())["penalty"]
+penalty = partial(penalty_of, "hint")
 
 
 def importances(model, image, label):
@@ -56,14 +52,3 @@ def test_the_logit_of_the_label_counts():
 def test_a_mask_that_ranks_nothing_adds_nothing(inside):
     batch = small_batch(4, 4)
     assert penalty(Smooth(2).double(), replace(batch, masks=torch.full_like(batch.masks, inside))).item() == 0
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_derivatives_through_the_network_equal_finite_differences(layout):
-    torch.manual_seed(0)
-    model, batch = ResNet18(2).double().to(memory_format=layout), small_batch(4, 12)
-    found, expected = slopes(model, lambda: penalty(model, batch), 1e-7)
-    assert found == pytest.approx(expected, rel=1e-5)
-    single = replace(batch, images=batch.images.float())
-    assert slopes(model.float(), lambda: penalty(model, single))[0] == pytest.approx(found, rel=1e-3)
-    assert model.training

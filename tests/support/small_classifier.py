@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import torch
+from red_herring.methods import make_method
 from red_herring.networks.resnet import Batch, ResNet18
 from torch import Tensor, nn
 
@@ -75,6 +76,12 @@ def small_batch(n: int = 6, size: int = SIZE, dtype: torch.dtype = torch.float64
     images = torch.randn(n, 1, size, size, generator=generator, dtype=dtype)
     masks = torch.rand(n, 1, size, size, generator=generator) < 0.5
     return Batch(images, torch.arange(n) % 2, masks, torch.arange(n) // 2 % 2)
+
+
+def penalty_of(method: str, model: nn.Module, batch: Batch) -> Tensor:
+    """Of a method that has one, not yet weighted."""
+    made = make_method(method, model, {"lr": 1e-3, "lambda": 1.0})
+    return made.losses(batch, torch.Generator())["penalty"]
 
 
 def slopes(model: nn.Module, value: Callable[[], Tensor], step: float = 1e-6) -> tuple[float, float]:

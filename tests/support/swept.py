@@ -44,3 +44,11 @@ def runs(aucs: Mapping[tuple[str, str], Sequence[float]]) -> pd.DataFrame:
 def overlaps(*tasks: str, share: float = 0.1) -> pd.DataFrame:
     """Two seeds share so many of their test images."""
     return pd.concat([overlaps_of(SEEDS, share, name) for name in tasks])
+
+
+CONTROLS = {name: task(control=control) for name, control in (
+    ("t", "none"), ("c_mask.control=random", "random"), ("c_mask.control=other", "other"),
+)}  # fmt: skip
+EQUAL_CONTROLS = {f"equal_{name}": about for name, about in CONTROLS.items()}
+WITH_CONTROLS = settings(CONTROLS | EQUAL_CONTROLS, list(CONTROLS), list(EQUAL_CONTROLS))
+"""Two series of mask controls, on crosses as they are and of equal pixel count."""

@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 from red_herring.report.figures import mask_controls
 from support.drawn import csv, words
-from support.swept import overlaps, runs, settings, task
+from support.swept import CONTROLS, EQUAL_CONTROLS, WITH_CONTROLS, overlaps, runs
 from support.tabulated import table
 
-TASKS = {"t": task(), "c_mask.control=random": task(control="random"), "c_mask.control=other": task(control="other")}
-OTHERS = {f"equal_{name}": about for name, about in TASKS.items()}
-SETTINGS = settings(TASKS | OTHERS, list(TASKS), list(OTHERS))
 AUCS = {
     ("t", "classification"): [0.0, 0.2, 0.1],
     ("t", "masked"): [1.0, 0.9, 0.8],
@@ -20,13 +17,13 @@ AUCS = {
 
 @pytest.fixture
 def files(tmp_path):
-    tables = {"runs": runs(AUCS), "overlaps": overlaps(*TASKS, *OTHERS)}
-    frame = table("mask_controls", tables, SETTINGS).frame
+    tables = {"runs": runs(AUCS), "overlaps": overlaps(*CONTROLS, *EQUAL_CONTROLS)}
+    frame = table("mask_controls", tables, WITH_CONTROLS).frame
     return [csv(tmp_path, f"{name}.csv", part) for name, part in (tables | {"mask_controls": frame}).items()]
 
 
 def test_a_row_is_of_a_method_and_a_control(files):
-    one, other = mask_controls.draw(files, SETTINGS).axes
+    one, other = mask_controls.draw(files, WITH_CONTROLS).axes
     assert [label.get_text() for label in one.get_yticklabels()] == ["Masked, random", "Masked, other"]
     np.testing.assert_allclose(one.collections[0].get_offsets()[:, 0], [0.5, 0.3, 0.7])
     np.testing.assert_allclose(one.collections[1].get_offsets()[:, 0], [0, 0])

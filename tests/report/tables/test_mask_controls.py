@@ -3,12 +3,9 @@
 import numpy as np
 import pytest
 from scipy import stats
-from support.swept import overlaps, runs, settings, task
+from support.swept import CONTROLS, EQUAL_CONTROLS, WITH_CONTROLS, overlaps, runs, settings
 from support.tabulated import rows, table
 
-TASKS = {"t": task(), "c_mask.control=random": task(control="random"), "c_mask.control=other": task(control="other")}
-OTHERS = {f"equal_{name}": about for name, about in TASKS.items()}
-SETTINGS = settings(TASKS | OTHERS, list(TASKS), list(OTHERS))
 AUCS = {
     ("t", "classification"): [0.0, 0.2, 0.1],
     ("t", "masked"): [1.0, 0.9, 0.8],
@@ -18,11 +15,11 @@ AUCS = {
     ("equal_t", "masked"): [0.9, 0.9, 0.9],
     ("equal_c_mask.control=random", "masked"): [0.1, 0.2, 0.4],
 }
-STUDY = {"runs": runs(AUCS), "overlaps": overlaps(*TASKS, *OTHERS)}
+STUDY = {"runs": runs(AUCS), "overlaps": overlaps(*CONTROLS, *EQUAL_CONTROLS)}
 
 
 def test_mask_controls_by_hand():
-    found = table("mask_controls", STUDY, SETTINGS)
+    found = table("mask_controls", STUDY, WITH_CONTROLS)
     frame = found.frame.set_index(["series", "method", "control"])
     assert list(frame.index) == [
         ("t, c", "masked", "random"),
@@ -57,14 +54,14 @@ def test_means_are_of_the_seeds_that_both_have():
         ("c_mask.control=random", "masked"): [0.5, 0.1, 0.4],
     }
     study = STUDY | {"runs": runs(aucs).drop(index=5)}
-    (row,) = table("mask_controls", study, SETTINGS).frame.to_dict("records")
+    (row,) = table("mask_controls", study, WITH_CONTROLS).frame.to_dict("records")
     assert (row["paired"], row["own"], row["mean"]) == pytest.approx((2, 0.8, 0.45))
     assert row["own"] - row["mean"] == pytest.approx(row["difference"])
     assert row["kept"] == pytest.approx((0.5 - 0.1) / (0.9 - 0.1))
 
 
 def test_a_series_without_its_own_masks_has_nothing_to_compare():
-    without = {name: about for name, about in TASKS.items() if name != "t"}
+    without = {name: about for name, about in CONTROLS.items() if name != "t"}
     (section,) = table("mask_controls", STUDY, settings(without, list(without))).sections
     assert section.rows == []
     assert section.note == "No task of this series has its own masks, or no run of both."
