@@ -8,10 +8,13 @@ import pytest
 import torch
 from red_herring.analyses import localisation
 from red_herring.analyses.base import Run
-from red_herring.networks.resnet import ResNet18
+from red_herring.data.dataset import Dataset
+from red_herring.networks.resnet import ResNet18, initialised
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
+from red_herring.saliency.summary import drawn
 from safetensors.torch import save_file
+from support.given import Given
 
 SPLITS = [("train", 0), ("test", 1), ("test", 2), ("test_balanced", 2), ("test_balanced", 3)]
 SALIENCY = {
@@ -47,7 +50,7 @@ def run(tmp_path):
     torch.manual_seed(0)
     save_file(ResNet18(2).state_dict(), tmp_path / "model.safetensors")
     return Run(
-        "t", 1, tmp_path / "model.safetensors", tmp_path / "split.csv", [folder / "images.npy"], {"kind": "source"}, 4,
+        "t", "m", 1, tmp_path / "model.safetensors", tmp_path / "split.csv", [folder / "images.npy"], {"kind": "source"}, 4,
         Hardware(torch.device("cpu"), "float32"),
     )  # fmt: skip
 
@@ -68,6 +71,72 @@ def test_the_model_is_that_of_the_file_folded_and_frozen(run):
     torch.manual_seed(0)
     whole = ResNet18(2).eval()
     torch.testing.assert_close(run.model(images), whole(images), rtol=1e-4, atol=1e-5)
+
+
+def test_the_network_as_it_was_trained_has_its_batch_norms(run):
+    torch.manual_seed(0)
+    expected = ResNet18(2).state_dict()
+    found = run.trained
+    assert not found.training
+    assert not any(parameter.requires_grad for parameter in found.parameters())
+    assert found.state_dict().keys() == expected.keys()
+    assert all((value == expected[name]).all() for name, value in found.state_dict().items())
+    assert found.bn1.running_var.shape == (2,), "that of the model is folded into its convolution"
+    assert not hasattr(run.model.bn1, "running_var")
+    assert run.trained is found
+
+
+@pytest.fixture
+def noise():
+    """48 training images of 16 pixels a side."""
+    levels = np.random.default_rng(0).integers(60, 180, (48, 16, 16), dtype=np.uint8)
+    rows = [{"split": "train", "source": "s", "image": f"i{row}", "label": 0, "nuisance": 0} for row in range(48)]
+    return Dataset(levels, np.zeros((16, 16), bool), pd.DataFrame(rows), (0.0, 1.0))
+
+
+def test_the_untrained_network_is_normalised_by_all_training_images_if_they_are_one_batch(noise):
+    """It gives what it gives in training, but for the estimate of the variance."""
+    run = Given(ResNet18(2), noise, seed=3, batch_size=48)
+    images = noise.batch(slice(None)).images
+    in_training = initialised(2, 3).train().features(images)
+    torch.testing.assert_close(run.untrained.features(images), in_training, rtol=0.02, atol=0.02)
+
+
+def test_the_untrained_network_is_normalised_by_the_mean_statistics_of_batches(noise):
+    run = Given(ResNet18(2), noise, seed=3, batch_size=12)
+    few, order = [initialised(2, 3).train() for _ in range(4)], drawn(noise, 512, 3)
+    for network, rows in zip(few, order.reshape(4, 12), strict=True):
+        network.bn1.momentum = 1
+        network.features(noise.batch(torch.from_numpy(rows)).images)
+    mean = torch.stack([network.bn1.running_mean for network in few]).mean(dim=0)
+    variance = torch.stack([network.bn1.running_var for network in few]).mean(dim=0)
+    expected = -mean / (variance + 1e-5).sqrt()  # the bias of the folded convolution
+    torch.testing.assert_close(run.untrained.conv1.bias, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_images_that_others_have_seen_are_left_out():
+    """`a` of another source is another image, and a test image of another run has not been seen."""
+
+    def given(*images, **others):
+        rows = [dict(zip(("split", "source", "image"), image, strict=True)) for image in images]
+        table = pd.DataFrame(rows).assign(label=0, nuisance=0)
+        levels = np.arange(len(rows), dtype=np.uint8)[:, None, None] * np.ones((2, 2), np.uint8)
+        return Given(torch.nn.Identity(), Dataset(levels, np.ones((2, 2), bool), table, (0.0, 1.0)), **others)
+
+    other = given(("valid", "s", "b"), ("test", "s", "c"), ("train", "s", "e"))
+    base = given(("train", "s", "a"), ("test", "s", "d"), ("valid", "s", "d2"), other=other)
+    own = [("train", "r", "z"), *(("test", source, image) for source, image in ("sa", "ra", "sb", "sc", "sd"))]
+    run = given(*own, base=base)
+    found = run.unseen_by(run.base, run.base.other)
+    assert (found.table["source"] + found.table["image"]).tolist() == ["ra", "sc", "sd"]
+    assert found.levels[:, 0, 0].tolist() == [2, 4, 5]
+    assert run.unseen_by(run.base.other).table["image"].tolist() == ["a", "a", "c", "d"]
+
+
+def test_of_a_run_on_disk_the_splits_are_read(run, tmp_path):
+    pd.DataFrame([{"split": "valid", "source": "s", "image": "i2"}]).to_csv(tmp_path / "others.csv", index=False)
+    other = Run("u", "m", 1, run.weights, tmp_path / "others.csv", [], {}, 4, run.hardware)
+    assert run.unseen_by(other).table["image"].tolist() == ["i1"]
 
 
 def test_localisation_is_of_the_positive_test_images_that_have_a_mask(run):

@@ -161,28 +161,6 @@ def test_the_untrained_network_is_that_of_the_seed():
     assert all((value == weights[name]).all() for name, value in initialised(2, 3).state_dict().items())
 
 
-def test_the_untrained_network_is_normalised_by_the_training_images():
-    """With all of them in one batch, it gives what it gives in training, but for the estimate of the variance."""
-    run = a_run(data())
-    run.__dict__["batch_size"] = 48
-    images = run.data("train").batch(slice(None)).images
-    in_training = initialised(2, 3).train().features(images)
-    torch.testing.assert_close(probe.untrained(run).features(images), in_training, rtol=0.02, atol=0.02)
-    run.__dict__["batch_size"] = 12
-    few = [initialised(2, 3).train() for _ in range(4)]
-    means = []
-    for number, network in enumerate(few):
-        rows = probe.drawn(run.data("train"), 512, 3)[12 * number : 12 * number + 12]
-        network.bn1.momentum = 1
-        network.features(run.data("train").batch(torch.from_numpy(rows)).images)
-        means.append(network.bn1.running_mean)
-    folded = probe.untrained(run).conv1  # whose bias is - mean / sd
-    variance = torch.stack([network.bn1.running_var for network in few]).mean(dim=0)
-    torch.testing.assert_close(
-        folded.bias, -torch.stack(means).mean(dim=0) / (variance + 1e-5).sqrt(), rtol=1e-4, atol=1e-5
-    )
-
-
 @pytest.mark.parametrize(
     ("cells", "sentence"),
     [

@@ -178,7 +178,7 @@ def test_from_images_to_a_scored_run(stage, prepared):
     }  # fmt: skip
     done = stage(
         "analyse", "--analysis", "localisation", "--settings", json.dumps(settings), "--split", "splits/1.csv",
-        "--images", "data/mine/images.npy", "--model", "run/seed=1/model.safetensors", "--seed", 1,
+        "--images", "data/mine/images.npy", "--model", "run/seed=1/model.safetensors", "--method", "m", "--seed", 1,
         "--table", "maps/1.csv", "--per-image", "maps/1_images.csv", "--arrays", "maps/1.safetensors",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

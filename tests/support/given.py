@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import torch
 from red_herring.analyses.base import Run
 from red_herring.data.dataset import Dataset
@@ -11,13 +12,21 @@ from torch import nn
 
 
 class Given(Run):
-    """A run whose model and images are at hand."""
+    """A run whose model and images are at hand. pool: all of them, with the column `split`. trained: the model as it
+    was trained, where that is not the same.
+    """
 
-    def __init__(self, model: nn.Module, pool: Dataset, seed: int = 0):
+    def __init__(
+        self, model: nn.Module, pool: Dataset, seed: int = 0, *,
+        task: str = "t", method: str = "m", trained: nn.Module | None = None, base: Run | None = None,
+        other: Run | None = None, batch_size: int = 4,
+    ):  # fmt: skip
         hardware = Hardware(torch.device("cpu"), "float32")
-        super().__init__("t", seed, None, None, [], {}, 4, hardware)
-        self.__dict__["model"] = model
-        self.__dict__["pool"] = pool
+        super().__init__(task, method, seed, None, None, [], {}, batch_size, hardware, base, other)
+        self.__dict__ |= {"model": model, "trained": trained or model, "pool": pool}
+
+    def listed(self, *splits: str) -> pd.DataFrame:
+        return self.data(*splits).table
 
     def data(self, *splits: str) -> Dataset:
         rows = np.flatnonzero(self.pool.table["split"].isin(splits))

@@ -30,7 +30,7 @@ for analysis in ANALYSES:
             settings=analysis_settings(analysis),
             code=analysis_code(analysis),
         shell:
-            stage("analyse", "params.analysis", "params.settings", "wildcards.seed", "threads")
+            stage("analyse", "params.analysis", "params.settings", "wildcards.method", "wildcards.seed", "threads")
 
 
 # The answers of all runs in one table.

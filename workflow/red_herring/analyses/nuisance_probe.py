@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit, StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -14,10 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from red_herring.analyses.base import Analysed, Run
 from red_herring.data.dataset import Dataset
-from red_herring.networks.layers import BatchNorm2d
-from red_herring.networks.resnet import ResNet18, initialised
 from red_herring.runtime.files import StudyError, telling
-from red_herring.saliency.summary import drawn
 from red_herring.training.evaluate import area_under_roc, features
 
 TITLE = "Nuisance probe"
@@ -45,9 +41,6 @@ BALANCED = "test_balanced"
 ITERATIONS = 1000
 """Of the solver, at most; on standardised features it takes tens."""
 
-NORMALISING = 512
-"""Training images, at most, whose statistics the batch norms of an untrained network have."""
-
 AUCS = ("nuisance_auc", "finding_auc", "untrained_nuisance_auc", "untrained_finding_auc")
 
 
@@ -66,7 +59,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
         return Analysed(pd.DataFrame([row]))
     folds = folds_of(data, settings["folds"], run.seed)
     per_image = data.table[["source", "image", "label", "nuisance"]].assign(fold=folds)
-    for prefix, network in (("", run.model), ("untrained_", untrained(run))):
+    for prefix, network in (("", run.model), ("untrained_", run.untrained)):
         found = features(network, data, run.batch_size, run.hardware).double().numpy()
         if not np.isfinite(found).all():
             raise StudyError(f"{run.weights}: its features are not finite; its weights are spoilt, so train it again")
@@ -126,23 +119,3 @@ def auc_within(scores: np.ndarray, target: np.ndarray, folds: np.ndarray) -> flo
             areas.append(area)
             pairs.append((own == 1).sum() * (own == 0).sum())
     return float(np.average(areas, weights=pairs)) if areas else None
-
-
-def untrained(run: Run) -> ResNet18:
-    """The network of a run as a learning rate of zero would leave it, in evaluation mode: its initial weights, and
-    batch norms with the mean statistics of batches of training images.
-
-    The statistics that batch norms begin with, 0 and 1, are those of a network that never was in training. It holds
-    more of what is easy to see: on the crosses at width 8, AUCs of the nuisance of 0.94 to 1.00 in place of 0.80 to
-    0.97.
-    """
-    network, train = initialised(run.model.conv1.out_channels, run.seed).to(run.hardware.device), run.data("train")
-    rows = torch.from_numpy(drawn(train, NORMALISING, run.seed))
-    whole = len(rows) - len(rows) % run.batch_size or len(rows)
-    norms = [module for module in network.modules() if isinstance(module, BatchNorm2d)]
-    with torch.inference_mode(), run.hardware.mixed():
-        for number, batch in enumerate(train.batches(run.batch_size, run.hardware.device, rows[:whole]), start=1):
-            for norm in norms:
-                norm.momentum = 1 / number
-            network.features(batch.images)
-    return network.folded()

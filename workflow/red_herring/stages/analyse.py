@@ -24,6 +24,7 @@ def analyse(
     split: Annotated[Path, Input("CSV of draw_splits")],
     images: Annotated[list[Path], Input("images.npy of each source, the rest beside it")],
     model: Annotated[Path, Input("safetensors of train")],
+    method: str,
     seed: int,
     table: Annotated[Path, Output("CSV, the answer")],
     per_image: Annotated[Path, Output("CSV, one row per image")],
@@ -31,7 +32,7 @@ def analyse(
     threads: int = 1,
 ) -> None:
     hardware = pick(settings.device, settings.precision, threads)
-    run = Run(settings.task, seed, model, split, images, settings.mask, settings.batch_size, hardware)
+    run = Run(settings.task, method, seed, model, split, images, settings.mask, settings.batch_size, hardware)
     found = importlib.import_module(f"red_herring.analyses.{analysis}").analyse(run, settings.analysis)
     card = analysis_card(analysis)
     check_declared(analysis, found.table, card.by, card.columns)
