@@ -51,6 +51,10 @@ def explain(name, model, data, sigma=0.0, batch_size=4, described="model.safeten
     return attribute(name, model, data, sigma, batch_size, CPU, described, **options)
 
 
+def signed_maps(name, model, data):
+    return attribution.explain(name, model, data, 4, CPU, "model.safetensors").maps
+
+
 def pixels(data):
     return data.batch(slice(None)).images.squeeze(1).numpy()
 
@@ -97,6 +101,27 @@ def test_of_a_linear_model_they_are_each_pixels_share_of_the_logit(name, tiny_da
         assert done.details.shape == (6, 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "multiplied"),
+    [("gradient", False), ("smoothgrad", False), ("integrated_gradients", True), ("gradient_x_input", True)],
+)
+def test_signed_maps_of_a_linear_model_are_its_weights_or_these_times_the_image(name, multiplied, tiny_data):
+    weights, data = torch.randn(2, 16, 16), tiny_data(6)
+    expected = weights[1].numpy() * (pixels(data) if multiplied else np.ones((6, 1, 1)))
+    assert (expected < 0).any()
+    maps = signed_maps(name, Linear(weights), data)
+    assert maps.dtype == np.float32
+    np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["guided_backprop", "occlusion", "edges"])
+def test_absolute_maps_are_the_signed_ones_without_their_sign_then_smoothed(name, rough, tiny_data):
+    data = tiny_data(3)
+    sigma = 1.0 if attribution_card(name).smoothed else 0.0
+    expected = [ndimage.gaussian_filter(np.abs(map_), sigma) for map_ in signed_maps(name, rough, data)]
+    np.testing.assert_array_equal(explain(name, rough, data, sigma=1.0).maps, expected)
+
+
 @pytest.mark.parametrize(("size", "window"), [(16, 1), (28, 2), (40, 3), (97, 6)])
 def test_occlusion_of_a_linear_model_is_what_each_window_adds_and_windows_tile_the_image(size, window, tiny_data):
     weights, data = torch.randn(2, size, size), tiny_data(3, size)
@@ -136,6 +161,31 @@ def test_gradient_of_a_convolution_with_relu_and_sum_is_a_sum_of_weights_where_i
                     for i, j, weight in seen:
                         map_[i, j] += weight
     np.testing.assert_allclose(explain("gradient", model, data).maps, np.abs(expected), rtol=1e-4, atol=1e-5)
+
+
+def test_a_convolution_with_relu_and_sum_draws_edges_in_at_most_512_values(tiny_data):
+    """The weights are powers of two, so that sums of any of them are exact, and one of their own each."""
+    kernel = 2.0 ** np.arange(9) * [1, -1, 1, -1, 1, -1, -1, -1, 1]
+    convolution = with_weights(nn.Conv2d(1, 1, 3, padding=1, bias=False), kernel)
+    model = Function(lambda self, x: self.relu(self.conv(x)).sum((1, 2, 3)), conv=convolution, relu=nn.ReLU())
+    random = np.random.default_rng(0)
+    levels = random.integers(1, 255, (4, 60, 60), dtype=np.uint8)
+    levels[3] = np.kron(random.integers(1, 255, (5, 5)), np.ones((12, 12)))
+    data = Dataset(levels, np.ones((60, 60), bool), tiny_data(4).table, (0.0, 1.0))
+    maps = signed_maps("gradient", model, data)
+    values = np.unique(maps[:, 1:-1, 1:-1])
+    sums = np.ravel(sum(np.ix_(*[[0, weight] for weight in kernel])))
+    assert 100 < len(values) <= 512
+    assert np.isin(values, sums).all()
+    inner = maps[3].reshape(5, 12, 5, 12)[:, 2:-2, :, 2:-2]
+    assert (inner == inner[:, :1, :, :1]).all()
+    assert len(np.unique(maps[3])) > 2
+
+
+def test_guided_backprop_is_not_the_gradient(rough, tiny_data):
+    gradient, guided = (signed_maps(name, rough, tiny_data(6)) for name in ("gradient", "guided_backprop"))
+    assert np.abs(guided - gradient).max() > 0.5 * np.abs(gradient).max()
+    assert np.corrcoef(gradient.ravel(), guided.ravel())[0, 1] < 0.5
 
 
 def test_guided_backprop_drops_negative_values_at_each_relu(tiny_data):

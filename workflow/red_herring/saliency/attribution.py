@@ -52,8 +52,8 @@ class Signed(NamedTuple):
 
 @dataclass(frozen=True)
 class Maps:
-    """maps: float32 [n, height, width], 0 or more. details: n rows; of integrated gradients the columns `steps` and
-    `completeness_error`, of the others none.
+    """maps: float32 [n, height, width]. details: n rows; of integrated gradients, with and without the factor x, the
+    columns `steps` and `completeness_error`, of the others none.
     """
 
     maps: np.ndarray
@@ -71,12 +71,26 @@ def attribute(
     seed: int = 0,
     steps: Steps = "adaptive",
 ) -> Maps:
-    """Absolute maps of all images, of which there is at least one, in their order.
+    """The absolute values of `explain`, 0 or more, smoothed by a Gaussian of sigma pixels; 0: not at all."""
+    found = explain(name, model, data, batch_size, hardware, described, seed, steps)
+    return Maps(smooth(np.abs(found.maps), sigma_of(name, sigma)), found.details)
 
-    sigma: of the Gaussian that smooths each map, pixels; 0: not at all. batch_size: images at a time, fewer if they are
-    large. described: the model in messages, as its file. seed: of SmoothGrad's noise and of `random`. steps: of
-    integrated gradients. Raises StudyError if the model is not one that the attribution can explain, or if a map is
-    not finite.
+
+def explain(
+    name: str,
+    model: nn.Module,
+    data: Dataset,
+    batch_size: int,
+    hardware: Hardware,
+    described: str,
+    seed: int = 0,
+    steps: Steps = "adaptive",
+) -> Maps:
+    """Signed maps of all images, of which there is at least one, in their order, as they are.
+
+    batch_size: images at a time, fewer if they are large. described: the model in messages, as its file. seed: of
+    SmoothGrad's noise and of `random`. steps: of integrated gradients. Raises StudyError if the model is not one that
+    the attribution can explain, or if a map is not finite.
     """
     model.eval()
     attribution = importlib.import_module(f"red_herring.saliency.attributions.{name}")
@@ -89,7 +103,7 @@ def attribute(
         request = Request(model, batch.images.requires_grad_(), rows, together, seed, steps)
         try:
             with hardware.mixed() if mixed else nullcontext():
-                parts.append(_absolute(attribution.explain(request)))
+                parts.append(_as_arrays(attribution.explain(request)))
         except RuntimeError as error:
             why = str(error).strip().partition("\n")[0]
             raise StudyError(
@@ -97,7 +111,7 @@ def attribute(
             ) from error
     maps = np.concatenate([part.maps for part in parts])
     _check_finite(maps, data, name, described)
-    return Maps(smooth(maps, sigma_of(name, sigma)), pd.concat([part.details for part in parts], ignore_index=True))
+    return Maps(maps, pd.concat([part.details for part in parts], ignore_index=True))
 
 
 def sigma_of(name: str, sigma: float) -> float:
@@ -110,9 +124,9 @@ def noise_of(seed: int, row: int) -> np.random.Generator:
     return np.random.default_rng([seed, row])
 
 
-def _absolute(explained: Tensor | Signed) -> Maps:
+def _as_arrays(explained: Tensor | Signed) -> Maps:
     signed = explained if isinstance(explained, Signed) else Signed(explained, {})
-    maps = signed.maps.detach().float().abs().squeeze(1).cpu().numpy()
+    maps = signed.maps.detach().float().squeeze(1).cpu().numpy()
     details = {column: values.cpu().numpy() for column, values in signed.details.items()}
     return Maps(maps, pd.DataFrame(details, index=range(len(maps))))
 
