@@ -65,7 +65,7 @@ FLOAT32, BFLOAT16 = 10.0, 1.5
 SECOND = 1e-9
 """Relative error of second derivatives in float64, of which rounding makes about 1e-14."""
 
-MAPS = {"integrated_gradients": 2e-2, "smoothgrad": None}
+MAPS = {"integrated_gradients": 2e-2, "local_integrated_gradients": 2e-2, "smoothgrad": None}
 """Relative error of maps in float32, 1e-3 unless said here. Integrated gradients may take other steps when an error lies
 at its limit of 1 %. The noise of SmoothGrad is another on every kind of device: maps may differ by SEEDS times as much
 as those of two seeds do on the CPU."""

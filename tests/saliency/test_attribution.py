@@ -1,6 +1,7 @@
 """Attribution maps."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from captum.attr import GuidedGradCam, Occlusion
@@ -77,8 +78,8 @@ def rough():
 
 
 def test_the_controls_are_those_of_the_documents():
-    assert CONTROLS == ["centre_prior", "edges", "random"]
-    assert len(OF_THE_MODEL) == 8
+    assert CONTROLS == ["centre_prior", "edges", "edges_x_input", "random"]
+    assert len(OF_THE_MODEL) == 9
 
 
 @pytest.mark.parametrize("name", ["gradient", "smoothgrad"])
@@ -103,7 +104,13 @@ def test_of_a_linear_model_they_are_each_pixels_share_of_the_logit(name, tiny_da
 
 @pytest.mark.parametrize(
     ("name", "multiplied"),
-    [("gradient", False), ("smoothgrad", False), ("integrated_gradients", True), ("gradient_x_input", True)],
+    [
+        ("gradient", False),
+        ("smoothgrad", False),
+        ("local_integrated_gradients", False),
+        ("integrated_gradients", True),
+        ("gradient_x_input", True),
+    ],
 )
 def test_signed_maps_of_a_linear_model_are_its_weights_or_these_times_the_image(name, multiplied, tiny_data):
     weights, data = torch.randn(2, 16, 16), tiny_data(6)
@@ -287,6 +294,12 @@ def test_edges_are_the_sobel_magnitude_within_each_image(rough, tiny_data):
     np.testing.assert_allclose(explain("edges", rough, data).maps, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_edges_x_input_are_the_edges_times_the_image(rough, tiny_data):
+    data = tiny_data(3)
+    expected = [image * np.hypot(ndimage.sobel(image, 0), ndimage.sobel(image, 1)) for image in pixels(data)]
+    np.testing.assert_allclose(signed_maps("edges_x_input", rough, data), expected, rtol=1e-4, atol=1e-6)
+
+
 def naive_integrated_gradients(model, image, steps, start=0.0, end=1.0):
     """Signed map [height, width] of a piece of the way, one point at a time."""
     nodes, weights = np.polynomial.legendre.leggauss(steps)
@@ -315,6 +328,22 @@ def test_integrated_gradients_are_complete_and_report_their_own_error(rough, tin
         assert error <= 0.01
         fine = naive_integrated_gradients(model, images[row : row + 1], 1000)
         np.testing.assert_allclose(map_, fine, atol=0.05 * np.abs(fine).max())  # 1 % of the sum
+
+
+def test_local_integrated_gradients_are_the_mean_of_gradients_and_integrated_ones_that_times_the_image(
+    rough, tiny_data
+):
+    data = tiny_data(3)
+    local = attribution.explain("local_integrated_gradients", rough, data, 4, CPU, "the model")
+    whole = attribution.explain("integrated_gradients", rough, data, 4, CPU, "the model")
+    np.testing.assert_allclose(pixels(data) * local.maps, whole.maps, rtol=1e-5, atol=1e-8)
+    pd.testing.assert_frame_equal(local.details, whole.details)
+    model = rough.double()
+    for image, map_ in zip(data.batch(slice(None)).images.double(), local.maps, strict=True):
+        points = ((torch.arange(500).double() + 0.5).view(-1, 1, 1, 1) / 500 * image).requires_grad_()
+        (gradients,) = torch.autograd.grad(model(points)[:, 1].sum(), points)
+        expected = gradients.mean(0)[0].numpy()
+        np.testing.assert_allclose(map_, expected, atol=0.05 * np.abs(expected).max())
 
 
 def test_only_the_ways_of_incomplete_images_are_halved(rough, tiny_data):
@@ -466,7 +495,7 @@ def test_in_bfloat16_maps_are_near_those_in_float32(name, rough, tiny_data):
         assert np.corrcoef(rounded.maps.ravel(), exact.maps.ravel())[0, 1] > 0.99
     else:
         np.testing.assert_array_equal(rounded.maps, exact.maps)
-    if name == "integrated_gradients":
+    if name.endswith("integrated_gradients"):
         assert (rounded.details["completeness_error"] <= 0.01).all()
 
 

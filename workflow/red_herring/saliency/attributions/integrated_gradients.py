@@ -37,19 +37,19 @@ CANCELLED = 0.1
 
 
 class Pieces(NamedTuple):
-    """Of the ways from zero to images. row: whose, int64 [pieces]. start, end: shares of the way, [pieces]. maps and
-    missing: as `piece` gives them.
+    """Of the ways from zero to images. row: whose, int64 [pieces]. start, end: shares of the way, [pieces]. gradients
+    and missing: as `piece` gives them.
     """
 
     row: Tensor
     start: Tensor
     end: Tensor
-    maps: Tensor
+    gradients: Tensor
     missing: Tensor
 
-    def whole(self, images: Tensor) -> Tensor:
-        """The map of each image."""
-        return torch.zeros_like(images).index_add(0, self.row, self.maps)
+    def mean(self, images: Tensor) -> Tensor:
+        """The mean gradient of each image."""
+        return torch.zeros_like(images).index_add(0, self.row, self.gradients)
 
 
 class Target(NamedTuple):
@@ -60,12 +60,18 @@ class Target(NamedTuple):
 
 
 def explain(request: Request) -> Signed:
-    """x times the mean gradient on the way from 0 to x (Sundararajan et al. 2017).
+    """x times the mean gradient on the way from 0 to x (Sundararajan et al. 2017)."""
+    mean = mean_gradient(request)
+    return Signed(request.images.detach() * mean.maps, mean.details)
+
+
+def mean_gradient(request: Request) -> Signed:
+    """The mean of d y1 / dx on the way from 0 to x.
 
     0 is black where pixels run from 0 to 1, and grey in X-rays, whose pixels run from -1024 to 1024. The mean is a
     Gauss-Legendre quadrature of `steps` points. `adaptive` takes 16 and, while the completeness error of an image
     exceeds 1 %, halves those pieces of its way that miss most, with 16 points for each half, up to MOST_PIECES.
-    Details: steps, the points of the final quadrature, and completeness_error.
+    Details: steps, the points of the final quadrature, and completeness_error, that of x times the mean.
     """
     images = request.images.detach()
     target = _target(request.model, images)
@@ -74,9 +80,9 @@ def explain(request: Request) -> Signed:
     pieces = _pieces(request, rows, torch.zeros_like(target.change), torch.ones_like(target.change), points)
     if request.steps == "adaptive":
         pieces = _refined(request, pieces, target)
-    whole = pieces.whole(images)
-    error = completeness_error(whole, target.change, target.rounding)
-    return Signed(whole, {"steps": points * torch.bincount(pieces.row), "completeness_error": error})
+    mean = pieces.mean(images)
+    error = completeness_error(images * mean, target.change, target.rounding)
+    return Signed(mean, {"steps": points * torch.bincount(pieces.row), "completeness_error": error})
 
 
 def _target(model: nn.Module, images: Tensor) -> Target:
@@ -101,7 +107,7 @@ def _refined(request: Request, pieces: Pieces, target: Target) -> Pieces:
 
 def _to_halve(pieces: Pieces, images: Tensor, target: Target) -> Tensor:
     """Of each incomplete image those pieces that miss at least the mean of its own, bool [pieces]."""
-    error = completeness_error(pieces.whole(images), target.change, target.rounding)
+    error = completeness_error(images * pieces.mean(images), target.change, target.rounding)
     number = torch.bincount(pieces.row)
     mean = torch.zeros_like(target.change).index_add(0, pieces.row, pieces.missing) / number
     goes_on = (error > TOLERANCE) & (number < MOST_PIECES)
@@ -113,18 +119,21 @@ def _pieces(request: Request, row: Tensor, start: Tensor, end: Tensor, points: i
 
 
 def piece(request: Request, images: Tensor, start: Tensor, end: Tensor, points: int) -> tuple[Tensor, Tensor]:
-    """The maps of pieces of the way, from start x to end x, and how much of the change of y1 each misses."""
-    start, end = start.view(-1, 1, 1, 1) * images, end.view(-1, 1, 1, 1) * images
+    """Of pieces of the way, from start x to end x: the mean gradient times the share of the way, and how much of the
+    change of y1 each misses.
+    """
+    start, end = start.view(-1, 1, 1, 1), end.view(-1, 1, 1, 1)
+    integrated = IntegratedGradients(request.model, multiply_by_inputs=False)
     parts = []
     for some in torch.arange(len(images)).split(request.together):
-        explained = IntegratedGradients(request.model).attribute(
-            end[some], start[some], POSITIVE, n_steps=points, internal_batch_size=request.together
-        )
+        first, last = start[some] * images[some], end[some] * images[some]
+        mean = integrated.attribute(last, first, POSITIVE, n_steps=points, internal_batch_size=request.together)
+        gradients = (end - start)[some] * mean.detach()
         with torch.no_grad():
-            change = _logit(request.model, end[some]) - _logit(request.model, start[some])
-        parts.append((explained.detach(), (explained.detach().flatten(1).sum(1) - change).abs()))
-    maps, missing = (torch.cat(part) for part in zip(*parts, strict=True))
-    return maps, missing
+            change = _logit(request.model, last) - _logit(request.model, first)
+        parts.append((gradients, ((images[some] * gradients).flatten(1).sum(1) - change).abs()))
+    gradients, missing = (torch.cat(part) for part in zip(*parts, strict=True))
+    return gradients, missing
 
 
 def completeness_error(maps: Tensor, change: Tensor, rounding: Tensor) -> Tensor:
