@@ -96,7 +96,7 @@ class ResNet18(nn.Module):
         self._compiled: Callable[[torch.Tensor], torch.Tensor] | None = None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                initialise(module)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """The vector after average pooling, float32 [n, 8 * width]: o(x) of ActDiff, input of the discriminator.
@@ -175,6 +175,11 @@ class ResNet18(nn.Module):
         """Logits, float32 [n, 2], of images [n, 1, height, width]."""
         logits: torch.Tensor = self.fc(self.features(x))
         return logits
+
+
+def initialise(convolution: nn.Conv2d) -> None:
+    """Weights as all convolutions of the network have them before training (He et al. 2015)."""
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
 
 
 def initialised(width: int, seed: int) -> ResNet18:
