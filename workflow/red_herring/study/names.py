@@ -1,4 +1,4 @@
-"""The measures of localisation by name, and what the paper's tables show, apart from the code that computes them.
+"""Measures of localisation and similarity by name, and what the paper's tables show, apart from what computes them.
 
 The workflow, the tables and the figures need the names without PyTorch, and training must not depend on them.
 """
@@ -24,3 +24,15 @@ PAPER_ATTRIBUTIONS = ("gradient", "integrated_gradients", "occlusion")
 
 BASELINE = "classification"
 """The method that all others are compared with."""
+
+SIMILARITIES = {
+    "spearman": "Spearman",
+    "spearman_abs": "Spearman, absolute",
+    "spearman_nonzero": "Spearman, image not 0",
+    "spearman_abs_nonzero": "Spearman, absolute, image not 0",
+    "ssim": "SSIM",
+    "ssim_s2": "SSIM, signed",
+    "hog": "HOG",
+    "hog_s2": "HOG, ranks",
+}
+"""Name -> title of each measure in saliency/similarity.py."""

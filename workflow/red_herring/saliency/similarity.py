@@ -1,0 +1,215 @@
+"""How alike two maps of an image are, by the measures of Adebayo et al. 2018.
+
+A map is prepared once (ranks, scaled values, histograms) and compared with as many others as there are. What is not
+defined is NaN: a constant map, one that is constant up to its 99th percentile where it is clipped there, and, where
+pixels count only if the image is not 0, an image without such pixels or a map that is constant on them.
+Maps that share nothing score 0 by ranks, and otherwise what the spread of their values makes of it: uniform noise in
+224 x 224 pixels 0.005 by `ssim`, 0.02 by `ssim_s2` and 0.08 by `hog`, noise of heavy tails 0.02, 0.8 and 0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+from scipy.stats import rankdata
+
+from red_herring.runtime.files import StudyError
+from red_herring.study.names import SIMILARITIES
+
+PERCENTILE = 99
+"""At which absolute maps are clipped for `ssim`."""
+
+CELLS = 14
+"""Of a histogram of oriented gradients, a side: cells of 16 x 16 pixels in images of 224, of 2 x 2 in images of 28."""
+
+ORIENTATIONS, BLOCK, CLIPPED, EPSILON = 9, 3, 0.2, 1e-5
+"""Dalal and Triggs 2005, section 6, with blocks of 3 x 3 cells, normalised by L2-Hys."""
+
+TOGETHER = 2**18
+"""Pixels that are worked on at a time, in about 0.05 GB."""
+
+Smoother = Callable[[np.ndarray], np.ndarray]
+
+
+class Similarity(NamedTuple):
+    """prepare: maps [n, height, width] and which pixels count, bool alike -> an array of n rows. compare: two of these
+    -> [n]. smallest: pixels a side of an image. nonzero: whether only pixels count where the image is not 0.
+    """
+
+    prepare: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    compare: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    smallest: int = 1
+    nonzero: bool = False
+
+
+def similarity(name: str, first: np.ndarray, second: np.ndarray, images: np.ndarray | None = None) -> np.ndarray:
+    """How alike the maps of each image are, by `name` of SIMILARITIES: float64 [n], NaN where undefined.
+
+    first, second: signed maps [n, height, width] of the same images. images: their pixels as the classifier sees them,
+    alike, which the measures on pixels that are not 0 need.
+    """
+    return compare(name, prepare(name, first, images), prepare(name, second, images))
+
+
+def prepare(name: str, maps: np.ndarray, images: np.ndarray | None = None) -> np.ndarray:
+    """What `compare` takes of maps [n, height, width]: float32, one row per map.
+
+    Raises ValueError without images that are needed, and StudyError if the maps are too small.
+    """
+    chosen, side = _BY_NAME[name], min(maps.shape[1:])
+    if side < chosen.smallest:
+        raise StudyError(
+            f"{SIMILARITIES[name]} ({name}) needs images of at least {chosen.smallest} pixels a side and these have "
+            f"{side}; leave {name} out of similarities"
+        )
+    if chosen.nonzero and images is None:
+        raise ValueError(f"{name} needs the images")
+    counted = images != 0 if chosen.nonzero and images is not None else np.ones(maps.shape, bool)
+    parts = [chosen.prepare(maps[rows].astype(np.float64), counted[rows]) for rows in _parts(maps)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def compare(name: str, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The similarity, float64 [n], of maps that `prepare` made ready."""
+    parts = [
+        _BY_NAME[name].compare(first[rows].astype(np.float64), second[rows].astype(np.float64))
+        for rows in _parts(first)
+    ]
+    return np.concatenate(parts)
+
+
+def _parts(values: np.ndarray) -> list[slice]:
+    size = max(1, TOGETHER // values[0].size)
+    return [slice(start, start + size) for start in range(0, len(values), size)]
+
+
+# Correlations: vectors of length 1 about their mean, and their products
+
+
+def _ranked(maps: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The ranks of the pixels that count, equal ones sharing theirs; the others are 0 and so add nothing."""
+    values = np.where(counted, maps, np.inf).reshape(len(maps), -1)
+    inside = counted.reshape(values.shape)
+    middle = (inside.sum(axis=1, keepdims=True) + 1) / 2
+    return _of_length_one(np.where(inside, rankdata(values, axis=1) - middle, 0.0))
+
+
+def _ranked_absolute(maps: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    return _ranked(np.abs(maps), counted)
+
+
+def _of_length_one(values: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    return _quotient(values, length)
+
+
+def _quotient(values: np.ndarray, divisors: np.ndarray) -> np.ndarray:
+    """NaN where a divisor is 0."""
+    quotient: np.ndarray = np.divide(values, divisors, out=np.full(values.shape, np.nan), where=divisors > 0)
+    return quotient
+
+
+def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    products: np.ndarray = np.einsum("np,np->n", first, second)
+    return products
+
+
+# Structural similarity (Wang et al. 2004)
+
+
+def _scaled(maps: np.ndarray) -> np.ndarray:
+    """From 0 to 1 by the smallest and the largest value of each."""
+    low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
+    return _quotient(maps - low, high - low)
+
+
+def _clipped(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
+    absolute = np.abs(maps)
+    return _scaled(np.minimum(absolute, np.percentile(absolute, PERCENTILE, axis=(1, 2), keepdims=True)))
+
+
+def _ssim(first: np.ndarray, second: np.ndarray, mean: Smoother, window: int, data_range: float) -> np.ndarray:
+    """(2 m n + c)(2 cov + d) / ((m² + n² + c)(var + var + d)), averaged over all windows inside the image; m and n are
+    the means in a window, c = (0.01 range)², d = (0.03 range)², covariances those of a sample.
+    """
+    c, d, sample = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2, window**2 / (window**2 - 1)
+    m, n = mean(first), mean(second)
+    covariance = sample * (mean(first * second) - m * n)
+    variances = sample * (mean(first**2) - m**2 + mean(second**2) - n**2)
+    values = (2 * m * n + c) * (2 * covariance + d) / ((m**2 + n**2 + c) * (variances + d))
+    inner = slice(window // 2, -(window // 2))
+    inside: np.ndarray = values[:, inner, inner].mean(axis=(1, 2))
+    return inside
+
+
+# Histograms of oriented gradients (Dalal and Triggs 2005)
+
+
+def _histograms(maps: np.ndarray) -> np.ndarray:
+    """Those of all blocks of cells, [n, features], as scikit-image makes them, in another order.
+
+    Cells have a fourteenth of the image's side, rounded; pixels that are left at the right and below are in none.
+    """
+    down, across = np.zeros_like(maps), np.zeros_like(maps)
+    down[:, 1:-1] = maps[:, 2:] - maps[:, :-2]
+    across[:, :, 1:-1] = maps[:, :, 2:] - maps[:, :, :-2]
+    angle = np.rad2deg(np.arctan2(down, across)) % 180
+    towards = (angle // (180 / ORIENTATIONS)) % ORIENTATIONS  # an angle next to 0 may be rounded to 180
+    length = np.hypot(down, across)
+    cells = np.stack([_in_cells(length * (towards == number)) for number in range(ORIENTATIONS)], axis=-1)
+    blocks = np.lib.stride_tricks.sliding_window_view(cells, (BLOCK, BLOCK), axis=(1, 2))
+    return _normalised(np.minimum(_normalised(blocks), CLIPPED)).reshape(len(maps), -1)
+
+
+def _in_cells(values: np.ndarray) -> np.ndarray:
+    """The mean of each cell, [n, rows, columns]."""
+    height, width = (max(1, round(side / CELLS)) for side in values.shape[1:])
+    rows, columns = values.shape[1] // height, values.shape[2] // width
+    cells = values[:, : rows * height, : columns * width].reshape(-1, rows, height, columns, width)
+    means: np.ndarray = cells.mean(axis=(2, 4))
+    return means
+
+
+def _normalised(blocks: np.ndarray) -> np.ndarray:
+    """blocks: [n, rows, columns, orientations, BLOCK, BLOCK]."""
+    squares = np.sum(blocks**2, axis=(3, 4, 5), keepdims=True)
+    return np.asarray(blocks / np.sqrt(squares + EPSILON**2))
+
+
+def _hog(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
+    """Of maps from -1 to 1."""
+    found = _histograms(np.nan_to_num(_quotient(maps, np.abs(maps).max(axis=(1, 2), keepdims=True))))
+    return _of_length_one(found - found.mean(axis=1, keepdims=True))
+
+
+def _ranked_hog(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
+    """Of maps from 0 to 1."""
+    found = _histograms(np.nan_to_num(_scaled(maps)))
+    return _of_length_one(rankdata(found, axis=1) - (found.shape[1] + 1) / 2)
+
+
+_BY_NAME = {
+    "spearman": Similarity(_ranked, _product),
+    "spearman_abs": Similarity(_ranked_absolute, _product),
+    "spearman_nonzero": Similarity(_ranked, _product, nonzero=True),
+    "spearman_abs_nonzero": Similarity(_ranked_absolute, _product, nonzero=True),
+    "ssim": Similarity(
+        _clipped, partial(_ssim, mean=partial(ndimage.uniform_filter, size=5, axes=(1, 2)), window=5, data_range=1), 5
+    ),
+    "ssim_s2": Similarity(
+        lambda maps, _: _scaled(maps),
+        partial(
+            _ssim,
+            mean=partial(ndimage.gaussian_filter, sigma=1.5, truncate=3.5, axes=(1, 2)),
+            window=11,
+            data_range=2,
+        ),
+        11,
+    ),
+    "hog": Similarity(_hog, _product, BLOCK),
+    "hog_s2": Similarity(_ranked_hog, _product, BLOCK),
+}
