@@ -28,13 +28,17 @@ def declare(tmp_path, monkeypatch):
 
 def test_what_is_not_declared_is_empty(declare):
     card = declare(CARD)
-    assert (card.needs, card.settings, card.by, card.columns) == ((), {}, {}, {"x": "a number"})
+    assert (card.needs, card.of_tasks, card.settings, card.by) == ((), {}, {}, {})
+    assert card.columns == {"x": "a number"}
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (CARD + 'NEEDS = ["masker"]\n', "analyses/mine.py: NEEDS has 'masker', expected some of saliency"),
+        (
+            CARD + 'NEEDS = ["masker"]\n',
+            "analyses/mine.py: NEEDS has 'masker', expected some of saliency, base_run, other_seed",
+        ),
         (CARD + 'SETTINGS = {"draws": {"type": "integer"}}\n', "analyses/mine.py: SETTINGS.draws has no `default`"),
         ('TITLE = "T"\n', "analyses/mine.py: declare CITATION, COLUMNS as a literal at the top"),
         (CARD.replace('"x"', '"n"'), "analyses/mine.py: the column 'n' is in every table; call its own otherwise"),

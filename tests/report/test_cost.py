@@ -19,7 +19,7 @@ SETTINGS = Costing(
     methods={"classification": "classification", "rrr": "rrr", "gradmask": "gradmask"},
     extra_epochs={},
     left_out=["it is left out."],
-    analyses=["localisation"],
+    analyses={"localisation": {"base": ["classification", "rrr"], "steps": ["rrr", "gradmask", "classification"]}},
     seeds=2, trials=3, trial_epochs=4, epochs=10, parallel=1, batch_size=16, width=8, device="auto", may_stop=False,
     cores=2, cards=0,
 )  # fmt: skip
@@ -42,6 +42,11 @@ def test_images_passed_by_hand(tmp_path):
     assert set(passed.images["localisation"].values()) == {40}
     assert passed.unknown == []
     assert cost.amount(replace(SETTINGS, trials=0), tmp_path).images["search"] == {}
+
+
+def test_an_analysis_passes_the_images_of_the_runs_that_it_is_asked_of(tmp_path):
+    own = replace(SETTINGS, analyses=SETTINGS.analyses | {"reliance": {"steps": ["rrr"]}})
+    assert cost.amount(own, tmp_path).images["reliance"] == {("steps", "rrr"): 40}
 
 
 def test_epochs_on_top_are_counted(tmp_path):

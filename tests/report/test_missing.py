@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from red_herring.report.missing import failures, missing_runs, to_markdown
+from red_herring.report.missing import failures, missing_runs, to_markdown, without_maps
 from red_herring.study.settings import described_methods
 
 RUNS = [("spc", method, seed) for method in ("rrr", "masked") for seed in (1, 2)]
@@ -12,6 +12,7 @@ RUNS = [("spc", method, seed) for method in ("rrr", "masked") for seed in (1, 2)
 SEARCHED = {"spc": "spc"}
 MADE_BY = {"spc/rrr": "0123456789ab", "spc/masked": "ba9876543210"}
 
+ASKED = {"localisation": {"spc": ["rrr", "masked"]}}
 METHODS = described_methods(["rrr", "masked"])
 
 
@@ -34,7 +35,7 @@ def touch(name, text=""):
 
 
 def test_a_whole_study_misses_nothing(results):
-    assert missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED) == {}
+    assert missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED) == {}
     assert "All runs" in to_markdown({}, "spc", {})
 
 
@@ -44,7 +45,7 @@ def test_each_stage_can_be_the_one_that_failed(results):
     (results / "localisation/spc/rrr/seed=2.csv").unlink()
     touch("results/logs/localisation/spc/rrr/seed=2.log", "half a li")
     (results / "runs/spc/masked/seed=2/run.json").unlink()
-    missing = missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED)
+    missing = missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED)
     assert list(missing) == [("spc", "rrr", 1), ("spc", "rrr", 2), ("spc", "masked", 2)]
     one, two, rest = failures(missing)
     assert one == "spc, rrr, seed 1: the loss is nan (results/logs/train/spc/rrr/seed=1.log)"
@@ -54,12 +55,21 @@ def test_each_stage_can_be_the_one_that_failed(results):
     assert "Masked, seed 2: not started" in to_markdown(missing, "spc", METHODS)
 
 
+def test_an_answer_is_missing_of_a_run_that_is_asked_only(results):
+    asked = ASKED | {"reliance": {"spc": ["masked"]}, "nuisance_probe": {}}
+    touch("results/reliance/spc/masked/seed=1.csv")
+    assert missing_runs(results, RUNS, asked, MADE_BY, SEARCHED) == {("spc", "masked", 2): "not started"}
+    assert without_maps(results, RUNS, asked, MADE_BY, SEARCHED) == {}
+    (results / "localisation/spc/rrr/seed=2.csv").unlink()
+    assert list(without_maps(results, RUNS, asked, MADE_BY, SEARCHED)) == [("spc", "rrr", 2)]
+
+
 def test_the_seeds_of_a_search_that_failed_are_named_together(results):
     (results / "tuning/spc/rrr/best.json").unlink()
     touch("results/logs/tune/spc/rrr.log", "error: all 25 trials failed\n")
     for seed in (1, 2):
         (results / f"runs/spc/rrr/seed={seed}/run.json").unlink()
-    assert failures(missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED)) == [
+    assert failures(missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED)) == [
         "spc, rrr, seeds 1, 2: all 25 trials failed (results/logs/tune/spc/rrr.log)"
     ]
 
@@ -67,7 +77,7 @@ def test_the_seeds_of_a_search_that_failed_are_named_together(results):
 def test_a_search_that_failed_is_named_though_its_runs_of_old_are_there(results):
     (results / "tuning/spc/rrr/best.json").unlink()
     touch("results/logs/tune/spc/rrr.log", "error: killed\n")
-    assert list(missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED)) == [
+    assert list(missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED)) == [
         ("spc", "rrr", 1),
         ("spc", "rrr", 2),
     ]
@@ -75,11 +85,11 @@ def test_a_search_that_failed_is_named_though_its_runs_of_old_are_there(results)
 
 def test_a_run_of_other_settings_or_code_waits_to_be_made_again(results):
     touch("results/runs/spc/rrr/seed=2/run.json", '{"made_by": "another"}')
-    assert missing_runs(results, RUNS, ["localisation"], MADE_BY, SEARCHED) == {("spc", "rrr", 2): "not started"}
+    assert missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED) == {("spc", "rrr", 2): "not started"}
 
 
 def test_a_run_of_another_search_waits_to_be_made_again(results):
     touch("results/tuning/other/rrr/best.json", json.dumps({"hyperparameters": {"lr": 0.2}}))
     touch("results/tuning/other/masked/best.json", json.dumps({"hyperparameters": {"lr": 0.1}}))
-    missing = missing_runs(results, RUNS, ["localisation"], MADE_BY, {"spc": "other"})
+    missing = missing_runs(results, RUNS, ASKED, MADE_BY, {"spc": "other"})
     assert missing == {("spc", "rrr", 1): "not started", ("spc", "rrr", 2): "not started"}

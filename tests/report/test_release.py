@@ -23,7 +23,7 @@ CLOSED = {"kind": "padchest", "terms": "closed", "shareable": False}
 OWN = {"kind": "folder", "terms": "", "shareable": False}
 
 SETTINGS = {
-    "tasks": {"t": ["m"]}, "seeds": [1, 2], "analyses": ["localisation"], "searched": {"t": "t"}, "spaces": {},
+    "tasks": {"t": ["m"]}, "seeds": [1, 2], "analyses": {"localisation": {"t": ["m"]}}, "searched": {"t": "t"}, "spaces": {},
     "made_by": {"tune": {"t/m": "abc"}, "train": {"t/m": "abc"}}, "sources": {"s": PUBLIC}, "tables": ["t"],
     "figures": {"figure_3": True, "figure_8": False}, "config": {"study": {"seeds": [1, 2]}},
 }  # fmt: skip
@@ -73,7 +73,7 @@ def results(tmp_path):
             write(pixels)
     write("tuning/t/m/best.json", json.dumps({"hyperparameters": {"lr": 0.1}, "on_bound": [], "made_by": "abc"}))
     write("tuning/t/m/trials.csv", "trial,lr\n0,0.1\n")
-    answers = {"localisation": release.analysis_table(folder, "localisation", RUNS)}
+    answers = release.answers_of(folder, SETTINGS["analyses"], RUNS)
     for name, table in (release.study_tables(folder, RUNS, SETTINGS["searched"], SETTINGS["spaces"]) | answers).items():
         write(f"{name}.csv", table.to_csv(index=False))
     for name in ("data/s/images.npy", "data/s/masks.npy", "auc_intervals.csv", "overview.rst", "explorer.html"):

@@ -176,7 +176,7 @@ def test_what_a_task_does_not_ask_for_is_not_left_out():
             "tasks: {a: {of: vpc, ratio: 0.7, methods: [rrr]}, b: {of: a, ratio: 0.8, methods: [rrr]}}",
             "tasks.b.methods: is ['rrr'], as in a; leave it out",
         ),
-        ("tasks: {a: {of: vpc, methods: [rrr]}}", "tasks.a: differs from vpc in nothing but the methods that run on"),
+        ("tasks: {a: {of: vpc, methods: [rrr]}}", "tasks.a: differs from vpc in nothing but its methods;"),
         ("tasks: {a: {of: vpc, each: {methods: [[rrr]]}}}", "tasks.a.each: has the unknown key 'methods'"),
         (
             "{study: {tasks: [vpc]}, tasks: {vpc: {methods: [classification]}}}",

@@ -325,7 +325,8 @@ def test_what_guides_training_reaches_only_methods_that_need_masks(config):
         same = study.train_settings(config, "vpc", method) == study.train_settings(changed, "vpc", method)
         assert same == (method == "classification")
     for analysis in config["study"]["analyses"]:
-        assert study.analysis_settings(config, analysis, "vpc") == study.analysis_settings(changed, analysis, "vpc")
+        same = [study.analysis_settings(each, analysis, "vpc", 451) for each in (config, changed)]
+        assert same[0] == same[1]
     assert study.train_settings(changed, "vpc", "rrr").guidance == {
         "negatives": "skip", "control": "none", "budget": 0.5, "blur_sigma": 0.0,
     }  # fmt: skip
@@ -340,7 +341,7 @@ def test_the_anatomy_is_segmented_of_the_sources_of_tasks_that_are_run(config):
     assert study.segment_settings(config, "rsna") == Segmenting("rsna", "auto", "float32")
     sorted_lungs = lungs | {"structures": ["Left Lung", "Right Lung"]}  # a union, whose order makes no difference
     assert study.train_settings(config, "vpc", "rrr").mask == sorted_lungs
-    assert study.analysis_settings(config, "reliance", "vpc").mask == sorted_lungs
+    assert study.analysis_settings(config, "reliance", "vpc", 451).mask == sorted_lungs
     assert study.results_settings(config)["tasks"]["vpc"]["mask"] == sorted_lungs
 
 

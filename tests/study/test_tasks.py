@@ -244,7 +244,7 @@ def test_tables_of_searches_are_of_the_tasks_that_are_searched():
     config = typed("study: {tasks: [a, vpc]}\ntasks: {a: {of: vpc, tuned_on: spc, labels: permuted}}")
     shown = study.results_settings(config)
     made = ["runs.csv", "trials.csv", "searches.csv", "localisation.csv"]
-    asked = study.described_analyses(config["study"]["analyses"])
+    asked = study.described_analyses(config)
     tables, figures = items.tables(shown, made, asked), items.figures(shown, made, asked)
     assert figures["figure_a1"].tasks == tables["hyperparameters"].tasks == ("spc", "vpc")
     assert {name for name in figures if name.startswith("hyperparameters_")} == {
@@ -279,7 +279,7 @@ def test_a_derived_task_changes_nothing_of_the_others():
         names = PAPER["study"]["tasks"]
         selects = (study.split_settings, study.plan_settings)
         runs = [select(config, name, "rrr") for select in (study.train_settings, study.tune_settings) for name in names]
-        asked = [study.analysis_settings(config, analysis, name) for analysis in ANALYSES for name in names]
+        asked = [study.analysis_settings(config, analysis, name, 451) for analysis in ANALYSES for name in names]
         return [*(select(config, name) for select in selects for name in names), *runs, *asked]
 
     alone = configuration.typed(copy.deepcopy(PAPER))

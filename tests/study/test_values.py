@@ -68,7 +68,11 @@ def all_settings(config: dict) -> str:
             *(select(config, source) for select in of_sources for source in sources),
             *(select(config, task) for select in of_tasks for task in tasks),
             *(select(config, task, method) for select in of_runs for task in tasks for method in methods),
-            *(study.analysis_settings(config, name, task) for name in config["study"]["analyses"] for task in tasks),
+            *(
+                study.analysis_settings(config, name, task, 451)
+                for name in config["study"]["analyses"]
+                for task in tasks
+            ),
             study.collect_settings(config),
             study.results_settings(config),
         ]

@@ -8,9 +8,17 @@ for analysis in ANALYSES:
         input:
             masks,
             prepared("source.json"),
+            companion(analysis, "base", beside_images_of),
             split="<results>/splits/{task}/seed={seed}.csv",
             images=prepared("images.npy"),
             model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
+            base_split=companion(analysis, "base", split_of),
+            base_images=companion(analysis, "base", images_of),
+            base_model=companion(analysis, "base", model_of),
+            other_split=companion(analysis, "other", split_of),
+            other_model=companion(analysis, "other", model_of),
+            base_other_split=companion(analysis, "base_other", split_of),
+            base_other_model=companion(analysis, "base_other", model_of),
         output:
             table=f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv",
             per_image=f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}_images.csv",
@@ -48,7 +56,7 @@ rule collect_analysis:
         "../../envs/red_herring.yaml"
     params:
         flags=flags,
-        settings=settings(study.collect_analysis_settings),
+        settings=settings(study.collect_analysis_settings, "analysis"),
         code=code("collect_analysis"),
         # The files are too many for a command line; the stage finds them where the inputs say they are.
         results=lambda wildcards, output: os.path.dirname(output.table),

@@ -101,14 +101,15 @@ def of_searches(name):
     return [f"<results>/tuning/{task}/{method}/{name}" for task, method in pairs.searches(config)]
 
 
-def of_runs(pattern):
-    """A file of every run, of which there are as many as the study has pairs of task and method, and seeds."""
-    return [path for task, method in PAIRS for path in expand(pattern, task=task, method=method, seed=SEEDS)]
+def of_runs(pattern, of=PAIRS):
+    """A file of every run of these pairs of task and method, of which each has one for every seed."""
+    return [path for task, method in of for path in expand(pattern, task=task, method=method, seed=SEEDS)]
 
 
 def answers(analysis):
-    """What an analysis says of every run."""
-    return of_runs(f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv")
+    """What an analysis says of every run that it is asked of."""
+    of = pairs.analysed(config, analysis)
+    return of_runs(f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv", of)
 
 
 SEARCHES = of_searches("best.json")
@@ -137,7 +138,7 @@ OWN = ["runs.csv", "measures.csv", "trials.csv", "searches.csv", "missing.csv", 
 OWN += ["auc_intervals.csv", *(f"{analysis}.csv" for analysis in ANALYSES), items.MAPS]
 MADE = {RESULTS: [*OWN, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
 MAPS_OF = {folder: f"{PUBLISHED if folder == PUBLISHED else RESULTS}/localisation" for folder in OF}
-ASKED = study.described_analyses(ANALYSES)
+ASKED = study.described_analyses(config)
 TABLES = {folder: items.tables(OF[folder], made, ASKED) for folder, made in MADE.items()}
 FIGURES = {folder: items.figures(OF[folder], made, ASKED) for folder, made in MADE.items()}
 DATA_FIGURES = [name for name, figure in FIGURES[RESULTS].items() if items.IMAGES in figure.files]
@@ -184,7 +185,9 @@ def code(stage, *more):
 
 def analysis_settings(analysis):
     """A params function: what an analysis reads of the study."""
-    return lambda wildcards: dumped(study.analysis_settings(config, analysis, wildcards.task))
+    return lambda wildcards: dumped(
+        checked(study.analysis_settings, config, analysis, wildcards.task, int(wildcards.seed))
+    )
 
 
 def analysis_code(analysis):
@@ -199,18 +202,57 @@ def content(*names):
     return content_digest(*(os.path.join(PACKAGES, "red_herring", name) for name in names))
 
 
+def prepared_of(task, name):
+    """This file of every source of a task."""
+    return expand("<results>/data/{source}/{name}", source=tasks.task_sources(config, task), name=name)
+
+
+def masks_of(task):
+    """The masks of every source of a task."""
+    of_anatomy = config["tasks"][task]["mask"]["kind"] == "anatomy"
+    names = ["anatomy.npy", "anatomy.json"] if of_anatomy else ["masks.npy"]
+    return [file for name in names for file in prepared_of(task, name)]
+
+
 def prepared(name):
     """An input function: this file of every source of the task."""
-    return lambda wildcards: expand(
-        "<results>/data/{source}/{name}", source=tasks.task_sources(config, wildcards.task), name=name
-    )
+    return lambda wildcards: prepared_of(wildcards.task, name)
 
 
 def masks(wildcards):
     """An input function: the masks of every source of the task."""
-    of_anatomy = config["tasks"][wildcards.task]["mask"]["kind"] == "anatomy"
-    names = ["anatomy.npy", "anatomy.json"] if of_anatomy else ["masks.npy"]
-    return [file for name in names for file in prepared(name)(wildcards)]
+    return masks_of(wildcards.task)
+
+
+def companion(analysis, which, select):
+    """An input function: what `select` finds by task, method and seed of a run that an analysis is given beside its own,
+    which is `base`, `other` or `base_other`; nothing of one that it is not given.
+    """
+
+    def files(wildcards):
+        beside = checked(pairs.companions, config, analysis, wildcards.task, int(wildcards.seed))
+        if which not in beside:
+            return []
+        task, seed = beside[which]
+        return select(task, wildcards.method, seed)
+
+    return files
+
+
+def split_of(task, method, seed):
+    return f"<results>/splits/{task}/seed={seed}.csv"
+
+
+def model_of(task, method, seed):
+    return f"<results>/runs/{task}/{method}/seed={seed}/model.safetensors"
+
+
+def images_of(task, *_):
+    return prepared_of(task, "images.npy")
+
+
+def beside_images_of(task, *_):
+    return [*masks_of(task), *prepared_of(task, "source.json")]
 
 
 def fetched(wildcards):

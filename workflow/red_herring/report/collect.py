@@ -39,6 +39,22 @@ def runs_of(tasks: Mapping[str, Sequence[str]], seeds: Sequence[int]) -> list[Ru
     return [(task, method, seed) for task, methods in tasks.items() for method in methods for seed in seeds]
 
 
+def asked_of(analyses: Mapping[str, Mapping[str, Sequence[str]]], run: Run) -> list[str]:
+    """The analyses that are asked of a run. analyses: name -> task -> the methods whose runs on it are asked."""
+    task, method, _ = run
+    return [name for name, asked in analyses.items() if method in asked.get(task, ())]
+
+
+def answers_of(
+    results: Path, analyses: Mapping[str, Mapping[str, Sequence[str]]], runs: Sequence[Run]
+) -> dict[str, pd.DataFrame]:
+    """Analysis -> its table of those of these runs of which it is asked. analyses: as for `asked_of`."""
+    return {
+        name: analysis_table(results, name, [run for run in runs if name in asked_of(analyses, run)])
+        for name in analyses
+    }
+
+
 def run_folder(stage: Path, run: Run) -> Path:
     """The folder of a run below that of a stage, such as results/runs."""
     task, method, seed = run

@@ -167,8 +167,9 @@ def amount(settings: Costing, results: Path) -> Amount:
     for task, method in _pairs(settings):
         if counted[task]:
             kinds[TRAIN][task, method] = _passed(settings, task, method, counted[task], settings.epochs)
-            for analysis in settings.analyses:
-                kinds[analysis][task, method] = counted[task]["test"]
+            for analysis, asked in settings.analyses.items():
+                if method in asked.get(task, ()):
+                    kinds[analysis][task, method] = counted[task]["test"]
     return Amount(kinds, [task for task, images in counted.items() if not images])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ Settings = Mapping[str, Any]
 
 Analyses = Mapping[str, Mapping[str, Any]]
 """What `red_herring.study.settings.described_analyses` gives of the analyses of a study."""
+
+Asked = Mapping[str, Mapping[str, Any]]
+"""Task -> its methods whose runs an analysis is asked of, and why others are left out."""
 
 ROOM = Path(__file__).parent
 TABLES, FIGURES, PAGES = "tables", "figures", "pages"
@@ -74,7 +77,8 @@ class Item:
 
     module: what makes it. files: what it is made of, see `Card`. tasks: those that it shows. caption: what it is and
     what to look for. category, title: where and under which name the report has it. options: further settings.
-    searched: whether its tasks are those that are searched, with the methods that are searched there.
+    searched: whether its tasks are those that are searched, with the methods that are searched there. asked: what there
+    is to say otherwise of a task, as an analysis that the item is made of is not asked of all of its runs.
     """
 
     module: str
@@ -85,6 +89,7 @@ class Item:
     title: str
     options: Mapping[str, Any] = field(default_factory=dict)
     searched: bool = False
+    asked: Asked = field(default_factory=dict)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -101,7 +106,8 @@ class Item:
         where = {"maps": maps} if MAPS in self.files else {}
         known = study.get("searches", study["tasks"]) if self.searched else study["tasks"]
         about = {key: value for key, value in study.items() if key not in ("searches", "series")}
-        return {**about, "tasks": {task: known[task] for task in self.tasks}, **self.options, **where}
+        tasks = {task: {**known[task], **self.asked.get(task, {})} for task in self.tasks}
+        return {**about, "tasks": tasks, **self.options, **where}
 
 
 def known_tasks(study: Settings) -> Mapping[str, Any]:
@@ -166,7 +172,7 @@ def _collected(room: str, study: Settings, made: Collection[str], analyses: Anal
     found: dict[str, Item] = {}
     for one in [whole for general in cards(room) for whole in _of_analyses(general, analyses)]:
         if set(one.files) <= set(made) and (one.released or "origin" not in study):
-            for name, item in _items(one, study, made):
+            for name, item in _items(one, study, made, analyses):
                 if name in found:
                     raise StudyError(f"{room}/{one.module}.py: ITEMS: {name} is one of {found[name].module}.py as well")
                 found[name] = item
@@ -184,15 +190,39 @@ def _of_analyses(of: Card, analyses: Analyses) -> Iterator[Card]:
                 of,
                 title=of.title.replace(ANALYSIS, about["title"]),
                 files=tuple(file.replace(ANALYSIS, name) for file in of.files),
-                items={name: {**of.items[ANALYSIS], "analysis": name, **about}},
+                items={name: {**of.items[ANALYSIS], "analysis": name, **_in_words(about)}},
             )
 
 
-def _items(of: Card, study: Settings, made: Collection[str]) -> Iterator[tuple[str, Item]]:
+def _in_words(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a table says of an analysis."""
+    return {key: value for key, value in about.items() if key != "asked"}
+
+
+def _asked(files: Collection[str], analyses: Analyses) -> Asked | None:
+    """Of which runs all the analyses are asked that these files are of; None where that is all runs."""
+    parts = [about["asked"] for name, about in analyses.items() if f"{name}.csv" in files and "asked" in about]
+    return reduce(_both, parts) if parts else None
+
+
+def _both(first: Asked, second: Asked) -> Asked:
+    """What two analyses are both asked of."""
+    found = {}
+    for task in [task for task in first if task in second]:
+        methods = [name for name in first[task]["methods"] if name in second[task]["methods"]]
+        if methods:
+            found[task] = {"methods": methods, "left_out": {**first[task]["left_out"], **second[task]["left_out"]}}
+    return found
+
+
+def _items(of: Card, study: Settings, made: Collection[str], analyses: Analyses) -> Iterator[tuple[str, Item]]:
     """What a module makes of a study, by name."""
     files = (*of.files, *(file for file in of.optional if file in made))
     searched = SEARCHES in of.files
     tasks = study.get("searches", study["tasks"]) if searched else study["tasks"]
+    asked = _asked(of.files, analyses)
+    if asked is not None:
+        tasks = [task for task in tasks if task in asked]
     named = {task for about in of.items.values() if isinstance(about.get("tasks"), list) for task in about["tasks"]}
     for name, about in of.items.items():
         if "attribution" in about and about["attribution"] not in study["attributions"]:
@@ -205,7 +235,7 @@ def _items(of: Card, study: Settings, made: Collection[str]) -> Iterator[tuple[s
         for shown in _shown(which, tuple(tasks), named):
             caption = of.caption.replace(IN_VALIDATION, _in_validation(study, shown, of.in_validation))
             title = about.get("title", of.title)
-            item = Item(of.module, files, shown, caption, of.category, title, options, searched)
+            item = Item(of.module, files, shown, caption, of.category, title, options, searched, asked or {})
             yield name.replace(TASK, shown[0]), item
 
 

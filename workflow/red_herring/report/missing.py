@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from red_herring.report.collect import Run, answer_file, is_foreign, run_folder
+from red_herring.report.collect import Run, answer_file, asked_of, is_foreign, run_folder
 
 ERROR = "error: "
 """What the last line of a stage's log begins with when it failed."""
@@ -14,19 +14,20 @@ ERROR = "error: "
 
 WAITING = "not started"
 
-NEEDED = ("localisation",)
-"""Analyses without which a run is in no table; of the others there is what there is."""
+NEEDED = "localisation"
+"""The analysis without which a run is in no table; of the others there is what there is."""
 
 
 def missing_runs(
     results: Path,
     runs: Sequence[Run],
-    analyses: Sequence[str],
+    analyses: Mapping[str, Mapping[str, Sequence[str]]],
     made_by: Mapping[str, str],
     searched: Mapping[str, str],
 ) -> dict[Run, str]:
     """Run -> why its results are not there, in the order of `runs`; the whole ones are left out.
 
+    analyses: name -> task -> the methods whose runs on it are asked.
     made_by: task/method -> the digest of settings and code; a run of others, or of other hyperparameters than those of
     its search, waits to be made again. searched: task -> that whose search its runs take.
     """
@@ -38,7 +39,8 @@ def missing_runs(
             results / "tuning" / searched[task] / method / "best.json": f"tune/{searched[task]}/{method}.log",
             run_folder(results / "runs", run) / "run.json": f"train/{of_run}.log",
         }
-        logs |= {answer_file(results, analysis, run): f"{analysis}/{of_run}.log" for analysis in analyses}
+        asked = asked_of(analyses, run)
+        logs |= {answer_file(results, analysis, run): f"{analysis}/{of_run}.log" for analysis in asked}
         first = next((log for output, log in logs.items() if not output.exists()), None)
         if first:
             reasons[run] = _why(results / "logs" / first)
@@ -54,6 +56,14 @@ def _why(log: Path) -> str:
     if lines and lines[-1].startswith(ERROR):
         return f"{lines[-1].removeprefix(ERROR)} ({log})"
     return f"killed, or lost with its machine: the log {log} ends without an error"
+
+
+def without_maps(
+    results: Path, runs: Sequence[Run], analyses: Mapping[str, Mapping[str, Sequence[str]]],
+    made_by: Mapping[str, str], searched: Mapping[str, str],
+) -> dict[Run, str]:  # fmt: skip
+    """Of the missing runs those that are in no table."""
+    return missing_runs(results, runs, {NEEDED: analyses[NEEDED]}, made_by, searched)
 
 
 def failures(missing: Mapping[Run, str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from red_herring.report import crate
-from red_herring.report.collect import Run, analysis_table, check_made_by, runs_of, study_tables
+from red_herring.report.collect import Run, answers_of, check_made_by, runs_of, study_tables
 from red_herring.runtime.files import StudyError, read_json, replacing
 
 COLLECTED = ("runs", "measures", "histories", "trials", "searches")
@@ -205,7 +205,7 @@ def _check_finished(results: Path, names: list[str]) -> None:
 
 def _check_collected(results: Path, runs: list[Run], study: Settings) -> None:
     """StudyError for a table that is not of the runs that are there."""
-    answers = {analysis: analysis_table(results, analysis, runs) for analysis in study["analyses"]}
+    answers = answers_of(results, study["analyses"], runs)
     for name, table in (study_tables(results, runs, study["searched"], study["spaces"]) | answers).items():
         if (results / f"{name}.csv").read_bytes() != table.to_csv(index=False).encode():
             raise StudyError(f"{results / name}.csv: is not of the runs that are there; run `snakemake all` first")

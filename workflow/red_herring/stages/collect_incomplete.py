@@ -7,8 +7,8 @@ from typing import Annotated
 
 import pandas as pd
 
-from red_herring.report.collect import MISSING, analysis_table, runs_of, study_tables
-from red_herring.report.missing import NEEDED, missing_runs
+from red_herring.report.collect import MISSING, answers_of, runs_of, study_tables
+from red_herring.report.missing import without_maps
 from red_herring.report.splits_table import overlaps_table
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
@@ -23,13 +23,13 @@ def collect_incomplete(
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
     runs = runs_of(settings.tasks, settings.seeds)
-    reasons = missing_runs(results, runs, NEEDED, settings.made_by["train"], settings.searched)
+    reasons = without_maps(results, runs, settings.analyses, settings.made_by["train"], settings.searched)
     there = [run for run in runs if run not in reasons]
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")
     missing = pd.DataFrame([(*run, why) for run, why in reasons.items()], columns=MISSING)
     shared = overlaps_table(results, list(settings.tasks), settings.seeds, settings.drawn_seeds)
-    answers = {analysis: analysis_table(results, analysis, there) for analysis in settings.analyses}
+    answers = answers_of(results, settings.analyses, there)
     write_tables(
         study_tables(results, there, settings.searched, settings.spaces)
         | answers

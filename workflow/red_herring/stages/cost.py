@@ -17,7 +17,7 @@ def cost(
     results: Annotated[Path, Input("the folder of the study; benchmarks are read there and in those beside it")],
     page: Annotated[Path, Output("text")],
 ) -> None:
-    known = list(benchmarks_in(studies_near(results), settings.analyses))
+    known = list(benchmarks_in(studies_near(results), list(settings.analyses)))
     text = plan(settings, results, known)
     write_text(page, text)
     print(text, end="")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from red_herring.reference import PUBLISHED_RUNS, PUBLISHED_TABLES
-from red_herring.report.collect import analysis_table, runs_of, study_tables
-from red_herring.report.missing import NEEDED, WAITING, failures, missing_runs, to_markdown
+from red_herring.report.collect import answers_of, runs_of, study_tables
+from red_herring.report.missing import WAITING, failures, missing_runs, to_markdown, without_maps
 from red_herring.report.reading import read_table
 from red_herring.report.tables import task as of_task
 from red_herring.runtime import command
@@ -24,14 +24,14 @@ def report_missing(
 ) -> None:
     runs = runs_of(settings.tasks, settings.seeds)
     missing = missing_runs(results, runs, settings.analyses, settings.made_by["train"], settings.searched)
-    lost = missing_runs(results, runs, NEEDED, settings.made_by["train"], settings.searched)
+    lost = without_maps(results, runs, settings.analyses, settings.made_by["train"], settings.searched)
     there = [run for run in runs if run not in lost]
     if all(why == WAITING for why in missing.values()):
         return  # it was about something else
     print(f"\nMissing runs, {len(missing)} of {len(runs)}:", *failures(missing), sep="\n  ")
     if not there:
         return
-    answers = {analysis: analysis_table(results, analysis, there) for analysis in settings.analyses}
+    answers = answers_of(results, settings.analyses, there)
     collected = study_tables(results, there, settings.searched, settings.spaces) | answers
     released = {file.stem: read_table(file) for file in (PUBLISHED_TABLES, PUBLISHED_RUNS)}
     parts = [f"Missing runs: {len(lost)} of {len(runs)}.\n"]

@@ -36,8 +36,10 @@ GROUPS_OF_VALIDATION = "groups of validation images"
 SPLITS_OF_CELLS = ("train", "valid")
 """The splits of which a method may need all four nuisance-by-label cells (`NEEDS_CELLS`)."""
 
-NEEDS = ("saliency",)
-"""What an analysis may ask for besides the run: which attributions the study has, and how their maps are made."""
+NEEDS = ("saliency", "base_run", "other_seed")
+"""What an analysis may ask for besides the run: which attributions the study has, and how their maps are made; the run
+of the same method and seed on the task that the run's is `of`; that of the next seed of the study.
+"""
 
 LEARNING_RATE = {"lr": ["log-uniform", 1e-5, 1e-2]}
 SAMPLING = {"sampling": ["shuffled", "groups"]}
@@ -127,14 +129,16 @@ class AttributionCard:
 class AnalysisCard:
     """What an analysis declares.
 
-    needs: what it is given besides the run, of NEEDS. settings: the JSON schema of its own keys in config.yaml, each
-    with a `default`. columns: name -> what the column of its table holds; those of `by` tell the rows of a run apart.
+    needs: what it is given besides the run, of NEEDS. of_tasks: dotted key -> value of the tasks that it is asked of.
+    settings: the JSON schema of its own keys in config.yaml, each with a `default`. columns: name -> what the column of
+    its table holds; those of `by` tell the rows of a run apart.
     """
 
     name: str
     title: str
     citation: str
     needs: tuple[str, ...]
+    of_tasks: dict[str, Any]
     settings: dict[str, Any]
     by: dict[str, str]
     columns: dict[str, str]
@@ -221,6 +225,7 @@ def analysis_card(name: str) -> AnalysisCard:
         title=declared["TITLE"],
         citation=declared["CITATION"],
         needs=needs,
+        of_tasks=declared.get("OF_TASKS", {}),
         settings=settings,
         by=declared.get("BY", {}),
         columns=declared["COLUMNS"],

@@ -1,8 +1,11 @@
-"""Which method runs on which task: the pairs of a study, the searches that they take, and why others are left out."""
+"""Which method runs on which task and what is asked of its runs: the pairs of a study, the searches and other runs that
+they take, and why others are left out.
+"""
 
 from __future__ import annotations
 
 from red_herring.runtime.files import StudyError
+from red_herring.study.catalogue import analysis_card
 from red_herring.study.cells import Sizes, cell_counts
 from red_herring.study.defaults import Config
 from red_herring.study.tasks import effective, hyperparameters_of, searched_tasks
@@ -12,6 +15,12 @@ Pair = tuple[str, str]
 """Task, method."""
 
 SPLIT_IN_WORDS = {"train": "training", "valid": "validation"}
+
+ALWAYS = "localisation"
+"""The analysis that is asked of every run, as most tables are made of it."""
+
+BASE_RUN, OTHER_SEED = "base_run", "other_seed"
+"""What an analysis may need (`red_herring.study.catalogue.NEEDS`) that is another run."""
 
 LEAST = 2
 """Images that each cell of a split must have: one has no spread, and no other half to be scored on."""
@@ -75,12 +84,65 @@ def small_cells(config: Config, task: str, split: str) -> list[int]:
     return [count for (of_split, *_), count in counts.items() if of_split == split and count < LEAST]
 
 
+def analysed(config: Config, analysis: str) -> list[Pair]:
+    """The pairs of whose runs an analysis is asked."""
+    found = []
+    for task in config["study"]["tasks"]:
+        if _is_meant(config, analysis, task):
+            without = without_base(config, analysis, task)
+            found += [(task, method) for method in methods_on(config, task) if method not in without]
+    return found
+
+
+def _is_meant(config: Config, analysis: str, task: str) -> bool:
+    """Whether an analysis is asked of a task: the task names it among its `analyses`, if it names any, is as the card
+    of the analysis says, and is derived if that needs a base run.
+    """
+    card, entry = analysis_card(analysis), config["tasks"][task]
+    named = analysis == ALWAYS or analysis in entry.get("analyses", [analysis])
+    whole = effective(entry)
+    fits = all(whole.get(key) == value for key, value in card.of_tasks.items())
+    return named and fits and ("of" in entry or BASE_RUN not in card.needs)
+
+
+def without_base(config: Config, analysis: str, task: str) -> dict[str, str]:
+    """Method that runs on a task -> why an analysis that is meant for it is not asked of it: it needs its base run,
+    which the study does not have.
+    """
+    if BASE_RUN not in analysis_card(analysis).needs or not _is_meant(config, analysis, task):
+        return {}
+    base = config["tasks"][task]["of"]
+    there = methods_on(config, base) if base in config["study"]["tasks"] else []
+    why = f"it is compared with its run on {base}, which the study does not have"
+    return {method: why for method in methods_on(config, task) if method not in there}
+
+
+def companions(config: Config, analysis: str, task: str, seed: int) -> dict[str, tuple[str, int]]:
+    """Which runs of the same method an analysis is given beside that of a task and seed: task and seed of `base`,
+    `other` and `base_other`, as far as it needs them. StudyError where there is none, as it is not asked of that run.
+    """
+    needs, seeds, entry = analysis_card(analysis).needs, config["study"]["seeds"], config["tasks"][task]
+    found = {}
+    if BASE_RUN in needs:
+        if "of" not in entry:
+            raise StudyError(f"{analysis}: compares runs with those on the task that theirs is `of`; {task} is of none")
+        found["base"] = (entry["of"], seed)
+    if OTHER_SEED in needs:
+        if seed not in seeds:
+            raise StudyError(f"{analysis}: compares runs of two seeds of the study; {seed} is none of study.seeds")
+        following = seeds[(seeds.index(seed) + 1) % len(seeds)]
+        found |= {"other": (task, following)} | ({"base_other": (entry["of"], following)} if found else {})
+    return found
+
+
 def notices(config: Config) -> list[str]:
-    """A sentence for each pair that is left out."""
+    """A sentence for each pair that is left out, and for each that an analysis is not asked of for want of a run."""
+    tasks, analyses = config["study"]["tasks"], config["study"]["analyses"]
+    out = [(method, task, why) for task in tasks for method, why in left_out(config, task).items()]
+    unasked = [(name, task, without_base(config, name, task).items()) for name in analyses for task in tasks]
     return [
-        f"{method} is left out of {task}: {why}."
-        for task in config["study"]["tasks"]
-        for method, why in left_out(config, task).items()
+        *(f"{method} is left out of {task}: {why}." for method, task, why in out),
+        *(f"{name} is not asked of {method} on {task}: {why}." for name, task, of in unasked for method, why in of),
     ]
 
 
@@ -109,6 +171,41 @@ def check_pairs(config: Config) -> None:
     if config["tuning"]["mode"] == "search":
         for task, method in pairs(config):
             _check_search(config, task, method)
+
+
+def check_analyses(config: Config) -> None:
+    """StudyError for an analysis that is asked of no run, or that a task names in vain."""
+    study = config["study"]
+    asked = {analysis: {task for task, _ in analysed(config, analysis)} for analysis in study["analyses"]}
+    for number, analysis in enumerate(asked):
+        where = f"config: study.analyses.{number}: is {analysis!r}"
+        if OTHER_SEED in analysis_card(analysis).needs and len(study["seeds"]) == 1:
+            raise StudyError(
+                f"{where}, which compares runs of two seeds, but study.seeds has one; give it two or leave this out"
+            )
+        if not asked[analysis]:
+            raise StudyError(
+                f"{where}, which is asked of no run of the study, as only of those {_of_which(analysis)}; give the "
+                "study one or leave this out"
+            )
+    for task in study["tasks"]:
+        for number, analysis in enumerate(config["tasks"][task].get("analyses", [])):
+            where = f"config: tasks.{task}.analyses.{number}: is {analysis!r}"
+            if analysis not in asked:
+                raise StudyError(f"{where}, which is not in study.analyses; allowed are {', '.join(asked)}")
+            if task not in asked[analysis]:
+                raise StudyError(
+                    f"{where}, which is asked only of runs {_of_which(analysis)}, so not of these; leave it out"
+                )
+
+
+def _of_which(analysis: str) -> str:
+    """Of which runs an analysis is asked, after that word."""
+    card = analysis_card(analysis)
+    conditions = [f"with {key} {value}" for key, value in card.of_tasks.items()]
+    if BASE_RUN in card.needs:
+        conditions.append("`of` another one on which the study runs the same method")
+    return f"on tasks {', '.join([*conditions, 'that name it among their `analyses` if they name any'])}"
 
 
 def _check_search(config: Config, task: str, method: str) -> None:

@@ -54,7 +54,8 @@ def _full_schema(methods: tuple[tuple[str, str], ...]) -> Schema:
     properties["study"]["properties"]["analyses"]["items"] = {"enum": analysis_names()}
     properties["analyses"]["properties"] = {name: _analysis_schema(analysis_card(name)) for name in analysis_names()}
     (one_task,) = properties["tasks"]["patternProperties"].values()
-    one_task["properties"]["methods"]["items"] = properties["study"]["properties"]["methods"]["items"]
+    for named in ("methods", "analyses"):
+        one_task["properties"][named]["items"] = properties["study"]["properties"][named]["items"]
     one_task["properties"]["mask"]["properties"]["structures"]["items"] = {"enum": list(STRUCTURES)}
     one_task["properties"]["each"] |= _closed({key: _several(of) for key, of in _single(one_task)})
     (one_source,) = properties["sources"]["patternProperties"].values()

@@ -6,13 +6,10 @@ import json
 from typing import Any
 
 from red_herring.study.defaults import Config
-from red_herring.study.tasks import DEFAULTS, effective, hyperparameters_of
+from red_herring.study.tasks import ASKED, DEFAULTS, effective, hyperparameters_of
 
 KEYS = ("ratio", "mask.budget", "mask.control")
 """Dotted keys of a task by which a study may have series."""
-
-METHODS = "methods"
-"""Which methods run on a task says nothing of what it is."""
 
 
 def series_of(config: Config) -> dict[str, list[list[str]]]:
@@ -28,7 +25,7 @@ def series_of(config: Config) -> dict[str, list[list[str]]]:
 def _alike(tasks: dict[str, dict[str, Any]], tuned_on: dict[str, str], key: str) -> list[list[str]]:
     groups: dict[str, list[str]] = {}
     for name, task in tasks.items():
-        rest = {other: value for other, value in task.items() if other not in (key, METHODS)}
+        rest = {other: value for other, value in task.items() if other not in (key, *ASKED)}
         groups.setdefault(json.dumps(rest, sort_keys=True), []).append(name)
     value_of = {name: task[key] for name, task in tasks.items()}
     return [

@@ -22,12 +22,24 @@ from red_herring.study.catalogue import (
 from red_herring.study.defaults import Config
 from red_herring.study.lineage import as_written
 from red_herring.study.names import PAPER_ATTRIBUTIONS
-from red_herring.study.pairs import left_out, methods_on, notices, pairs, searches
+from red_herring.study.pairs import (
+    Pair,
+    analysed,
+    companions,
+    left_out,
+    methods_on,
+    notices,
+    pairs,
+    searches,
+    without_base,
+)
 from red_herring.study.places import NEEDED_FOR
 from red_herring.study.series import series_of
 from red_herring.study.space import fixed_hyperparameters, search_space
 from red_herring.study.stage_settings import (
     Analysing,
+    AnalysingBeside,
+    Base,
     Collecting,
     CollectingIncomplete,
     CollectingRuns,
@@ -251,8 +263,10 @@ def _run_settings(config: Config, task: str, method: str, section: str) -> dict[
     }
 
 
-def analysis_settings(config: Config, analysis: str, task: str) -> Analysing:
-    """What an analysis reads: its own keys, each with its default, and `saliency` if its card says so."""
+def analysis_settings(config: Config, analysis: str, task: str, seed: int) -> Analysing | AnalysingBeside:
+    """What an analysis reads: its own keys, each with its default, `saliency` if its card says so, and which other runs
+    it is given.
+    """
     card = analysis_card(analysis)
     defaults = {key: _default(schema) for key, schema in card.settings.items()}
     own = defaults | config["analyses"].get(analysis, {})
@@ -261,7 +275,14 @@ def analysis_settings(config: Config, analysis: str, task: str) -> Analysing:
         of_task = {"mean_map_images": config["tasks"][task]["mean_map_images"], "attributions": attributions}
         own["saliency"] = config["saliency"] | of_task
     hardware = {key: config["training"][key] for key in ("batch_size", "device", "precision")}
-    return Analysing(task=task, mask=mask_settings(config, task), analysis=own, **hardware)
+    alone = Analysing(task=task, mask=mask_settings(config, task), analysis=own, **hardware)
+    beside = companions(config, analysis, task, seed)
+    if not beside:
+        return alone
+    base, _ = beside.get("base", (None, None))
+    _, other_seed = beside.get("other", (None, None))
+    of_base: Base | None = {"task": base, "mask": mask_settings(config, base)} if base else None
+    return AnalysingBeside(**vars(alone), base=of_base, other_seed=other_seed)
 
 
 def _default(schema: Mapping[str, Any]) -> Any:
@@ -278,7 +299,7 @@ def collect_settings(config: Config) -> CollectingRuns:
     }
     spaces = {f"{task}/{name}": search_space(config, task, name) for task, name in of_searches}
     return CollectingRuns(
-        **vars(collect_analysis_settings(config)),
+        **vars(_collecting(config, of_runs)),
         drawn_seeds=drawn_seeds(config),
         searched={task: hyperparameters_of(config, task) for task in config["study"]["tasks"]},
         spaces=spaces if config["tuning"]["mode"] == "search" else {},
@@ -286,15 +307,32 @@ def collect_settings(config: Config) -> CollectingRuns:
     )
 
 
-def collect_analysis_settings(config: Config) -> Collecting:
-    """Which runs there are."""
-    study = config["study"]
-    return Collecting({task: methods_on(config, task) for task in study["tasks"]}, study["seeds"])
+def collect_analysis_settings(config: Config, analysis: str) -> Collecting:
+    """Which runs an analysis is asked of."""
+    return _collecting(config, analysed(config, analysis))
+
+
+def _collecting(config: Config, of: Sequence[Pair]) -> Collecting:
+    """The runs of these pairs."""
+    return Collecting(_by_task(of), config["study"]["seeds"])
+
+
+def _by_task(of: Sequence[Pair]) -> dict[str, list[str]]:
+    """Task -> methods."""
+    found: dict[str, list[str]] = {}
+    for task, method in of:
+        found.setdefault(task, []).append(method)
+    return found
+
+
+def _asked(config: Config) -> dict[str, dict[str, list[str]]]:
+    """Analysis -> task -> the methods whose runs on it are asked."""
+    return {analysis: _by_task(analysed(config, analysis)) for analysis in config["study"]["analyses"]}
 
 
 def incomplete_settings(config: Config) -> CollectingIncomplete:
     """What collecting those runs that are there reads."""
-    return CollectingIncomplete(**vars(collect_settings(config)), analyses=config["study"]["analyses"])
+    return CollectingIncomplete(**vars(collect_settings(config)), analyses=_asked(config))
 
 
 def missing_settings(config: Config) -> ReportingMissing:
@@ -372,10 +410,19 @@ def described_attributions(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {name: {"title": card.title, "control": card.control} for name, card in cards.items()}
 
 
-def described_analyses(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Analysis -> title, and what the columns of its table hold: those that tell rows apart, and the others."""
-    cards = {name: analysis_card(name) for name in names}
-    return {name: {"title": card.title, "by": card.by, "columns": card.columns} for name, card in cards.items()}
+def described_analyses(config: Config) -> dict[str, dict[str, Any]]:
+    """Analysis of the study -> title, and what the columns of its table hold: those that tell rows apart, and the
+    others; asked, where that is not all runs: task -> methods whose runs on it are asked, and left_out, method -> why.
+    """
+    cards = {name: analysis_card(name) for name in config["study"]["analyses"]}
+    described = {name: {"title": card.title, "by": card.by, "columns": card.columns} for name, card in cards.items()}
+    for name, about in described.items():
+        if (asked := analysed(config, name)) != pairs(config):
+            about["asked"] = {
+                task: {"methods": methods, "left_out": left_out(config, task) | without_base(config, name, task)}
+                for task, methods in _by_task(asked).items()
+            }
+    return described
 
 
 def cost_settings(config: Config, jobs: dict[str, list[int]], cores: int, cards: int) -> Costing:
@@ -402,7 +449,7 @@ def cost_settings(config: Config, jobs: dict[str, list[int]], cores: int, cards:
         methods={method: file_of(config, method) for method in config["study"]["methods"]},
         extra_epochs=_extra_epochs(config),
         left_out=notices(config),
-        analyses=config["study"]["analyses"],
+        analyses=_asked(config),
         seeds=len(config["study"]["seeds"]),
         trials=tuning["initial_points"] + tuning["iterations"] if searching else 0,
         trial_epochs=tuning["epochs"],

@@ -215,9 +215,24 @@ class Analysing:
     precision: str
 
 
+class Base(TypedDict):
+    """The task of a base run."""
+
+    task: str
+    mask: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AnalysingBeside(Analysing):
+    """For `analyse` where it needs other runs: one on another task, one of another seed, or both."""
+
+    base: Base | None
+    other_seed: int | None
+
+
 @dataclass(frozen=True)
 class Collecting:
-    """For `collect_analysis`: which runs there are to be. tasks: name -> the methods that run on it."""
+    """For `collect_analysis`: which runs there are to be. tasks: name -> the methods whose runs on it are asked."""
 
     tasks: dict[str, list[str]]
     seeds: list[int]
@@ -238,9 +253,9 @@ class CollectingRuns(Collecting):
 
 @dataclass(frozen=True)
 class CollectingIncomplete(CollectingRuns):
-    """For `collect_incomplete`."""
+    """For `collect_incomplete`. analyses: name -> task -> the methods whose runs on it are asked."""
 
-    analyses: list[str]
+    analyses: dict[str, dict[str, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -294,8 +309,9 @@ class Costing:
     """For `cost`. jobs: rule -> how many it has in a whole study, and of how many the output is there. tasks: those of
     the study, and of searches. runs: task -> the methods that run on it. searches: task and method. methods: name ->
     file. extra_epochs: the most that a method trains on top of those of the study, of those that do. left_out: a
-    sentence for each pair that is. trials: of a search, 0 where there is none. may_stop: whether training may end
-    before its last epoch. cards: jobs on GPUs at once, 0 where there is no GPU.
+    sentence for each pair that is. analyses: name -> task -> the methods whose runs on it are asked. trials: of a
+    search, 0 where there is none. may_stop: whether training may end before its last epoch. cards: jobs on GPUs at
+    once, 0 where there is no GPU.
     """
 
     jobs: dict[str, list[int]]
@@ -305,7 +321,7 @@ class Costing:
     methods: dict[str, str]
     extra_epochs: dict[str, int]
     left_out: list[str]
-    analyses: list[str]
+    analyses: dict[str, dict[str, list[str]]]
     seeds: int
     trials: int
     trial_epochs: int

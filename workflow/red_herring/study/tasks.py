@@ -20,6 +20,9 @@ DEFAULTS = {
 ORIGINS = ("of", "each", "tuned_on")
 """Keys that say where a task comes from, not what it is."""
 
+ASKED = ("methods", "analyses")
+"""Keys that say what runs on a task and what is asked of that, not what it is."""
+
 OF_KIND = {"ellipse": "semi_axis", "anatomy": "structures"}
 """Kind of mask -> the key that only it has."""
 
@@ -142,9 +145,9 @@ def check_tasks(config: Config, written: Config) -> None:
         for key, values in task.get("each", {}).items():
             if values == [base.get(key)]:
                 raise StudyError(f"config: tasks.{name}.each.{key}: is {values}, as in {of}; leave it out")
-        differs = leaves(own).keys() - {"methods"} or task.get("each")
+        differs = leaves(own).keys() - set(ASKED) or task.get("each")
         if not differs and task.get("tuned_on", tuned) in (tuned, tuned or of):
-            nothing = "nothing but the methods that run on it" if own else "nothing"
+            nothing = f"nothing but its {' and '.join(own)}" if own else "nothing"
             raise StudyError(f"config: tasks.{name}: differs from {of} in {nothing}; say what differs")
 
 
