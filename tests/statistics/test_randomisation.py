@@ -1,0 +1,137 @@
+"""Similarities after randomisation against the line of different images: by hand, by loops, and by simulation."""
+
+import numpy as np
+import pytest
+from red_herring.statistics.paired import t_interval
+from red_herring.statistics.randomisation import Pairs, crossed_interval, pairs_of, verdict
+from scipy import stats
+
+
+def by_loops(values, pairs):
+    """The difference of the two means and its half width, leaving out one image, then one draw, at a time."""
+
+    def difference(images, draws):
+        own = [values[i][r] for i in images for r in draws if not np.isnan(values[i][r])]
+        line = [value for i, j, value in pairs if i in images and j in images and not np.isnan(value)]
+        return sum(own) / len(own) - (sum(line) / len(line) if pairs else 0)
+
+    images, draws = range(len(values)), range(len(values[0]))
+    half_widths = []
+    for units, left_out in (
+        (images, [difference([i for i in images if i != out], draws) for out in images]),
+        (draws, [difference(images, [r for r in draws if r != out]) for out in draws]),
+    ):
+        n, mean = len(units), sum(left_out) / len(units)
+        variance = (n - 1) / n * sum((value - mean) ** 2 for value in left_out)
+        half_widths.append(stats.t.ppf(0.975, n - 1) * variance**0.5)
+    return difference(images, draws), sum(half**2 for half in half_widths) ** 0.5
+
+
+@pytest.mark.parametrize("missing", [0, 5])
+@pytest.mark.parametrize("with_line", [True, False])
+def test_the_interval_is_that_of_leaving_one_out_in_loops(missing, with_line):
+    rng = np.random.default_rng(0)
+    values, (first, second) = rng.normal(size=(9, 4)), pairs_of(9, 3)
+    of_line = rng.normal(size=len(first))
+    values.ravel()[rng.permutation(values.size)[:missing]] = np.nan
+    of_line[rng.permutation(len(first))[:missing]] = np.nan
+    line = Pairs(first, second, of_line) if with_line else None
+    mean, reach = by_loops(values.tolist(), list(zip(first, second, of_line, strict=True)) if with_line else [])
+    assert crossed_interval(values, line) == pytest.approx((mean, mean - reach, mean + reach), abs=1e-12)
+
+
+def test_the_interval_by_hand():
+    """Images 0, 2 and draws -1, 1 about them: means 0 and 2, and 0 and 2; both have standard error 1, and t(1) of each
+    adds up in squares.
+    """
+    reach = stats.t.ppf(0.975, 1) * 2**0.5
+    assert crossed_interval(np.array([[-1.0, 1.0], [1.0, 3.0]])) == pytest.approx((1, 1 - reach, 1 + reach))
+
+
+def test_without_any_effect_of_the_draws_it_is_students():
+    """As for what depends on the image alone, such as edges."""
+    values = np.random.default_rng(1).normal(size=12)
+    found = crossed_interval(np.repeat(values[:, None], 3, axis=1))
+    assert found == pytest.approx((values.mean(), *stats.t.interval(0.95, 11, values.mean(), stats.sem(values))))
+
+
+def test_an_image_and_a_draw_without_any_number_count_for_nothing():
+    rng = np.random.default_rng(2)
+    values, (first, second) = rng.normal(size=(6, 3)), pairs_of(6, 2)
+    of_line = rng.normal(size=len(first))
+    more = np.full((7, 4), np.nan)
+    more[:6, :3] = values
+    found = crossed_interval(more, Pairs(np.append(first, 6), np.append(second, 0), np.append(of_line, np.nan)))
+    assert found == pytest.approx(crossed_interval(values, Pairs(first, second, of_line)))
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (5, 1), (1, 1)])
+def test_one_image_or_one_draw_has_no_interval(shape):
+    values = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    value, low, high = crossed_interval(values)
+    assert value == values.mean()
+    assert np.isnan([low, high]).all()
+
+
+def test_where_nothing_varies_or_nothing_is_defined_there_is_none():
+    value, low, high = crossed_interval(np.full((5, 3), 1 - 1e-16))
+    assert value == pytest.approx(1)
+    assert np.isnan([low, high]).all()
+    assert np.isnan(crossed_interval(np.full((5, 3), np.nan))).all()
+    two = Pairs(*pairs_of(2, 1), np.array([0.5]))
+    assert np.isnan(crossed_interval(np.arange(6.0).reshape(2, 3), two)[1:]).all(), "no pair is without one of the two"
+
+
+@pytest.mark.parametrize(("images", "partners"), [(1, 9), (2, 9), (3, 9), (8, 9), (9, 9), (9, 2), (10, 5), (50, 7)])
+def test_pairs_are_of_different_images_each_once_and_all_images_in_as_many(images, partners):
+    first, second = pairs_of(images, partners)
+    assert len({frozenset(pair) for pair in zip(first.tolist(), second.tolist(), strict=True)}) == len(first)
+    assert (first != second).all()
+    times = np.bincount(np.concatenate([first, second]), minlength=images)
+    assert (times == times[0]).all()
+    assert len(first) == min(images * partners, images * (images - 1) // 2)
+
+
+def test_the_verdict_is_that_of_the_interval():
+    assert [verdict(*ends) for ends in ((-2, -1), (1, 2), (-1, 1), (-1, 0), (0, 1), (np.nan, np.nan))] == [
+        *("pass", "fail"),
+        *["undecided"] * 4,
+    ]
+
+
+def shares(intervals):
+    found = [verdict(interval.low, interval.high) for interval in intervals]
+    return found.count("pass") / len(found), found.count("fail") / len(found)
+
+
+def drawn(rng, images, draws, of_image, of_draw, rest):
+    """Similarities that are no higher or lower on average than those of pairs of different images."""
+    first, second = pairs_of(images, 10)
+    hard, network = rng.normal(0, of_image, images), rng.normal(0, of_draw, draws)
+    values = hard[:, None] + network + rng.normal(0, rest, (images, draws))
+    line = (hard[first] + hard[second]) / 2 + rng.normal(0, rest, len(first))
+    return values, Pairs(first, second, line)
+
+
+@pytest.mark.parametrize("of_draw", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize(("images", "draws"), [(6, 2), (6, 5), (100, 2), (100, 5)])
+def test_of_equal_distributions_at_most_one_in_twenty_passes_and_one_in_twenty_fails(images, draws, of_draw):
+    rng = np.random.default_rng([images, draws])
+    passed, failed = shares(crossed_interval(*drawn(rng, images, draws, 1.0, of_draw, 0.5)) for _ in range(500))
+    assert max(passed, failed) <= 0.05
+
+
+@pytest.mark.parametrize("models", [2, 3, 10])
+def test_nor_do_more_of_the_verdicts_on_new_models(models):
+    rng = np.random.default_rng(models)
+    passed, failed = shares(t_interval(rng.normal(size=models)) for _ in range(1000))
+    assert max(passed, failed) <= 0.05
+
+
+def test_a_difference_that_is_there_is_found_mostly():
+    rng = np.random.default_rng(0)
+    intervals = []
+    for _ in range(100):
+        values, line = drawn(rng, 24, 5, 0.1, 0.05, 0.2)
+        intervals.append(crossed_interval(values - 0.2, line))
+    assert shares(intervals)[0] > 0.9
