@@ -12,7 +12,7 @@ from red_herring.data.splits import TESTS
 from red_herring.report.reading import read_table
 from red_herring.runtime.files import StudyError, read_json
 from red_herring.study.catalogue import analysis_card
-from red_herring.study.names import MEASURES
+from red_herring.study.names import ARMS, MEASURES, PREFIXES
 
 Run = tuple[str, str, int]
 """Task, method, seed."""
@@ -20,8 +20,8 @@ Run = tuple[str, str, int]
 KEYS = ["task", "method", "seed"]
 LOCALISATION = [
     *KEYS, "attribution", "images", "undefined",
-    *(f"{prefix}{measure}" for measure in MEASURES for prefix in ("", "chance_", "corrected_")),
-    "steps", "completeness_error",
+    *(f"{prefix}{measure}" for measure in MEASURES for prefix in PREFIXES),
+    *(f"{arm}_undefined" for arm in ARMS), "steps", "completeness_error",
 ]  # fmt: skip
 MEASURED = [
     *(*KEYS, "test_set", "images"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -33,12 +34,22 @@ def localise(maps: np.ndarray, masks: np.ndarray, chance: Chance) -> pd.DataFram
     corrected = (value - chance) / (1 - chance): 0 for a random map, 1 for a perfect one. A constant map has no scores,
     a mask of the whole image no pixel AUC and nothing beyond chance; these are missing.
     """
-    starts = range(0, len(maps), CHUNK)
-    parts = [_localise(maps[start : start + CHUNK], masks[start : start + CHUNK], chance) for start in starts]
+    parts = [_localise(*chunk, chance) for chunk in _chunks(maps, masks)]
     return pd.concat(parts, ignore_index=True)
 
 
-def _localise(maps: np.ndarray, masks: np.ndarray, chance: Chance) -> pd.DataFrame:
+def measured(maps: np.ndarray, masks: np.ndarray) -> pd.DataFrame:
+    """The values of `localise` alone: one row per image, a column for each measure, missing for a constant map."""
+    return pd.concat([_measured(*chunk)[0] for chunk in _chunks(maps, masks)], ignore_index=True)
+
+
+def _chunks(maps: np.ndarray, masks: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for start in range(0, len(maps), CHUNK):
+        yield maps[start : start + CHUNK], masks[start : start + CHUNK]
+
+
+def _measured(maps: np.ndarray, masks: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """The measures, and the places `last` by which `Chance` gives what a random map scores."""
     flat, inside = maps.reshape(len(maps), -1).astype(np.float64), masks.reshape(len(masks), -1)
     order = np.argsort(-flat, axis=1)
     last = run_ends(np.take_along_axis(flat, order, axis=1))
@@ -51,8 +62,13 @@ def _localise(maps: np.ndarray, masks: np.ndarray, chance: Chance) -> pd.DataFra
     )
     constant = flat.min(axis=1) == flat.max(axis=1)
     scores[constant] = np.nan
+    return scores, last
+
+
+def _localise(maps: np.ndarray, masks: np.ndarray, chance: Chance) -> pd.DataFrame:
+    scores, last = _measured(maps, masks)
     levels = pd.DataFrame([chance.levels(mask, places) for mask, places in zip(masks, last, strict=True)])
-    columns = {"mask_pixels": inside.sum(axis=1)}
+    columns = {"mask_pixels": masks.sum(axis=(1, 2))}
     for measure in scores:
         expected = levels[measure].to_numpy(float)
         with np.errstate(divide="ignore", invalid="ignore"):

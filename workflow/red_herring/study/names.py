@@ -16,6 +16,16 @@ MEASURES = {
 }
 """Name -> title of each score in saliency/localisation.py."""
 
+ARMS = {
+    "average_mask": "Average mask",
+    "untrained": "Untrained network",
+}
+"""What each score of a map stands beside, with chance: what the mean training mask and the same attribution of the
+network before its training score. Prefix of the columns of localisation.csv -> title."""
+
+PREFIXES = ("", "chance_", "corrected_", *(f"{arm}_" for arm in ARMS))
+"""Of the columns that each measure has."""
+
 OVERLAPS = ("iou", "iop", "iot")
 """The measures that the authors computed."""
 

@@ -22,29 +22,35 @@ from red_herring.report.tables._rows import (
     of_task,
 )
 from red_herring.report.tables._scores import score
-from red_herring.study.names import MEASURES
+from red_herring.study.names import ARMS, MEASURES
 
 TITLE = "Localisation"
 CATEGORY = "Tables"
 CAPTION = (
     "Seven measures of how well each attribution agrees with the ROI mask, with their chance levels. Look for "
-    "attributions that do not beat the controls (random, centre prior, edges), which know nothing of the model."
+    "attributions that do not beat the controls (random, centre prior, edges), which know nothing of the model, the "
+    "average mask of training, which knows nothing of the image, or the same attribution of the untrained network."
 )
 FILES = ["localisation.csv"]
 ITEMS = {
     "{task}_localisation": {"tasks": "each"},
 }
 
+OF_ARMS = [f"{arm}_{name}" for arm in ARMS for name in (*MEASURES, "undefined")]
+"""Columns that the authors' released runs do not have."""
+
 
 def tabulate(study: Study, settings: Settings) -> Table:
     """Every measure of every attribution of the one task: as measured, of chance, and corrected for chance.
 
     frame: method, attribution, n (runs), images (positive test images with a mask, mean over runs), undefined (constant
-    maps, sum over runs), for each measure its n, mean and sd over seeds, chance_* and corrected_* n, mean and sd; of
-    integrated gradients steps, their mean, and completeness_error, the largest.
+    maps, sum over runs), for each measure its n, mean and sd over seeds, chance_*, corrected_*, average_mask_* and
+    untrained_* n, mean and sd; average_mask_undefined and untrained_undefined, as undefined; of integrated gradients
+    steps, their mean, and completeness_error, the largest.
     """
     (task,) = settings["tasks"]
     own = of_task(study["localisation"], task)
+    own = own.reindex(columns=own.columns.union(OF_ARMS, sort=False))
     rows = [
         {"task": task, "method": method, "attribution": attribution, **_localised(found)}
         for attribution in settings["attributions"]
@@ -58,7 +64,9 @@ def tabulate(study: Study, settings: Settings) -> Table:
         Section(
             f"{task}: {about['title']}",
             ["", "Method", "n", "Images", "Undefined maps", *(MEASURES[measure] for measure in measures)],
-            _localisation_rows(frame[frame["attribution"] == attribution], measures, settings),
+            _localisation_rows(
+                frame[frame["attribution"] == attribution], own[own["attribution"] == attribution], measures, settings
+            ),
             _completeness(frame[frame["attribution"] == attribution], settings),
             names=2,
         )
@@ -71,7 +79,10 @@ LOCALISATION_NOTE = (
     "n: seeds. Mean ± sample standard deviation over seeds of the mean over the positive test images that have a mask; "
     "images: of one run; undefined maps: constant ones, of all runs together, which have no score. Chance: what a map "
     "of random, independent pixels scores, smoothed as those of the attribution; not one as smooth as the attribution "
-    "is by itself. Chance-corrected: (score - chance) / (1 - chance), 0 at chance and 1 at best."
+    "is by itself. Average mask: what the mean mask of the positive training images scores as the map of every image; "
+    "where all images have one mask, 1. Untrained network: what the attribution scores for the network before its "
+    "training, of the same initial weights, its batch norms with the statistics of training images; both are the same "
+    "for all methods. Chance-corrected: (score - chance) / (1 - chance), 0 at chance and 1 at best."
 )
 
 
@@ -84,11 +95,20 @@ def _localised(found: pd.DataFrame) -> dict[str, float]:
         corrected = found[f"corrected_{measure}"]
         row |= {f"corrected_{measure}_n": corrected.count(), f"corrected_{measure}_mean": corrected.mean()}
         row[f"corrected_{measure}_sd"] = corrected.std()
+        for arm in ARMS:
+            values = found[f"{arm}_{measure}"]
+            row |= {f"{arm}_{measure}_n": values.count(), f"{arm}_{measure}_mean": values.mean()}
+            row[f"{arm}_{measure}_sd"] = values.std()
+    row |= {f"{arm}_undefined": found[f"{arm}_undefined"].sum(min_count=1) for arm in ARMS}
     return row | {"steps": found["steps"].mean(), "completeness_error": found["completeness_error"].max()}
 
 
-def _localisation_rows(frame: pd.DataFrame, measures: Sequence[str], settings: Settings) -> list[list[str]]:
-    """As measured, chance and corrected below each other; without the latter two where chance is not known."""
+def _localisation_rows(
+    frame: pd.DataFrame, runs: pd.DataFrame, measures: Sequence[str], settings: Settings
+) -> list[list[str]]:
+    """As measured, chance, the arms and corrected below each other, as far as they are known. frame: of `tabulate`, and
+    the runs that it is of, of one attribution.
+    """
     measured, corrected = [], []
     for _, row in frame.iterrows():
         title = settings["methods"][row["method"]]["title"]
@@ -99,7 +119,19 @@ def _localisation_rows(frame: pd.DataFrame, measures: Sequence[str], settings: S
     chance = [frame[f"chance_{name}"].mean() for name in measures]
     if np.isnan(chance).all():
         return measured
-    return [*measured, ["Chance", "", "", "", "", *(number(value) for value in chance)], *corrected]
+    by_chance = ["Chance", "", "", "", "", *(number(value) for value in chance)]
+    return [*measured, by_chance, *_arms(runs, measures), *corrected]
+
+
+def _arms(runs: pd.DataFrame, measures: Sequence[str]) -> list[list[str]]:
+    """A row for each arm that the runs have, over seeds, as it is the same for all methods."""
+    row = pd.Series(_localised(runs.drop_duplicates("seed")), dtype=object)
+    return [
+        [title, "", str(row["n"]), _count(row["images"]), _count(row[f"{arm}_undefined"])]
+        + [score(row, f"{arm}_{name}") for name in measures]
+        for arm, title in ARMS.items()
+        if runs[f"{arm}_undefined"].notna().any()
+    ]
 
 
 def _completeness(rows: pd.DataFrame, settings: Settings) -> str:
