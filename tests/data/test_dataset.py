@@ -71,7 +71,7 @@ def test_normalisation_is_torchxrayvisions(two_sources):
 def test_guidance_leaves_the_original_alone(two_sources):
     (train,) = load(SPLIT, two_sources[1], {"kind": "source"}, ["train"])
     guidance = {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.5}
-    guided = train.guided(guidance, 0)
+    guided = train.guided(guidance, 0, train.labels)
     # One negative, all outside; a positive without a mask, so without guidance; one whose only pixel grew to all nine.
     assert guided.masks.flatten(1).sum(1).tolist() == [0, 9, 9]
     assert train.masks.flatten(1).sum(1).tolist() == [0, 0, 1]
@@ -135,6 +135,6 @@ def test_a_source_that_is_not_prepared_is_named(two_sources):
 
 def test_positives_without_any_mask_are_named(two_sources):
     (train,) = load(SPLIT, two_sources[1], {"kind": "source"}, ["train"])
-    check_masks(train)  # one of two is enough
+    check_masks(train, train.labels)  # one of two is enough
     with pytest.raises(StudyError, match=r"^x: its ROI mask is empty, as in all 1 positive training images"):
-        check_masks(train.subset(np.array([0, 1])))
+        check_masks(train.subset(np.array([0, 1])), train.labels[:2])

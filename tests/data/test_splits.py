@@ -299,7 +299,7 @@ def source(folder, unreadable=(), digests="abcde"):
 def task(**changes):
     groups = [{"source": "site", "group": group, "people": "nih", "people_given": True} for group in ("AP", "PA")]
     own = {"task": "t", "finding": ["Pneumonia"], "control": ["No Finding"], "groups": groups} | changes
-    return Drawing(**own, ratio=0.75, sizes=None, patients="disjoint", selection="shifted")
+    return Drawing(**own, ratio=0.75, sizes=None, patients="disjoint", selection="shifted", exchanged=False)
 
 
 def test_a_task_takes_findings_and_controls_of_its_groups(tmp_path):
@@ -388,6 +388,7 @@ def test_drawing_tells_of_shared_names_and_counts_them(tmp_path, caplog):
         "sizes": None,
         "selection": "shifted",
         "patients": "disjoint",
+        "exchanged": False,
     }
 
     def drawn(*people):

@@ -432,3 +432,28 @@ def test_a_dilation_that_no_method_searches_does_not_count():
         "{tasks: {a: {of: synthetic, mask: {blur_sigma: 1}, tuned_on: synthetic}}, "
         "study: {tasks: [a], methods: [classification]}}"
     )
+
+
+def test_where_the_nuisance_is_the_label_names_change_places_and_masks_stay():
+    config = typed("""
+        study: {tasks: [synthetic, side]}
+        tasks: {side: {of: synthetic, labels: nuisance, tuned_on: synthetic}}
+    """)
+    words = {"finding": "left", "control": "right", "groups": ["two crosses", "one cross"]}
+    assert study.task_in_words(config, "side") == words
+    assert study.tabulate_settings(config).tasks["side"] == words
+    shown = study.results_settings(config)["tasks"]
+    assert {key: shown["side"][key] for key in words} == words
+    assert (shown["side"]["nuisance"], shown["side"]["labels"]) == ("finding", "nuisance")
+    assert shown["synthetic"]["nuisance"] == "side of the box"
+    assert "labels" not in shown["synthetic"]
+    own, base = (vars(study.split_settings(config, task)) for task in ("side", "synthetic"))
+    assert (own["exchanged"], base["exchanged"]) == (True, False)
+    assert {key for key in own if own[key] != base[key]} == {"task", "exchanged"}
+    assert study.plan_settings(config, "side").exchanged
+    training, of_base = (vars(study.train_settings(config, task, "rrr")) for task in ("side", "synthetic"))
+    assert {key for key in training if training[key] != of_base[key]} == {"task", "labels"}
+
+
+def test_the_nuisance_may_be_searched_for_unlike_permuted_labels():
+    assert tasks.searched_tasks(typed("study: {tasks: [side]}\ntasks: {side: {of: vpc, labels: nuisance}}")) == ["side"]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from red_herring.data.dataset import Dataset
 from red_herring.runtime.files import write_json
 from red_herring.runtime.hardware import Hardware
 from red_herring.statistics.calibration import COLDEST, temperature
@@ -87,6 +88,25 @@ def test_permuting_labels_changes_no_mask(run):
     assert torch.equal(permuted.labels, as_they_are.permuted(run.seed).labels)
     assert not torch.equal(permuted.labels, as_they_are.labels)
     assert run._guided({"lr": 1e-2}) is permuted, "prepared once for all trials"
+
+
+def test_where_the_nuisance_is_the_label_the_same_images_are_shown_with_the_same_masks(run, tiny_data):
+    run.train = tiny_data(8, crossed=True)
+    masks = run.train.masks.numpy().copy()
+    masks[run.train.labels == 0] = False
+    run.train = Dataset(run.train.levels.numpy(), masks, run.train.table, (0.0, 1.0))
+    guidance = GUIDANCE | {"negatives": "matched", "budget": 0.5}
+    run.settings = replace(run.settings, guidance=guidance)
+    base = run._guided({"lr": 1e-3})
+    assert 0 < base.masks.all(dim=(1, 2)).sum() < 8, "half are beyond the budget"
+    exchanged = run.train.table.rename(columns={"label": "nuisance", "nuisance": "label"})
+    run.train = Dataset(run.train.levels.numpy(), masks, exchanged, (0.0, 1.0))
+    run.settings, run._shown = replace(run.settings, labels="nuisance"), None
+    own = run._guided({"lr": 1e-3})
+    assert torch.equal(own.masks, base.masks)
+    assert torch.equal(own.labels, base.groups)
+    run.settings, run._shown = replace(run.settings, labels="as_they_are"), None
+    assert not torch.equal(run._guided({"lr": 1e-3}).masks, base.masks), "what it would be by the label"
 
 
 SETTINGS = replace(TRAINING, method="groupdro", file="groupdro", epochs=3, burn_in=1, patience=1)

@@ -33,9 +33,12 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def guided(self, guidance: Mapping[str, Any], seed: int) -> Dataset:
-        """The same images with the masks that training is shown, see `red_herring.data.masks.guide`."""
-        masks = roi.guide(self.masks.numpy(), self.labels.numpy(), guidance, seed)
+    def guided(self, guidance: Mapping[str, Any], seed: int, finding: torch.Tensor) -> Dataset:
+        """The same images with the masks that training is shown, see `red_herring.data.masks.guide`.
+
+        finding: int64 [n], 1 for the images that have what the masks are of.
+        """
+        masks = roi.guide(self.masks.numpy(), finding.numpy(), guidance, seed)
         return Dataset(self.levels.numpy(), masks, self.table, (self.low, self.high))
 
     def permuted(self, seed: int) -> Dataset:
@@ -118,9 +121,9 @@ def _stored_masks(folders: Collection[Path], mask: Mapping[str, Any]) -> dict[st
     return stored
 
 
-def check_masks(data: Dataset) -> None:
-    """StudyError when no positive image has a mask: no method can be told to look there."""
-    positive = data.labels == 1
+def check_masks(data: Dataset, finding: torch.Tensor) -> None:
+    """StudyError when no positive image has a mask: no method can be told to look there. finding: as for `guided`."""
+    positive = finding == 1
     if not (positive & data.has_mask()).any():
         first = data.table["image"][int(positive.nonzero()[0])]
         raise StudyError(

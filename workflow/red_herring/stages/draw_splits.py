@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
+from red_herring.data.exchange import draw_as_posed
 from red_herring.data.intensity import warnings_between_sources
-from red_herring.data.splits import draw_task
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
@@ -24,7 +24,7 @@ def draw_splits(
     counts: Annotated[Path, Output("CSV")],
 ) -> None:
     folders = {path.parent.name: path.parent for path in index}
-    ((drawn, cells),) = draw_task(settings, folders, [seed])
+    ((drawn, cells),) = draw_as_posed(settings, folders, [seed])
     for sentence in warnings_between_sources(drawn, folders):
         log.warning("%s", sentence)
     write_text(split, drawn.to_csv(index=False))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import pandas as pd
 
+from red_herring.data.exchange import draw_as_posed
 from red_herring.data.overlaps import overlaps as shared
-from red_herring.data.splits import draw_task
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
 from red_herring.runtime.files import write_text
@@ -23,7 +23,7 @@ def plan_splits(
 ) -> None:
     folders = {path.parent.name: path.parent for path in index}
     seeds = settings.drawn_seeds
-    drawn = dict(zip(seeds, draw_task(settings, folders, seeds, all_readable=True), strict=True))
+    drawn = dict(zip(seeds, draw_as_posed(settings, folders, seeds, all_readable=True), strict=True))
     write_text(counts, pd.concat(drawn[seed][1] for seed in settings.seeds).to_csv(index=False))
     splits = {seed: split for seed, (split, _) in drawn.items()}
     write_text(overlaps, shared(settings.task, splits, settings.seeds).to_csv(index=False))

@@ -79,6 +79,9 @@ from red_herring.study.variants import card_of, file_of, options_of, title_of
 PUBLISHED_TASKS = ("synthetic", "spc", "no_spc", "vpc", "no_vpc")
 PUBLISHED_METHODS = ("classification", "masked", "actdiff", "adversarial", "gradmask", "rrr")
 
+NUISANCE = "nuisance"
+"""The value of a task's `labels` with which the nuisance is what is to be told."""
+
 ORIGIN_KEYS = ("torrent", "archive")
 FETCH_KEYS = (*ORIGIN_KEYS, "sha256")
 COMMON_SOURCE_KEYS = ("kind", "size", "max_unreadable", "people", *FETCH_KEYS)
@@ -185,6 +188,7 @@ def split_settings(config: Config, task: str) -> Drawing:
         patients=whole["patients"],
         selection=whole["selection"],
         groups=groups,
+        exchanged=whole["labels"] == NUISANCE,
     )
 
 
@@ -217,13 +221,15 @@ def tabulate_settings(config: Config) -> Tabulating:
 
 
 def task_in_words(config: Config, task: str) -> TaskInWords:
-    """What tables call the classes and the nuisance groups of a task."""
+    """What tables call the classes and the nuisance groups of a task: where the nuisance is the label, the classes are
+    the groups, and the groups the classes.
+    """
     entry = config["tasks"][task]
-    return {
-        "finding": " / ".join(names_of(entry["finding"])),
-        "control": " / ".join(names_of(entry["control"])),
-        "groups": [group["name"] for group in entry["nuisance"]["groups"]],
-    }
+    classes = [" / ".join(names_of(entry[key])) for key in ("control", "finding")]
+    groups = [group["name"] for group in entry["nuisance"]["groups"]]
+    if effective(entry)["labels"] == NUISANCE:
+        classes, groups = groups, classes
+    return {"finding": classes[1], "control": classes[0], "groups": groups}
 
 
 def train_settings(config: Config, task: str, method: str) -> Training:
@@ -376,6 +382,7 @@ def results_settings(config: Config) -> dict[str, Any]:
 def _shown_task(config: Config, name: str, methods: list[str]) -> dict[str, Any]:
     """What tables and figures read of a task. methods: those that run, or are searched, on it."""
     task, blur = config["tasks"][name], effective(config["tasks"][name])["mask.blur_sigma"]
+    exchanged = effective(task)["labels"] == NUISANCE
     return {
         **task_in_words(config, name),
         "methods": methods,
@@ -383,7 +390,7 @@ def _shown_task(config: Config, name: str, methods: list[str]) -> dict[str, Any]
         "ratio": task["ratio"],
         "selection": effective(task)["selection"],
         "tuned_on": hyperparameters_of(config, name),
-        "nuisance": task["nuisance"]["name"],
+        **({"nuisance": "finding", "labels": NUISANCE} if exchanged else {"nuisance": task["nuisance"]["name"]}),
         "mask": mask_settings(config, name),
         "mean_map_images": task["mean_map_images"],
         "guidance": guidance_settings(config, name)

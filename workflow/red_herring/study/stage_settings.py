@@ -79,7 +79,9 @@ class Sizes(TypedDict):
 
 @dataclass(frozen=True)
 class Drawing:
-    """For `draw_splits`. finding, control: names of which an image has any."""
+    """For `draw_splits`. finding, control: names of which an image has any. exchanged: whether label and nuisance then
+    change places.
+    """
 
     task: str
     finding: list[str]
@@ -89,6 +91,7 @@ class Drawing:
     patients: Literal["disjoint", "as_published"]
     selection: Literal["shifted", "in_distribution", "balanced"]
     groups: list[Group]
+    exchanged: bool
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ class Training:
     method: str
     file: str
     options: dict[str, Any]
-    labels: Literal["as_they_are", "permuted"]
+    labels: Literal["as_they_are", "permuted", "nuisance"]
     stop: Stop
     mask: Mask
     guidance: Guidance | None

@@ -25,6 +25,9 @@ from red_herring.training.refit import halves_by_patient, refit
 PERMUTED = "permuted"
 """The value of a task's `labels` with which those of the training images are permuted."""
 
+NUISANCE = "nuisance"
+"""The value with which the label is the nuisance group, and the finding the nuisance, as the split has them."""
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import safetensors.torch
+import torch
 
 from red_herring.data.dataset import Dataset, check_masks, load
 from red_herring.data.splits import TESTS, read_split
@@ -23,7 +24,7 @@ from red_herring.study.catalogue import BLUR
 from red_herring.study.stage_settings import Guidance, Searching, Training
 from red_herring.training import checkpoint
 from red_herring.training.evaluate import measure_tests, predict, prediction_table, score_tests
-from red_herring.training.fit import PERMUTED, Fitted, fit, recipe_of
+from red_herring.training.fit import NUISANCE, PERMUTED, Fitted, fit, recipe_of
 from red_herring.training.loop import Diverged
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,12 @@ class Run:
         self.train, self.valid = self._load("train", "valid")
         self._shown: tuple[Guidance | None, Dataset] | None = None
         if settings.guidance:
-            check_masks(self.train)
+            check_masks(self.train, self.finding)
+
+    @property
+    def finding(self) -> torch.Tensor:
+        """Which training images have what the masks are of, int64 [n], also where the label is the nuisance."""
+        return self.train.groups if self.settings.labels == NUISANCE else self.train.labels
 
     def _load(self, *names: str) -> list[Dataset]:
         return load(read_split(self.split), self.folders, self.settings.mask, names)
@@ -140,14 +146,15 @@ class Run:
     def _guided(self, hyperparameters: dict[str, float]) -> Dataset:
         """The training images with the masks and the labels that the method is shown.
 
-        Masks go by the labels as they are, so that permuting labels changes nothing else.
+        Masks go by the finding as it is, so that permuting labels changes nothing else, and the same images are shown
+        with the same masks where their label is the nuisance.
         """
         guidance = self.settings.guidance
         if guidance is not None:
             guidance = guidance | {"blur_sigma": hyperparameters.get(BLUR, guidance["blur_sigma"])}
         # In a search it differs by the blur only, if that is searched.
         if self._shown is None or self._shown[0] != guidance:
-            data = self.train if guidance is None else self.train.guided(guidance, self.seed)
+            data = self.train if guidance is None else self.train.guided(guidance, self.seed, self.finding)
             self._shown = guidance, data.permuted(self.seed) if self.settings.labels == PERMUTED else data
         return self._shown[1]
 

@@ -57,7 +57,8 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         stored = masks.get(task["mask"]["kind"], {})
         sample = choose_sample(splits[name], stored, task["mask"])
         own = own_masks(sample, stored, task["mask"], shape_of(sample, images))
-        columns = variants(own, sample["label"].to_numpy(), task, seeds[name])
+        finding = sample["nuisance" if task.get("labels") == "nuisance" else "label"].to_numpy()
+        columns = variants(own, finding, task, seeds[name])
         _draw_block(block, name, task, sample, images, columns)
     return figure
 
@@ -101,32 +102,32 @@ def own_masks(
     return masks
 
 
-def variants(own: np.ndarray, labels: np.ndarray, task: dict[str, Any], seed: int) -> dict[str, np.ndarray | None]:
+def variants(own: np.ndarray, finding: np.ndarray, task: dict[str, Any], seed: int) -> dict[str, np.ndarray | None]:
     """Column -> the masks that training is shown, bool [n, size, size], by red_herring.data.masks.guide; None where a
     setting does not apply to these masks.
 
-    own: bool of that shape; labels: int [n]; task: with mask and guidance.
+    own: bool of that shape; finding: int [n]; task: with mask and guidance.
     """
     has = own.any(axis=(1, 2))
     each_its_own = task["mask"]["kind"] in roi.STORED
     settings: dict[str, Any] = {
         STUDY: task["guidance"],
         f"dilated,\nσ = {DILATION:.0%} of side": PLAIN | {"blur_sigma": DILATION * own.shape[1]},
-        MATCHED: PLAIN | {"negatives": "matched"} if (~has & (labels == 0)).any() else None,
+        MATCHED: PLAIN | {"negatives": "matched"} if (~has & (finding == 0)).any() else None,
         "control:\nrandom": PLAIN | {"control": "random"},
         OTHER: PLAIN | {"control": "other"} if each_its_own else None,
         "control:\ninverted": PLAIN | {"control": "inverted"},
         "budget:\nhalf": PLAIN | {"budget": 0.5},
     }
     return {OWN: own} | {
-        column: _guide(own, labels, guidance, seed) if guidance and has.any() else None
+        column: _guide(own, finding, guidance, seed) if guidance and has.any() else None
         for column, guidance in settings.items()
     }
 
 
-def _guide(own: np.ndarray, labels: np.ndarray, guidance: dict[str, Any], seed: int) -> np.ndarray | None:
+def _guide(own: np.ndarray, finding: np.ndarray, guidance: dict[str, Any], seed: int) -> np.ndarray | None:
     try:
-        return roi.guide(own, labels, guidance, seed)
+        return roi.guide(own, finding, guidance, seed)
     except StudyError:  # too few masks to match or to exchange
         return None
 
