@@ -148,3 +148,52 @@ def test_every_corner_is_drawn_as_often_and_squares_do_not_depend_on_the_class(e
     assert sorted(corners) == sorted(2 * [(arm, end) for arm in crosses.ARMS for end in crosses.ENDS])
     spans = [np.ptp(np.argwhere(mask), axis=0).sum() for mask in masks]  # of the smallest frame around both squares
     assert abs(roc_auc_score(one, spans) - 0.5) < 3 * np.sqrt(1 / 12 * 2 / 1600)
+
+
+def noisy(noise, seed=0, **more):
+    return open_source("crosses", {"images_per_cell": 100, "seed": seed, "noise": noise, **more})
+
+
+@pytest.mark.parametrize("equalise", ["none", "pixels"])
+def test_noise_is_gaussian_on_the_background_and_nowhere_else(equalise):
+    source, plain = noisy(0.1, equalise=equalise), noisy(0, equalise=equalise)
+    background = []
+    for image in source.index()["image"][::10]:
+        (picture, mask), (black, same) = source.read(image), plain.read(image)
+        drawn, levels = black.grey() > 0, picture.grey() / 255
+        np.testing.assert_array_equal(mask, same)
+        np.testing.assert_allclose(levels[drawn], 0.9, atol=1e-6)
+        background.append(levels[~drawn])
+    values = np.concatenate(background)
+    assert values.min() >= 0
+    assert values.max() <= 1
+    # About 30,000 pixels, of which one in 700 is clipped: three standard errors of the mean and of the deviation.
+    assert values.mean() == pytest.approx(0.3, abs=3 * 0.1 / np.sqrt(len(values)) + 1e-4)
+    assert values.std() == pytest.approx(0.1, abs=3 * 0.1 / np.sqrt(2 * len(values)) + 5e-4)
+    assert (np.abs((values - 0.3) / 0.1) < 1).mean() == pytest.approx(0.683, abs=0.01)
+
+
+def test_noise_depends_on_nothing_but_seed_and_name():
+    one, two = noisy(0.1).index()["image"][[3, 4]]
+    first = noisy(0.1).read(one)[0].grey()
+    np.testing.assert_array_equal(noisy(0.1).read(one)[0].grey(), first)
+    background = (noisy(0).read(one)[0].grey() == 0) & (noisy(0).read(two)[0].grey() == 0)
+    for other in (noisy(0.1).read(two), noisy(0.1, seed=1).read(one)):
+        levels = other[0].grey()
+        assert abs(np.corrcoef(first[background], levels[background])[0, 1]) < 0.2
+    weaker = noisy(0.05).read(one)[0].grey()
+    shown = background & (first > 0) & (first < 255)
+    np.testing.assert_allclose(2 * (weaker[shown] / 255 - 0.3), first[shown] / 255 - 0.3, atol=1e-5)
+
+
+def test_without_noise_pictures_are_black_and_white_as_ever():
+    """The digest of those that were drawn before there was the option."""
+    for source in (noisy(0), open_source("crosses", {"images_per_cell": 100, "seed": 0})):
+        pictures = [source.read(image)[0].levels for image in source.index()["image"][::40]]
+        assert pictures[0].dtype == np.float64
+        assert hashlib.sha256(np.stack(pictures).tobytes()).hexdigest()[:16] == "80453c4bb4a89fa7"
+
+
+def test_noise_that_clips_is_still_within_the_range():
+    levels = noisy(1.0).read(noisy(1.0).index()["image"][0])[0].grey()
+    assert (levels.min(), levels.max()) == (0, 255)

@@ -10,6 +10,9 @@ when all pixels are shuffled. With `equalise: pixels` every picture has 36: two 
 short arms and one with long ones. In a cross the bars meet in their middles; a picture of one cross has a corner beside
 it, whose bars meet at their ends. The mask is both shapes. They are in squares that touch neither each other nor the
 box on either side, and that are drawn alike for both classes.
+
+Where a pixel is 0, so is every product of a map with the image, whatever the network: on black images such maps look
+alike for that reason alone. With `noise` the background is grey and noisy instead, and shapes and box are light grey.
 """
 
 from __future__ import annotations
@@ -33,6 +36,12 @@ SETTINGS = {
     },
     "seed": {"type": "integer", "minimum": 0, "maximum": 4294967295, "description": "draws the images"},
     "equalise": {"enum": ["none", "pixels"], "description": "what pictures of one and of two crosses have as much of"},
+    "noise": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "standard deviation of a grey background, white being 1; 0: black and white",
+    },
 }
 REQUIRED = ["images_per_cell", "seed"]
 MASKS = True
@@ -46,6 +55,9 @@ BOX = (2, 3)
 BOX_ABOVE_BOTTOM = 5
 COUNTS = {"one cross": 1, "two crosses": 2}
 SIDES = ("left", "right")
+BACKGROUND, LIGHT = 0.3, 0.9
+"""Of images with noise: the mean of the background, and the shapes and the box, white being 1."""
+
 MOST = 800
 """Images of a count of crosses and side of the box: as many as there are of one cross with either arm length."""
 
@@ -63,9 +75,9 @@ class Source(base.Source):
     has_masks = True
     pixel_range = PIXEL_RANGE
 
-    def __init__(self, images_per_cell: int, seed: int, equalise: str = "none"):
+    def __init__(self, images_per_cell: int, seed: int, equalise: str = "none", noise: float = 0.0):
         self.images_per_cell = images_per_cell
-        self.seed = seed
+        self.seed, self.noise = seed, noise
         self.shapes = equal_shapes if equalise == "pixels" else crosses_only
 
     def index(self) -> pd.DataFrame:
@@ -81,7 +93,13 @@ class Source(base.Source):
         finding, side, number = image.split("-")
         crosses = COUNTS[finding.replace("_", " ")]
         mask = draw_shapes(self.shapes(crosses, int(number), (self.seed, crosses, SIDES.index(side))))
-        return Picture(np.maximum(mask, draw_box(side)) * 255.0, "generated"), mask
+        drawn = np.maximum(mask, draw_box(side))
+        return Picture((self._on_noise(drawn, image) if self.noise else drawn) * 255.0, "generated"), mask
+
+    def _on_noise(self, drawn: np.ndarray, image: str) -> np.ndarray:
+        """What is drawn as 0/1 on a background of Gaussian noise, from 0 to 1."""
+        noise = np.random.default_rng([self.seed, *image.encode()]).normal(0, self.noise, drawn.shape)
+        return np.where(drawn, LIGHT, (BACKGROUND + noise).clip(0, 1))
 
 
 def crosses_only(crosses: int, number: int, seed: tuple[int, ...]) -> list[Shape]:
