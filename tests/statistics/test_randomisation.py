@@ -27,14 +27,17 @@ def by_loops(values, pairs):
     return difference(images, draws), sum(half**2 for half in half_widths) ** 0.5
 
 
-@pytest.mark.parametrize("missing", [0, 5])
-@pytest.mark.parametrize("with_line", [True, False])
-def test_the_interval_is_that_of_leaving_one_out_in_loops(missing, with_line):
+@pytest.mark.parametrize(("with_line", "missing"), [(False, 0), (False, 5), (True, 0), (True, 5), (True, "an image")])
+def test_the_interval_is_that_of_leaving_one_out_in_loops(with_line, missing):
+    """An image of which all values are missing counts by its pairs."""
     rng = np.random.default_rng(0)
     values, (first, second) = rng.normal(size=(9, 4)), pairs_of(9, 3)
     of_line = rng.normal(size=len(first))
-    values.ravel()[rng.permutation(values.size)[:missing]] = np.nan
-    of_line[rng.permutation(len(first))[:missing]] = np.nan
+    if missing == "an image":
+        values[2] = np.nan
+    else:
+        values.ravel()[rng.permutation(values.size)[:missing]] = np.nan
+        of_line[rng.permutation(len(first))[:missing]] = np.nan
     line = Pairs(first, second, of_line) if with_line else None
     mean, reach = by_loops(values.tolist(), list(zip(first, second, of_line, strict=True)) if with_line else [])
     assert crossed_interval(values, line) == pytest.approx((mean, mean - reach, mean + reach), abs=1e-12)
@@ -78,6 +81,8 @@ def test_where_nothing_varies_or_nothing_is_defined_there_is_none():
     assert value == pytest.approx(1)
     assert np.isnan([low, high]).all()
     assert np.isnan(crossed_interval(np.full((5, 3), np.nan))).all()
+    star = Pairs(np.zeros(4, int), np.arange(1, 5), np.arange(4.0))
+    assert np.isnan(crossed_interval(np.arange(10.0).reshape(5, 2), star)[1:]).all(), "no pair is without the first"
     two = Pairs(*pairs_of(2, 1), np.array([0.5]))
     assert np.isnan(crossed_interval(np.arange(6.0).reshape(2, 3), two)[1:]).all(), "no pair is without one of the two"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from red_herring.statistics.common import CONFIDENCE, DECIMALS, Interval
 
@@ -15,7 +15,7 @@ class Pairs(NamedTuple):
 
     first: np.ndarray
     second: np.ndarray
-    values: np.ndarray
+    alike: np.ndarray
 
 
 def pairs_of(images: int, partners: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,15 +43,15 @@ def crossed_interval(values: np.ndarray, line: Pairs | None = None) -> Interval:
     Undefined for fewer than two images (three with a line) or draws, and where nothing varies.
     """
     image, draw = np.indices(values.shape).reshape(2, -1)
-    mean, of_images = _means(values.ravel(), len(values), image)
-    _, of_draws = _means(values.ravel(), values.shape[1], draw)
+    own = _mean(values.ravel(), len(values), image)
+    of_draws = _mean(values.ravel(), values.shape[1], draw)
     if line:
-        of_line, of_its_images = _means(line.values, len(values), line.first, line.second)
-        mean, of_images = mean - of_line, of_images - of_its_images
-    reach = float(np.hypot(_half_width(of_images), _half_width(of_draws)))
+        other = _mean(line.alike, len(values), line.first, line.second)
+        own = Jackknife(own.mean - other.mean, own.without - other.without, own.there | other.there)
+    reach = float(np.hypot(own.half_width, of_draws.half_width))
     if not np.round(reach, DECIMALS) > 0:
-        return Interval(mean, np.nan, np.nan)
-    return Interval(mean, mean - reach, mean + reach)
+        return Interval(own.mean, np.nan, np.nan)
+    return Interval(own.mean, own.mean - reach, own.mean + reach)
 
 
 def verdict(low: float, high: float) -> str:
@@ -61,22 +61,28 @@ def verdict(low: float, high: float) -> str:
     return "pass" if high < 0 else "fail" if low > 0 else "undecided"
 
 
-def _means(values: np.ndarray, units: int, *members: np.ndarray) -> tuple[float, np.ndarray]:
-    """The mean of values [p], and the mean without those of each unit in turn, [units]. members: of which units each
-    value is, [p] each. NaN: a unit without values.
-    """
+class Jackknife(NamedTuple):
+    """A mean, and what it is without each of n units: without, [n]. there: the units that have any value."""
+
+    mean: float
+    without: np.ndarray
+    there: np.ndarray
+
+    @property
+    def half_width(self) -> float:
+        """Of the 95 % interval by the jackknife; undefined unless there is a mean without each of two units or more."""
+        without = self.without[self.there]
+        freedom = len(without) - 1
+        if freedom < 1 or not np.isfinite(without).all():
+            return np.nan
+        return float(stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(freedom * np.var(without)))
+
+
+def _mean(values: np.ndarray, units: int, *members: np.ndarray) -> Jackknife:
+    """Of values [p]. members: of which units each is, [p] each."""
     there = ~np.isnan(values)
     total, count = values[there].sum(), there.sum()
     sums = sum(np.bincount(of[there], values[there], units) for of in members)
     counts = sum(np.bincount(of[there], minlength=units) for of in members)
-    with np.errstate(invalid="ignore"):
-        return float(total / count), np.where(counts > 0, (total - sums) / (count - counts), np.nan)
-
-
-def _half_width(without: np.ndarray) -> float:
-    """Of the 95 % interval of an estimate by the jackknife: by what it is without each of n units; NaN: no unit."""
-    without = without[~np.isnan(without)]
-    freedom = len(without) - 1
-    if freedom < 1:
-        return np.nan
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * np.sqrt(freedom * np.var(without)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Jackknife(float(total / count), (total - sums) / (count - counts), np.asarray(counts > 0))

@@ -1,0 +1,66 @@
+"""Signed maps of one network by many attributions, of which some are products of others."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pandas as pd
+
+from red_herring.data.dataset import Dataset
+from red_herring.networks.resnet import ResNet18
+from red_herring.runtime.hardware import Hardware
+from red_herring.saliency.attribution import Maps, Steps, explain
+
+INPUT = "input"
+"""The image as the classifier sees it, as a factor."""
+
+PRODUCTS = {
+    "gradient_x_input": ("gradient", INPUT),
+    "integrated_gradients": ("local_integrated_gradients", INPUT),
+    "guided_grad_cam": ("guided_backprop", "grad_cam"),
+    "edges_x_input": ("edges", INPUT),
+}
+FACTORS = frozenset(factor for factors in PRODUCTS.values() for factor in factors)
+
+
+class Mapped:
+    """The maps of a network, asked for by attribution; factors are made once. The arguments are those of `explain`,
+    which raises what these raise; noise: the seed of the control `random`, where that is to be another one.
+    """
+
+    def __init__(
+        self, network: ResNet18, data: Dataset, hardware: Hardware, described: str, seed: int, steps: Steps,
+        noise: int | None = None,
+    ):  # fmt: skip
+        self.network, self.data, self.images = network, data, data.batch(slice(None)).images.squeeze(1).numpy()
+        self._how = (hardware, described)
+        self._seed, self._steps, self._noise = seed, steps, seed if noise is None else noise
+        self._kept = {INPUT: Maps(self.images)}
+
+    def __call__(self, name: str) -> Maps:
+        if name in self._kept:
+            return self._kept[name]
+        if name in PRODUCTS:
+            one, other = (self(factor) for factor in PRODUCTS[name])
+            return Maps(one.maps * other.maps, one.details)
+        seed = self._noise if name == "random" else self._seed
+        maps = explain(name, self.network, self.data, len(self.data), *self._how, seed, self._steps)
+        if name in FACTORS:
+            self._kept[name] = maps
+        return maps
+
+    def of_other_class(self, rows: np.ndarray) -> Mapped:
+        """Those of the negative class in place of the positive one, of these images."""
+        network = copy.deepcopy(self.network)
+        for parameter in network.fc.parameters():
+            parameter.copy_(parameter.flip(0))
+        return Mapped(network, self.data.subset(rows), *self._how, self._seed, self._steps, self._noise)
+
+
+def replaced(maps: Maps, rows: np.ndarray, others: Maps) -> Maps:
+    """The maps with others, of some of the images, in the place of theirs."""
+    values = maps.maps.copy()
+    values[rows] = others.maps
+    details = pd.concat([maps.details.drop(index=rows), others.details.set_axis(rows)])
+    return Maps(values, details.sort_index())
