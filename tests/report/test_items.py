@@ -9,7 +9,7 @@ OWN = ["runs.csv", "localisation.csv", "trials.csv", "searches.csv", "missing.cs
 RELEASED = tuple(OWN)
 """What there is of the released runs."""
 
-OWN += ["histories.csv", "auc_intervals.csv", items.MAPS, items.IMAGES]
+OWN += ["histories.csv", "auc_intervals.csv", f"localisation{items.MAPS}", items.IMAGES]
 PAPER = {
     "tasks": {task: {"ratio": 0.5 if "no_" in task else 0.9, "selection": "shifted"} for task in study.PUBLISHED_TASKS},
     "methods": ["classification"],
@@ -19,7 +19,7 @@ PAPER = {
 
 ASKED = {
     "localisation": {"title": "Localisation", "by": {"attribution": "a"}, "columns": {"iou": "b"}},
-    "mine": {"title": "My question", "by": {}, "columns": {"x": "c"}},
+    "mine": {"title": "My question", "by": {}, "columns": {"x": "c"}, "settings": {"depth": 3}},
 }
 
 
@@ -109,7 +109,7 @@ def test_released_runs_have_neither_epochs_nor_predictions_nor_maps():
     study = PAPER | {"origin": "released"}
     made = items.tables(study, RELEASED, ASKED) | items.figures(study, RELEASED, ASKED)
     needed = {file for item in made.values() for file in item.files}
-    assert not {"histories.csv", "auc_intervals.csv", items.IMAGES, items.MAPS} & needed
+    assert not {"histories.csv", "auc_intervals.csv", items.IMAGES, f"localisation{items.MAPS}"} & needed
     assert not {"figure_2", "figure_a1", "auc_intervals"} & set(made), "there are no trials, and nothing was trained"
     assert {"figure_8", "comparisons_iou", "hyperparameters_spc", "table_1"} <= set(made)
 
@@ -152,7 +152,7 @@ def test_a_figure_has_the_caption_of_its_table_if_it_says_so():
 
 def test_the_maps_are_named_in_the_settings_of_what_shows_them_alone():
     figures = items.figures(PAPER, OWN, ASKED)
-    assert figures["figure_5"].settings(PAPER, "here")["maps"] == "here"
+    assert figures["figure_5"].settings(PAPER, "here")["maps"] == "here/localisation"
     assert "maps" not in figures["figure_8"].settings(PAPER, "here")
 
 
@@ -220,3 +220,44 @@ def test_what_is_made_of_searches_shows_the_methods_that_were_searched():
     figures = items.figures(own, OWN, ASKED)
     assert figures["figure_a1"].settings(own, "")["tasks"]["mine"]["methods"] == ["a", "b"]
     assert figures["learning_curves"].settings(own, "")["tasks"]["mine"]["methods"] == ["a"]
+
+
+CHOICE = {
+    "TITLE": "Choice {what} of {method}",
+    "CATEGORY": "Figures",
+    "CAPTION": "What it is.",
+    "FILES": ["mine.csv", f"mine{items.MAPS}"],
+    "ITEMS": {
+        "of_{task}_{what}_{method}": {
+            "tasks": "each", "each": {"what": "mine.kinds", "method": items.METHODS}, "deep": True
+        }
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def choice(tmp_path, monkeypatch):
+    (tmp_path / items.FIGURES).mkdir()
+    (tmp_path / items.TABLES).mkdir()
+    card = "".join(f"{name} = {value!r}\n" for name, value in CHOICE.items())
+    (tmp_path / items.FIGURES / "choice.py").write_text(card)
+    monkeypatch.setattr(items, "ROOM", tmp_path)
+
+
+def test_one_is_made_for_each_value_of_a_setting_of_an_analysis_and_each_method_of_the_task(choice):
+    study = PAPER | {
+        "tasks": {"spc": {"ratio": 0.9}, "vpc": {"ratio": 0.9, "methods": ["actdiff"]}},
+        "methods": ["classification", "actdiff"],
+    }
+    asked = {"mine": ASKED["mine"] | {"settings": {"kinds": ["a", "b"], "more": 3}}}
+    figures = items.figures(study, CHOICE["FILES"], asked)
+    assert list(figures) == [
+        *("of_spc_a_classification", "of_spc_a_actdiff", "of_spc_b_classification", "of_spc_b_actdiff"),
+        *("of_vpc_a_actdiff", "of_vpc_b_actdiff"),
+    ]
+    one = figures["of_vpc_b_actdiff"]
+    assert (one.title, one.tasks) == ("Choice b of actdiff", ("vpc",))
+    assert one.options == {"what": "b", "method": "actdiff", "deep": True}
+    assert one.settings(study, "here")["maps"] == "here/mine"
+    assert one.shows_images
+    assert items.figures(study, [], {}) == {}, "the analysis is not asked"

@@ -135,9 +135,9 @@ OF = {RESULTS: OF_STUDY, INCOMPLETE: OF_STUDY, PUBLISHED: OF_PUBLISHED}
 # What there is of each to make tables and figures of. The released runs have neither epochs, predictions nor maps.
 RELEASED = ["runs.csv", "localisation.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv"]
 OWN = ["runs.csv", "measures.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv", "histories.csv"]
-OWN += ["auc_intervals.csv", *(f"{analysis}.csv" for analysis in ANALYSES), items.MAPS]
+OWN += ["auc_intervals.csv", *(f"{analysis}{made}" for analysis in ANALYSES for made in (".csv", items.MAPS))]
 MADE = {RESULTS: [*OWN, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
-MAPS_OF = {folder: f"{PUBLISHED if folder == PUBLISHED else RESULTS}/localisation" for folder in OF}
+ARRAYS_OF = {folder: PUBLISHED if folder == PUBLISHED else RESULTS for folder in OF}
 ASKED = study.described_analyses(config)
 TABLES = {folder: items.tables(OF[folder], made, ASKED) for folder, made in MADE.items()}
 FIGURES = {folder: items.figures(OF[folder], made, ASKED) for folder, made in MADE.items()}
@@ -325,14 +325,14 @@ def made_of(wildcards):
     for file in item(wildcards).files:
         if file == items.IMAGES:
             files += DRAWN + DECODED
-        elif file != items.MAPS:  # the tables of their scores stand for them
+        elif not file.endswith(items.MAPS):  # the tables of their scores stand for them
             files.append(f"{wildcards.study}/{file}")
     return files
 
 
 def item_settings(wildcards):
     """A params function: what a table or figure reads, as JSON."""
-    return dumped(study.showing(item(wildcards).settings(OF[wildcards.study], MAPS_OF[wildcards.study])))
+    return dumped(study.showing(item(wildcards).settings(OF[wildcards.study], ARRAYS_OF[wildcards.study])))
 
 
 def item_code(stage, room):

@@ -259,7 +259,7 @@ rule render_explorer:
         code=code("render_explorer"),
         template=content("report/pages/explorer.html"),
         # Our maps are not those of the released runs, which have none.
-        maps=lambda wildcards: MAPS_OF[wildcards.study],
+        maps=lambda wildcards: f"{ARRAYS_OF[wildcards.study]}/localisation",
         caption=EXPLORER.caption,
     shell:
         stage("render_explorer", "params.settings", "params.maps")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, reduce
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,14 @@ IMAGES = "images"
 SEARCHES = "searches.csv"
 """What needs it shows the tasks that are searched, which may be others than those of the study."""
 
-MAPS = "maps"
-"""Stands for the maps of all runs, whose folder the settings name."""
+MAPS = "/maps"
+"""After the name of an analysis, as in localisation/maps: its arrays of all runs, whose folder the settings name."""
 
 SPLITS = ("splits", "planned_splits")
 """Tables that are made of the splits before there is any run."""
+
+METHODS = "methods"
+"""Stands for those that run on a task."""
 
 TASK = "{task}"
 ANALYSIS = "{analysis}"
@@ -52,11 +56,14 @@ class Card:
     TITLE and CATEGORY: what the report lists it under, and where. CAPTION: what it is and what to look for, with
     IN_VALIDATION where it depends on the relation of nuisance and label in the validation set; or CAPTION_OF, whose
     caption it has, such as `tables/comparisons`. FILES: what it is made of, below the folder of the study, or IMAGES or
-    MAPS; OPTIONAL: what it shows as well where the study has it. ITEMS: name -> what is made under it, where that is
-    not one thing of all tasks called like the module: `title` (TITLE unless given); `tasks` (those of a list, `each`
-    for one thing of each, whose name has TASK in its place, or `others` for those in no list); `series`, the key of the
-    series of tasks that it shows, and `attribution`, without which it is not made; and whatever else the module reads.
-    Under ANALYSIS one thing of each analysis that has no module of its name; it stands in FILES and TITLE as well.
+    what ends with MAPS; OPTIONAL: what it shows as well where the study has it. ITEMS: name -> what is made under it,
+    where that is not one thing of all tasks called like the module: `title` (TITLE unless given); `tasks` (those of a
+    list, `each` for one thing of each, whose name has TASK in its place, or `others` for those in no list); `each`, for
+    one thing of each value of a setting of an analysis, {"similarity": "weight_randomisation.similarities"}, or of each
+    method that runs on the task, {"method": METHODS}, whose names have {similarity} and so on in their place, as titles
+    may; `series`, the key of the series of tasks that it shows, and `attribution`, without which it is not made; and
+    whatever else the module reads. Under ANALYSIS one thing of each analysis that has no module of its name; it stands
+    in FILES and TITLE as well.
     IN_VALIDATION: relation -> the words for it. RELEASED: False for what the authors' released runs cannot show.
     """
 
@@ -99,11 +106,12 @@ class Item:
     @property
     def shows_images(self) -> bool:
         """Whether one sees images in it, or means of them."""
-        return not {IMAGES, MAPS}.isdisjoint(self.files)
+        return any(file == IMAGES or file.endswith(MAPS) for file in self.files)
 
-    def settings(self, study: Settings, maps: str) -> dict[str, Any]:
-        """What the item reads of the study. maps: the folder of all maps."""
-        where = {"maps": maps} if MAPS in self.files else {}
+    def settings(self, study: Settings, folder: str) -> dict[str, Any]:
+        """What the item reads of the study. folder: where those of the analyses are, each with its arrays."""
+        of_maps = [file.removesuffix(MAPS) for file in self.files if file.endswith(MAPS)]
+        where = {"maps": f"{folder}/{of_maps[0]}"} if of_maps else {}
         known = study.get("searches", study["tasks"]) if self.searched else study["tasks"]
         about = {key: value for key, value in study.items() if key not in ("searches", "series")}
         tasks = {task: {**known[task], **self.asked.get(task, {})} for task in self.tasks}
@@ -157,12 +165,12 @@ def _may_be(name: str, pattern: str) -> bool:
 
 
 def tables(study: Settings, made: Collection[str], analyses: Analyses) -> dict[str, Item]:
-    """Name -> table of a study. made: the files that there are, IMAGES and MAPS among them. analyses: those asked."""
+    """Name -> table of a study. made: the files that there are, with IMAGES and MAPS. analyses: those asked."""
     return _collected(TABLES, study, made, analyses)
 
 
 def figures(study: Settings, made: Collection[str], analyses: Analyses) -> dict[str, Item]:
-    """Name -> figure of a study. made: the files that there are besides its tables, IMAGES and MAPS among them."""
+    """Name -> figure of a study. made: the files that there are besides its tables, with IMAGES and MAPS."""
     tabulated = [f"{TABLES}/{name}.csv" for name in tables(study, made, analyses)]
     return _collected(FIGURES, study, {*made, *tabulated}, analyses)
 
@@ -196,7 +204,7 @@ def _of_analyses(of: Card, analyses: Analyses) -> Iterator[Card]:
 
 def _in_words(about: Mapping[str, Any]) -> dict[str, Any]:
     """What a table says of an analysis."""
-    return {key: value for key, value in about.items() if key != "asked"}
+    return {key: value for key, value in about.items() if key not in ("asked", "settings")}
 
 
 def _asked(files: Collection[str], analyses: Analyses) -> Asked | None:
@@ -227,7 +235,7 @@ def _items(of: Card, study: Settings, made: Collection[str], analyses: Analyses)
     for name, about in of.items.items():
         if "attribution" in about and about["attribution"] not in study["attributions"]:
             continue
-        options = {key: value for key, value in about.items() if key not in ("title", "tasks")}
+        options = {key: value for key, value in about.items() if key not in ("title", "tasks", "each")}
         which = about.get("tasks")
         if "series" in about:
             options["series"] = study.get("series", {}).get(about["series"], [])
@@ -236,7 +244,32 @@ def _items(of: Card, study: Settings, made: Collection[str], analyses: Analyses)
             caption = of.caption.replace(IN_VALIDATION, _in_validation(study, shown, of.in_validation))
             title = about.get("title", of.title)
             item = Item(of.module, files, shown, caption, of.category, title, options, searched, asked or {})
-            yield name.replace(TASK, shown[0]), item
+            methods = item.settings(study, "")["tasks"][shown[0]].get("methods", study["methods"])
+            for chosen in _choices(about.get("each", {}), methods, analyses):
+                one = replace(item, title=_filled(title, chosen), options={**options, **chosen})
+                yield _filled(name, chosen).replace(TASK, shown[0]), one
+
+
+def _choices(each: Mapping[str, str], methods: Iterable[str], analyses: Analyses) -> Iterator[dict[str, str]]:
+    """Every combination of one value of each; one without any where there is nothing to choose.
+
+    each: see `Card`. methods: those that run on the task.
+    """
+
+    def values(of: str) -> Iterable[str]:
+        analysis, _, key = of.partition(".")
+        found: Iterable[str] = methods if of == METHODS else analyses[analysis]["settings"][key]
+        return found
+
+    for chosen in product(*map(values, each.values())):
+        yield dict(zip(each, chosen, strict=True))
+
+
+def _filled(text: str, chosen: Mapping[str, str]) -> str:
+    """The text with each choice in its place."""
+    for key, value in chosen.items():
+        text = text.replace(f"{{{key}}}", value)
+    return text
 
 
 def _shown(which: str | list[str] | None, tasks: tuple[str, ...], named: Collection[str]) -> Iterable[tuple[str, ...]]:

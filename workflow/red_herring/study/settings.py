@@ -273,10 +273,8 @@ def analysis_settings(config: Config, analysis: str, task: str, seed: int) -> An
     """What an analysis reads: its own keys, each with its default, `saliency` if its card says so, and which other runs
     it is given.
     """
-    card = analysis_card(analysis)
-    defaults = {key: _default(schema) for key, schema in card.settings.items()}
-    own = defaults | config["analyses"].get(analysis, {})
-    if "saliency" in card.needs:
+    own = _own_keys(config, analysis)
+    if "saliency" in analysis_card(analysis).needs:
         attributions = sorted(config["saliency"]["attributions"])  # their order is for tables and figures only
         of_task = {"mean_map_images": config["tasks"][task]["mean_map_images"], "attributions": attributions}
         own["saliency"] = config["saliency"] | of_task
@@ -289,6 +287,12 @@ def analysis_settings(config: Config, analysis: str, task: str, seed: int) -> An
     _, other_seed = beside.get("other", (None, None))
     of_base: Base | None = {"task": base, "mask": mask_settings(config, base)} if base else None
     return AnalysingBeside(**vars(alone), base=of_base, other_seed=other_seed)
+
+
+def _own_keys(config: Config, analysis: str) -> dict[str, Any]:
+    """The own keys of an analysis, each with its default."""
+    defaults = {key: _default(schema) for key, schema in analysis_card(analysis).settings.items()}
+    return {**defaults, **config["analyses"].get(analysis, {})}
 
 
 def _default(schema: Mapping[str, Any]) -> Any:
@@ -418,11 +422,15 @@ def described_attributions(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def described_analyses(config: Config) -> dict[str, dict[str, Any]]:
-    """Analysis of the study -> title, and what the columns of its table hold: those that tell rows apart, and the
-    others; asked, where that is not all runs: task -> methods whose runs on it are asked, and left_out, method -> why.
+    """Analysis of the study -> title; by and columns, what the columns of its table hold, those that tell rows apart and
+    the others; settings, its own; asked, where that is not all runs: task -> methods whose runs on it are asked, and
+    left_out, method -> why.
     """
     cards = {name: analysis_card(name) for name in config["study"]["analyses"]}
-    described = {name: {"title": card.title, "by": card.by, "columns": card.columns} for name, card in cards.items()}
+    described = {
+        name: {"title": card.title, "by": card.by, "columns": card.columns, "settings": _own_keys(config, name)}
+        for name, card in cards.items()
+    }
     for name, about in described.items():
         if (asked := analysed(config, name)) != pairs(config):
             about["asked"] = {

@@ -26,7 +26,7 @@ CAPTION = (
     "every run weighing the same, the lower half left dark. Look whether the maps lie on the mask or on the "
     "nuisance; thresholding at the median colours half of any image."
 )
-FILES = ["localisation.csv", "maps"]
+FILES = ["localisation.csv", "localisation/maps"]
 ITEMS = {
     "figure_5": {"title": "Figure 5", "tasks": ["synthetic"], "attribution": "gradient"},
     "figure_6": {"title": "Figure 6", "tasks": ["spc", "no_spc"], "attribution": "gradient"},

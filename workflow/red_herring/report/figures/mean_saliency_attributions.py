@@ -15,7 +15,7 @@ from red_herring.report.scores import methods_shown
 TITLE = "All attributions"
 CATEGORY = "Figures"
 CAPTION_OF = "figures/mean_saliency"
-FILES = ["localisation.csv", "maps"]
+FILES = ["localisation.csv", "localisation/maps"]
 ITEMS = {
     "mean_saliency_{task}": {"tasks": "each"},
 }
