@@ -9,6 +9,7 @@ import pandas as pd
 
 from red_herring.report.collect import KEYS
 from red_herring.study.names import OVERLAPS
+from red_herring.study.settings import described_attributions
 
 
 def methods_of(study: Mapping[str, Any], task: str) -> dict[str, Mapping[str, Any]]:
@@ -24,6 +25,16 @@ def methods_shown(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The same of those that run on any of the tasks that are shown."""
     shown = {name for task in study["tasks"] for name in methods_of(study, task)}
     return {name: about for name, about in study["methods"].items() if name in shown}
+
+
+def attributions_shown(study: Mapping[str, Any], names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Name -> title, control of these attributions: the study's in display order, then those that an analysis has
+    beside them.
+    """
+    own: Mapping[str, Mapping[str, Any]] = study["attributions"]
+    given = list(dict.fromkeys(names))
+    found = {**own, **described_attributions(name for name in given if name not in own)}
+    return {name: about for name, about in found.items() if name in given}
 
 
 def left_out_note(study: Mapping[str, Any]) -> str:

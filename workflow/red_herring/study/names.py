@@ -46,3 +46,13 @@ SIMILARITIES = {
     "hog_s2": "HOG, ranks",
 }
 """Name -> title of each measure in saliency/similarity.py."""
+
+ARM_IN_WORDS = {
+    "cascading": "from the output down",
+    "independent": "one block at a time",
+    "kept": "running statistics kept",
+    "reset": "running statistics reset",
+    "fixed": "positive class explained",
+    "argmax": "class that the randomised network prefers explained",
+}
+"""How weights are randomised in analyses/weight_randomisation.py: value of order, statistics or target -> its words."""

@@ -62,13 +62,19 @@ def below_each_other(parts: Mapping[Any, pd.DataFrame], names: Sequence[str], co
     return pd.concat(parts, names=names).reset_index(level=names).reset_index(drop=True)
 
 
-def missing_note(runs: pd.DataFrame, settings: Settings) -> str:
+ALONE = "no interval"
+"""What one run by itself has."""
+
+
+def missing_note(runs: pd.DataFrame, settings: Settings, alone: str = ALONE) -> str:
     """Which methods are left out of the tasks, which runs are missing, and where there is only one."""
-    return joined(left_out_note(settings), runs_note(seeds_of(runs, settings), settings))
+    return joined(left_out_note(settings), runs_note(seeds_of(runs, settings), settings, alone))
 
 
-def runs_note(counts: Mapping[str, Mapping[str, int]], settings: Settings) -> str:
-    """Which runs are missing and where there is only one. counts: task -> method -> seeds that are there."""
+def runs_note(counts: Mapping[str, Mapping[str, int]], settings: Settings, alone: str = ALONE) -> str:
+    """Which runs are missing and where there is only one. counts: task -> method -> seeds that are there; alone: what
+    one run by itself has.
+    """
 
     def title(method: str) -> str:
         return str(settings["methods"][method]["title"])
@@ -83,9 +89,9 @@ def runs_note(counts: Mapping[str, Mapping[str, int]], settings: Settings) -> st
             sentences.append(f"{task}: {sum(lacking.values())} of {expected} runs are missing ({named}).")
     single = [(task, method) for task, methods in counts.items() for method, n in methods.items() if n == 1]
     if seeds == 1 or (single and len(single) == sum(len(methods) for methods in counts.values())):
-        sentences.append("One seed: no interval.")
+        sentences.append(f"One seed: {alone}.")
     elif single:
-        sentences.append(f"One seed: no interval for {', '.join(f'{title(m)} on {task}' for task, m in single)}.")
+        sentences.append(f"One seed: {alone} for {', '.join(f'{title(m)} on {task}' for task, m in single)}.")
     return " ".join(sentences)
 
 
