@@ -87,6 +87,13 @@ LINES = ("-", "--", "-.")
 # Tol's bright palette, so that no group looks like a method; grey is for what is left over.
 GROUP_COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#BBBBBB")
 
+# Tol's muted palette, in an order in which neighbours differ.
+ATTRIBUTION_COLOURS = (
+    *("#332288", "#CC6677", "#117733", "#88CCEE", "#882255", "#DDCC77", "#44AA99", "#AA4499", "#999933"),
+)
+CONTROL_COLOUR = "#777777"
+ATTRIBUTION_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h", "d", "p", "8")
+
 CHANCE: dict[str, Any] = {"color": "grey", "linewidth": 0.6, "linestyle": ":", "zorder": 0.5}
 """How the line of a chance level looks."""
 
