@@ -11,10 +11,13 @@ import pytest
 from red_herring.report.collect import maps_file
 from red_herring.report.pages import explorer
 from red_herring.study.names import MEASURES
+from safetensors.numpy import load_file
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from support import explorer_study
+from support.randomised import BLOCKS
 
 CANVASES = ("picture", "map", "overlay", "binary")
 VIRIDIS = np.round(255 * np.array(matplotlib.colormaps["viridis"].colors)).astype(int)
@@ -34,8 +37,7 @@ def study(tmp_path_factory):
     """The folder of a small study with its page, explorer.html."""
     folder = tmp_path_factory.mktemp("study")
     settings = explorer_study.make(folder)
-    tables = (pd.read_csv(folder / f"{name}.csv") for name in ("runs", "localisation", "missing"))
-    (folder / "explorer.html").write_text(explorer.page(settings, *tables, folder / "maps"))
+    (folder / "explorer.html").write_text(explorer.page(settings, explorer_study.tables(folder), folder / "maps"))
     return folder
 
 
@@ -310,7 +312,7 @@ def test_points_are_reached_and_opened_by_keyboard(page):
 
 
 def test_everything_to_be_used_has_a_name(page):
-    for select in page.find_elements(By.TAG_NAME, "select"):
+    for select in filter(WebElement.is_displayed, page.find_elements(By.TAG_NAME, "select")):
         assert page.find_elements(By.CSS_SELECTOR, f"label[for={select.get_attribute('id')}]")
         assert select.accessible_name
     for other in [
@@ -358,9 +360,9 @@ def test_it_works_inside_another_page(page, study, kind):
 def test_a_task_has_the_methods_that_run_on_it_and_lacks_no_run_of_others(browser, tmp_path):
     settings = explorer_study.make(tmp_path)
     settings["tasks"]["a"] = settings["tasks"]["a"] | {"methods": ["actdiff"]}
-    tables = [pd.read_csv(tmp_path / f"{name}.csv") for name in ("runs", "localisation", "missing")]
-    own = [table[(table["task"] != "a") | (table["method"] == "actdiff")] for table in tables]
-    (tmp_path / "explorer.html").write_text(explorer.page(settings, *own, tmp_path / "maps"))
+    tables = explorer_study.tables(tmp_path)
+    own = {name: table[(table["task"] != "a") | (table["method"] == "actdiff")] for name, table in tables.items()}
+    (tmp_path / "explorer.html").write_text(explorer.page(settings, own, tmp_path / "maps"))
     browser.get((tmp_path / "explorer.html").as_uri())
     settle(browser)
     choose(browser, task="b", method="classification")
@@ -371,3 +373,64 @@ def test_a_task_has_the_methods_that_run_on_it_and_lacks_no_run_of_others(browse
     assert "of 2 runs of a are shown" in text(browser, "count")
     choose(browser, task="b")
     assert len(Select(browser.find_element(By.ID, "method")).options) == 2
+
+
+@pytest.fixture
+def randomised(browser, tmp_path):
+    """A page with maps by random weights, whose images are as large as they are kept; and its folder."""
+    settings = explorer_study.make(tmp_path)
+    explorer_study.randomise(tmp_path, settings)
+    (tmp_path / "explorer.html").write_text(explorer.page(settings, explorer_study.tables(tmp_path), tmp_path / "maps"))
+    browser.get("about:blank")
+    browser.get((tmp_path / "explorer.html").as_uri())
+    settle(browser)
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def options(browser, name):
+    return [option.get_attribute("value") for option in Select(browser.find_element(By.ID, name)).options]
+
+
+def test_without_random_weights_there_is_no_choice_of_them(page):
+    assert not page.find_element(By.ID, "weights").is_displayed()
+    assert text(page, "mean-of") == "Mean of 3 test images, 1 undefined"
+
+
+def test_maps_by_random_weights_are_those_that_are_stored(randomised, tmp_path):
+    assert options(randomised, "weights") == ["trained", *BLOCKS]
+    assert randomised.find_element(By.ID, "weights").accessible_name == "Weights"
+    choose(randomised, attribution="integrated_gradients", weights="layer3.0")
+    assert options(randomised, "image") == [f"s/{name}" for name in explorer_study.NAMES[:2]]
+    choose(randomised, image="s/NA")
+    stored = load_file(maps_file(tmp_path / "weight_randomisation", ("a", "classification", 1)))
+    levels = stored["explorer/layer3.0/integrated_gradients"][1]
+    np.testing.assert_array_equal(inner(centres(randomised, "map", (12, 10))), inner(VIRIDIS[levels]))
+    assert text(randomised, "map-title").startswith("Integrated gradients, random down to layer3.0")
+    assert text(randomised, "of-image") == "This image, trained weights"
+    assert text(randomised, "alike").endswith("(of two different images): SSIM 0.75 (0.20), HOG 0.75 (0.20).")
+    assert "weights=layer3.0" in randomised.execute_script("return location.hash")
+
+
+def test_where_there_are_no_maps_by_random_weights_those_of_the_trained_network_are_shown(randomised):
+    choose(randomised, weights="stem")
+    choose(randomised, method="actdiff")
+    assert chosen_weights(randomised) == ("stem", True), "it stays as it is where there are some"
+    choose(randomised, attribution="random")
+    assert chosen_weights(randomised) == ("trained", False), "a control of which there are none"
+    choose(randomised, method="classification", attribution="gradient", weights="fc")
+    choose(randomised, seed=2)
+    assert chosen_weights(randomised) == ("trained", False), "they are of the first seed"
+    assert len(options(randomised, "image")) == 3
+    assert not randomised.find_element(By.ID, "alike").is_displayed()
+
+
+def chosen_weights(browser):
+    """The choice, and whether there is any."""
+    choice = browser.find_element(By.ID, "weights")
+    return choice.get_property("value"), choice.is_enabled()
+
+
+def inner(colours):
+    """Without the pixels that the outline of the mask may touch."""
+    return np.concatenate([colours[:2].reshape(-1, 3), colours[8:].reshape(-1, 3)])

@@ -12,6 +12,7 @@ from red_herring.report.collect import Run, maps_file
 from red_herring.study.names import MEASURES
 from red_herring.study.settings import described_attributions, described_methods
 from safetensors.numpy import load_file, save_file
+from support import randomised
 
 NAMES = ["</script><b id=injected>&amp;.png", "NA", "007"]
 MISSING = ("a", "actdiff", 2)
@@ -53,6 +54,25 @@ def make(
         "seeds": list(seeds),
         "attributions": described_attributions(attributions),
     }
+
+
+def tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """What the page is made of, besides maps: all tables in the folder."""
+    return {file.stem: pd.read_csv(file) for file in folder.glob("*.csv")}
+
+
+def randomise(folder: Path, settings: dict[str, Any], shape=(12, 10), examples=3) -> None:
+    """Ask the study what becomes of maps when weights are random: its table, and the maps of all runs beside those of
+    the trained networks, but for the control.
+    """
+    ends = {"gradient": 0.0, "integrated_gradients": 0.5}
+    known = [name for name in settings["attributions"] if name in ends]
+    randomised.curves(settings, ends, similarities=["ssim", "hog"]).to_csv(
+        folder / "weight_randomisation.csv", index=False
+    )
+    for run in product(settings["tasks"], settings["methods"], settings["seeds"]):
+        if maps_file(folder / "maps", run).is_file():
+            randomised.write_maps(folder / "weight_randomisation", run, known, shape, examples)
 
 
 def scores(random: np.random.Generator, names: list[str], attribution: str) -> pd.DataFrame:

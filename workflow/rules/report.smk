@@ -243,7 +243,9 @@ rule render_figure:
 
 rule render_explorer:
     input:
-        files=expand("{{study}}/{file}", file=EXPLORER.files),
+        files=lambda wildcards: [
+            f"{wildcards.study}/{file}" for file in items.files_of(EXPLORER, MADE[wildcards.study])
+        ],
     output:
         html=report("{study}/explorer.html", category=EXPLORER.category, caption="../report/item.rst"),
     log:

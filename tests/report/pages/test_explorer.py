@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from red_herring.study.names import MEASURES
 from red_herring.study.settings import described_attributions, showing
 from safetensors.numpy import load_file, save_file
 from support import explorer_study
+from support import randomised as randomised_support
+from support.randomised import ARM, BLOCKS
 
 WITH_MAPS = ("a", "classification", 1)
 
@@ -30,8 +33,7 @@ def study(tmp_path):
 
 
 def read(folder, settings, **changes):
-    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in ("runs", "localisation", "missing")} | changes
-    return settings, tables["runs"], tables["localisation"], tables["missing"], folder / "maps"
+    return settings, explorer_study.tables(folder) | changes, folder / "maps"
 
 
 def held(folder, settings, **changes):
@@ -128,51 +130,6 @@ def test_the_png_holds_every_layer_exactly(tmp_path, study):
             np.testing.assert_array_equal(sheet[rows, columns], layers[example, layer])
 
 
-def naive(levels, side):
-    """Block means by hand, blocks over the edge filled with the pixels at it."""
-    height, width = levels.shape
-    reduced = np.empty((-(-height // side), -(-width // side)))
-    for row in range(reduced.shape[0]):
-        for column in range(reduced.shape[1]):
-            reduced[row, column] = np.mean(
-                [
-                    levels[min(row * side + down, height - 1), min(column * side + right, width - 1)]
-                    for down in range(side)
-                    for right in range(side)
-                ]
-            )
-    return reduced
-
-
-@pytest.mark.parametrize("shape", [(112, 60), (57, 57), (150, 151)])
-def test_large_maps_become_means_of_blocks(shape):
-    layers = np.random.default_rng(0).integers(0, 256, (2, 4, *shape), dtype=np.uint8)
-    layers[:, 1] = layers[:, 1] > 140
-    reduced, side = explorer.reduce(layers), -(-max(shape) // explorer.LARGEST)
-    assert reduced.dtype == np.uint8
-    assert max(reduced.shape[2:]) <= explorer.LARGEST
-    for before, after in zip(layers, reduced, strict=True):
-        np.testing.assert_array_equal(after[0], np.round(naive(before[0], side)))
-        np.testing.assert_array_equal(after[1], naive(before[1], side) >= 0.5)
-        for layer in (2, 3):
-            means = naive(before[layer], side)
-            np.testing.assert_allclose(after[layer], 255 * means / means.max(), atol=0.501)
-            assert after[layer].max() == 255
-
-
-def test_a_small_mask_does_not_vanish_and_an_empty_map_stays_empty():
-    layers = np.zeros((1, 3, 112, 112), np.uint8)
-    layers[0, 1, 5, 5] = 1
-    reduced = explorer.reduce(layers)
-    assert np.argwhere(reduced[0, 1]).tolist() == [[2, 2]]
-    assert not reduced[0, 2].any()
-
-
-def test_small_maps_are_kept():
-    layers = np.random.default_rng(0).integers(0, 256, (1, 3, 56, 20), dtype=np.uint8)
-    assert explorer.reduce(layers) is layers
-
-
 def test_the_page_is_the_same_every_time_and_nothing_in_it_is_markup(tmp_path, study):
     text = explorer.page(*read(tmp_path, study))
     assert text == explorer.page(*read(tmp_path, study))
@@ -236,3 +193,65 @@ def test_the_stage_writes_the_page(stage, tmp_path):
     done = stage("render_explorer", *arguments)
     assert done.returncode == 1
     assert done.stderr.startswith("error: maps/a/classification/seed=1.safetensors: its examples differ in size")
+
+
+def randomised(folder, settings, **changes):
+    explorer_study.randomise(folder, settings)
+    return held(folder, settings, **changes)
+
+
+def test_maps_by_random_weights_are_of_the_first_seed_that_has_them_and_of_a_few_images(tmp_path, study):
+    maps_file(tmp_path / "maps", ("b", "classification", 1)).unlink()
+    data = randomised(tmp_path, study)
+    having = [(run["task"], run["method"], run["seed"]) for run in data["runs"] if run["randomised"]]
+    assert having == [
+        *(("a", method, 1) for method in ("classification", "actdiff")),
+        ("b", "classification", 2),
+        ("b", "actdiff", 1),
+    ]
+    sheet = run_of(data, WITH_MAPS)["randomised"]
+    assert (sheet["blocks"], sheet["attributions"]) == ([*BLOCKS], ["gradient", "integrated_gradients"])
+    assert sheet["images"] == 2
+    tiles = np.asarray(Image.open(io.BytesIO(base64.b64decode(sheet["png"])))).reshape(2, 12, 2 + 2 * 10, 10)
+    own, stored = (load_file(maps_file(tmp_path / name, WITH_MAPS)) for name in ("maps", "weight_randomisation"))
+    np.testing.assert_array_equal(tiles[:, :, 0], own["example_image"][:2])
+    np.testing.assert_array_equal(tiles[:, :, 1], own["example_mask"][:2])
+    for place, (block, name) in enumerate(product(BLOCKS, ["gradient", "integrated_gradients"]), start=2):
+        np.testing.assert_array_equal(tiles[:, :, place], stored[f"explorer/{block}/{name}"][:2])
+
+
+def test_how_like_they_are_is_of_the_cascade_by_the_first_arm(tmp_path, study):
+    table = randomised_support.curves(
+        study, {"gradient": 0.0}, similarities=["ssim"],
+        arms=[ARM, ARM | {"statistics": "reset"}, ARM | {"order": "independent"}, ARM | {"target": "argmax"}],
+    )  # fmt: skip
+    first = (table[list(ARM)] == pd.Series(ARM)).all(axis=1)
+    table["value"] = table["value"].where(first, 9).mask(table["block"] == "stem")
+    line, values = run_of(randomised(tmp_path, study, weight_randomisation=table), WITH_MAPS)["randomised"]["alike"][
+        "gradient"
+    ]["ssim"]
+    assert line == 0.2
+    assert values == [*(pytest.approx(1 - blocks / 10) for blocks in range(1, 10)), None]
+
+
+def test_a_study_without_a_cascade_has_none(tmp_path, study):
+    none = {run["randomised"] for run in held(tmp_path, study)["runs"]}
+    table = randomised_support.curves(study, {"gradient": 0.0}, arms=[ARM | {"order": "independent"}])
+    assert (
+        {run["randomised"] for run in randomised(tmp_path, study, weight_randomisation=table)["runs"]} == none == {None}
+    )
+
+
+def test_maps_by_random_weights_of_other_images_are_refused(tmp_path, study):
+    explorer_study.randomise(tmp_path, study, examples=2)
+    with pytest.raises(StudyError, match=r"weight_randomisation/a/.*: its examples are not those of localisation"):
+        held(tmp_path, study)
+
+
+def test_ten_blocks_of_ten_attributions_of_large_images_take_a_quarter_of_a_megabyte(tmp_path):
+    names = attribution_names()[:10]
+    study = explorer_study.make(tmp_path, ["t"], ["rrr"], [1], names, (224, 224), ["a", "b", "c"])
+    before = len(explorer.page(*read(tmp_path, study)))
+    table = randomised_support.curves(study, dict.fromkeys(names, 0.1), similarities=["ssim", "hog"])
+    randomised_support.write_maps(tmp_path / "weight_randomisation", ("t", "rrr", 1), names, (224, 224))
+    assert before < len(explorer.page(*read(tmp_path, study, weight_randomisation=table))) < before + 0.25e6

@@ -145,6 +145,11 @@ def card(room: str, module: str) -> Card:
     )
 
 
+def files_of(of: Card, made: Collection[str]) -> tuple[str, ...]:
+    """What a module is made of, and of what it shows as well what there is."""
+    return (*of.files, *(file for file in of.optional if file in made))
+
+
 def cards(room: str) -> list[Card]:
     """Those of all modules of a room."""
     return [card(room, module) for module in names_in(ROOM / room)]
@@ -225,7 +230,7 @@ def _both(first: Asked, second: Asked) -> Asked:
 
 def _items(of: Card, study: Settings, made: Collection[str], analyses: Analyses) -> Iterator[tuple[str, Item]]:
     """What a module makes of a study, by name."""
-    files = (*of.files, *(file for file in of.optional if file in made))
+    files = files_of(of, made)
     searched = SEARCHES in of.files
     tasks = study.get("searches", study["tasks"]) if searched else study["tasks"]
     asked = _asked(of.files, analyses)

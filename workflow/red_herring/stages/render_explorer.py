@@ -16,12 +16,12 @@ from red_herring.study.stage_settings import Showing
 
 def render_explorer(
     settings: Showing,
-    files: Annotated[list[Path], Input("runs, localisation and missing, each named after it")],
-    maps: Annotated[Path, Input("the folder of all maps")],
+    files: Annotated[list[Path], Input("the tables that it shows, each named after it")],
+    maps: Annotated[Path, Input("the folder of localisation; that of weight_randomisation is beside it")],
     html: Annotated[Path, Output()],
 ) -> None:
     read = {file.stem: read_table(file) for file in files}
-    write_text(html, explorer.page(known(settings), read["runs"], read["localisation"], read["missing"], maps))
+    write_text(html, explorer.page(known(settings), read, maps))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,15 +13,15 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
-from PIL import Image
 from safetensors.numpy import load_file
 
 from red_herring.report import style
 from red_herring.report.collect import KEYS, Run, maps_file
+from red_herring.report.pages import _sheets
 from red_herring.report.reading import read_table
 from red_herring.report.scores import methods_of
 from red_herring.runtime.files import StudyError
-from red_herring.study.names import MEASURES
+from red_herring.study.names import MEASURES, SIMILARITIES
 
 TITLE = "Explorer"
 CATEGORY = "Explorer"
@@ -33,11 +31,9 @@ CAPTION = (
     "keep it, it needs no network."
 )
 FILES = ["runs.csv", "localisation.csv", "missing.csv"]
+OPTIONAL = ["weight_randomisation.csv"]
 
 TEMPLATE = Path(__file__).with_name("explorer.html")
-
-LARGEST = 56
-"""Pixels a side; larger maps are reduced, as a study has hundreds of runs and the page holds them all."""
 
 VIRIDIS = colormaps["viridis"]
 
@@ -53,17 +49,15 @@ OF_INTEGRATED_GRADIENTS = ["steps", "completeness_error"]
 Number = float | str | None
 
 
-def page(
-    settings: Mapping[str, Any], runs: pd.DataFrame, localisation: pd.DataFrame, missing: pd.DataFrame, maps: Path
-) -> str:
+def page(settings: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], maps: Path) -> str:
     """The page of a study, the same text every time.
 
-    settings: title, tasks, methods, seeds, attributions. runs, localisation, missing: one row per run, per run and
-    attribution, and per run that is not there. maps: the folder of an analysis with
-    {task}/{method}/seed={seed}.safetensors, of which a run may have none. StudyError when the examples of a run do not
-    fit its scores or the attributions.
+    settings: title, tasks, methods, seeds, attributions. tables: runs, localisation, missing, one row per run, per run
+    and attribution, and per run that is not there; and weight_randomisation, if the study has it. maps: the folder of
+    localisation with {task}/{method}/seed={seed}.safetensors, of which a run may have none; that of
+    weight_randomisation is beside it. StudyError when the examples of a run do not fit its scores or the attributions.
     """
-    data = study_of(settings, runs, localisation, missing, maps)
+    data = study_of(settings, tables, maps)
     # As a script's content may hold neither "</script" nor "<!--", it holds no "<" at all.
     text = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     parts = {"{{ title }}": html.escape(settings["title"]), "{{ data }}": text}
@@ -71,15 +65,17 @@ def page(
     return re.sub("|".join(parts), lambda place: parts[place[0]], template)
 
 
-def study_of(
-    settings: Mapping[str, Any], runs: pd.DataFrame, localisation: pd.DataFrame, missing: pd.DataFrame, maps: Path
-) -> dict[str, Any]:
+def study_of(settings: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], maps: Path) -> dict[str, Any]:
     """What the page shows, as JSON values; see `page`.
 
     A score is a list: the measure, its chance level, the measure corrected for chance.
     """
+    runs = tables["runs"]
     runs = runs[runs["task"].isin(list(settings["tasks"])) & runs["method"].isin(settings["methods"])]
-    found = _runs(runs, localisation, list(settings["attributions"]), maps)
+    attributions = list(settings["attributions"])
+    found = _runs(runs, tables["localisation"], attributions, maps)
+    if "weight_randomisation" in tables:
+        _add_randomised(found, tables["weight_randomisation"], maps, attributions)
     others = sorted(set(runs["seed"].astype(int)) - set(settings["seeds"]))
     return {
         "title": settings["title"],
@@ -95,43 +91,15 @@ def study_of(
             for name, about in settings["attributions"].items()
         ],
         "measures": [{"name": name, "title": title} for name, title in MEASURES.items()],
+        "similarities": SIMILARITIES,
         "viridis": [to_hex(colour) for colour in VIRIDIS(np.arange(VIRIDIS.N))],
         "runs": found,
-        "orders": _orders(run["examples"]["shown"] for run in found if run["examples"]),
+        "orders": _orders(run[kind]["shown"] for run in found for kind in ("examples", "randomised") if run[kind]),
         "missing": [
             {"task": row.task, "method": row.method, "seed": int(row.seed), "why": row.why}
-            for row in missing.fillna({"why": ""}).itertuples()
+            for row in tables["missing"].fillna({"why": ""}).itertuples()
         ],
     }
-
-
-def reduce(levels: np.ndarray) -> np.ndarray:
-    """Examples with at most LARGEST pixels a side, uint8 [examples, layers, h, w]: image, mask, then maps.
-
-    Each pixel of an image or map is the mean of a block, and the largest of a map is 255 again. A mask is where most of
-    a block is, or any of it when no block is mostly inside. Blocks over the edge are filled with the pixels at it.
-    """
-    height, width = levels.shape[2:]
-    side = -(-max(height, width) // LARGEST)
-    if side == 1:
-        return levels
-    padded = np.pad(levels, [(0, 0), (0, 0), (0, -height % side), (0, -width % side)], mode="edge")
-    rows, columns = padded.shape[2] // side, padded.shape[3] // side
-    means = padded.reshape(*levels.shape[:2], rows, side, columns, side).mean(axis=(3, 5))
-    inside = means[:, 1] >= 0.5
-    inside |= (means[:, 1] > 0) & ~inside.any(axis=(1, 2), keepdims=True)
-    largest = means[:, 2:].max(axis=(2, 3), keepdims=True)
-    scaled = means[:, 2:] * (255 / np.where(largest > 0, largest, 1))
-    return np.concatenate([means[:, :1].round(), inside[:, None], scaled.round()], axis=1).astype(np.uint8)
-
-
-def to_png(levels: np.ndarray) -> bytes:
-    """A grey PNG with a row of tiles per example: levels, uint8 [examples, layers, h, w]."""
-    examples, layers, height, width = levels.shape
-    sheet = levels.transpose(0, 2, 1, 3).reshape(examples * height, layers * width)
-    content = io.BytesIO()
-    Image.fromarray(sheet).save(content, "PNG", optimize=True)
-    return content.getvalue()
 
 
 def _about(task: Mapping[str, Any]) -> str:
@@ -168,7 +136,37 @@ def _runs(
         run = row["task"], row["method"], int(row["seed"])
         record = dict(zip(KEYS, run, strict=True)) | {name: _number(row, name, given) for name in AT_THE_RUN}
         record["means"] = {name: means[*run, name] for name in attributions if (*run, name) in means}
-        found.append(record | {"examples": _examples(maps, run, attributions)})
+        found.append(record | {"examples": _examples(maps, run, attributions), "randomised": None})
+    return found
+
+
+def _add_randomised(
+    found: Sequence[dict[str, Any]], table: pd.DataFrame, maps: Path, attributions: Sequence[str]
+) -> None:
+    """Put beside the first run of each task and method that has them the maps of its randomised networks, and how like
+    those of the trained one they are: of the cascade by the first arm of the statistics, of the positive class.
+    """
+    cascade = table[table["order"] == "cascading"]
+    cascade = cascade[cascade["statistics"].isin(cascade["statistics"].iloc[:1])]
+    blocks = list(dict.fromkeys(cascade.sort_values("blocks", kind="stable")["block"]))
+    of_runs, done = dict(list(cascade.groupby(KEYS))), set()
+    for record in found:
+        run = record["task"], record["method"], record["seed"]
+        if record["examples"] and run in of_runs and run[:2] not in done:
+            sheet = _sheets.randomised(maps, run, blocks, attributions)
+            if sheet:
+                done.add(run[:2])
+                record["randomised"] = sheet | {"alike": _alike(of_runs[run], blocks)}
+
+
+def _alike(rows: pd.DataFrame, blocks: Sequence[str]) -> dict[str, Any]:
+    """Attribution -> similarity -> [that of different images, [that after each block]], means over images and draws."""
+    found: dict[str, Any] = {}
+    fixed = rows[rows["target"] == "fixed"]
+    for (attribution, similarity), own in fixed.groupby(["attribution", "similarity"], sort=False):
+        values = own.set_index("block")["value"].reindex(blocks)
+        line = _sheets.rounded(own["cross_image"].iloc[0])
+        found.setdefault(attribution, {})[similarity] = [line, [_sheets.rounded(value) for value in values]]
     return found
 
 
@@ -187,7 +185,7 @@ def _number(row: Mapping[str, Any], name: str, given: set[str]) -> Number:
     """To six digits, some more than are shown, so that rounding again makes no difference."""
     if name not in given:
         return NEVER
-    return None if np.isnan(row[name]) else float(f"{row[name]:.6g}")
+    return _sheets.rounded(row[name], 6)
 
 
 def _scores(row: Mapping[str, Any], given: set[str]) -> dict[str, Any]:
@@ -215,11 +213,9 @@ def _examples(maps: Path, run: Run, attributions: Sequence[str]) -> dict[str, An
         raise StudyError(f"{file}: its examples differ in size, expected all of one; make the maps again")
     layers = np.stack([arrays[name] for name in names], axis=1)
     scores = _scores_of(table, arrays["example_rows"], attributions)
-    shown = reduce(layers)
     images = scores[attributions[0]][NAMES]
     return {
-        "stored": list(layers.shape[2:]),
-        "shown": list(shown.shape[2:]),
+        **_sheets.sheet(layers, _sheets.LARGEST),
         "images": [
             {
                 "source": source,
@@ -228,7 +224,6 @@ def _examples(maps: Path, run: Run, attributions: Sequence[str]) -> dict[str, An
             }
             for number, (source, image) in enumerate(images.itertuples(index=False, name=None))
         ],
-        "png": base64.b64encode(to_png(shown)).decode(),
     }
 
 
