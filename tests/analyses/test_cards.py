@@ -40,6 +40,7 @@ def test_what_is_not_declared_is_empty(declare):
             "analyses/mine.py: NEEDS has 'masker', expected some of saliency, base_run, other_seed",
         ),
         (CARD + 'SETTINGS = {"draws": {"type": "integer"}}\n', "analyses/mine.py: SETTINGS.draws has no `default`"),
+        (CARD + "SETTINGS = {**{}}\nBY = {}\n", "analyses/mine.py: declare SETTINGS as a literal at the top"),
         ('TITLE = "T"\n', "analyses/mine.py: declare CITATION, COLUMNS as a literal at the top"),
         (CARD.replace('"x"', '"n"'), "analyses/mine.py: the column 'n' is in every table; call its own otherwise"),
     ],

@@ -65,8 +65,14 @@ SETTINGS = {
         "type": "array",
         "items": {
             "enum": [
-                *("spearman", "spearman_abs", "spearman_nonzero", "spearman_abs_nonzero"),
-                *("ssim", "ssim_s2", "hog", "hog_s2"),
+                "spearman",
+                "spearman_abs",
+                "spearman_nonzero",
+                "spearman_abs_nonzero",
+                "ssim",
+                "ssim_s2",
+                "hog",
+                "hog_s2",
             ]
         },
         "minItems": 1,
