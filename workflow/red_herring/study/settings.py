@@ -423,8 +423,8 @@ def described_attributions(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def described_analyses(config: Config) -> dict[str, dict[str, Any]]:
     """Analysis of the study -> title; by and columns, what the columns of its table hold, those that tell rows apart
-    and the others; settings, its own; asked, where that is not all runs: task -> methods whose runs on it are asked, and
-    left_out, method -> why.
+    and the others; settings, its own; asked, where that is not all runs: task -> methods whose runs on it are asked,
+    and left_out, method -> why.
     """
     cards = {name: analysis_card(name) for name in config["study"]["analyses"]}
     described = {
