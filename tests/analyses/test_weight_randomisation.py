@@ -11,8 +11,8 @@ from red_herring.networks import reset
 from red_herring.networks.reset import BLOCKS, randomised
 from red_herring.networks.resnet import initialised
 from red_herring.runtime.files import StudyError
-from red_herring.saliency.similarity import SIMILARITIES
 from red_herring.statistics.randomisation import Pairs, crossed_interval, pairs_of
+from red_herring.study.names import SIMILARITIES
 from scipy import stats
 from support.given import Given
 

@@ -9,7 +9,8 @@ from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.saliency import similarity as module
 from red_herring.saliency.attribution import explain
-from red_herring.saliency.similarity import SIMILARITIES, _scaled, _ssim, compare, prepare, similarity
+from red_herring.saliency.similarity import _scaled, _ssim, compare, prepare, similarity
+from red_herring.study.names import SIMILARITIES
 from scipy import ndimage
 from scipy.stats import pearsonr, spearmanr
 from skimage.feature import hog
@@ -151,11 +152,30 @@ def test_pixels_where_the_image_is_zero_do_not_count(name):
         similarity(name, first, second)
 
 
+@pytest.mark.parametrize("name", ON_STROKES)
+def test_maps_of_different_images_are_compared_where_neither_image_is_zero(name):
+    first, second, images = pairs()
+    images[5] = 0
+    images[5, 20:22] = images[4, 20:22] == 0
+    prepared = prepare(name, first, images), prepare(name, np.roll(second, 1, axis=0), np.roll(images, 1, axis=0))
+    found = compare(name, *prepared)
+    expected = []
+    for row in range(6):
+        both = (images[row] != 0) & (images[row - 1] != 0)
+        a, b = first[row][both], second[row - 1][both]
+        a, b = (np.abs(a), np.abs(b)) if "abs" in name else (a, b)
+        expected.append(spearmanr(a, b).statistic if both.any() else np.nan)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.isnan(found[5]), "images 4 and 5 share no pixel"
+
+
 @pytest.mark.parametrize(("name", "smallest"), [("ssim", 5), ("ssim_s2", 11), ("hog", 3), ("hog_s2", 3)])
 def test_images_that_are_too_small_are_refused_in_a_sentence(name, smallest):
     first, second, _ = pairs(1, smallest, 20)
     assert np.isfinite(similarity(name, first, second)).all()
-    with pytest.raises(StudyError, match=rf"\({name}\) needs images of at least {smallest} pixels a side .* leave"):
+    with pytest.raises(
+        StudyError, match=rf"^similarities: {name} needs images of at least {smallest} pixels a side .* leave"
+    ):
         prepare(name, first[:, 1:])
 
 

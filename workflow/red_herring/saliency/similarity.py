@@ -1,8 +1,8 @@
-"""How alike two maps of an image are, by the measures of Adebayo et al. 2018.
+"""How alike two maps are, by the measures of Adebayo et al. 2018.
 
 A map is prepared once (ranks, scaled values, histograms) and compared with as many others as there are. What is not
 defined is NaN: a constant map, one that is constant up to its 99th percentile where it is clipped there, and, where
-pixels count only if the image is not 0, an image without such pixels or a map that is constant on them.
+pixels count only if the image is not 0, maps that are constant on these pixels or images that share none.
 Maps that share nothing score 0 by ranks, and otherwise what the spread of their values makes of it: uniform noise in
 224 x 224 pixels 0.005 by `ssim`, 0.02 by `ssim_s2` and 0.08 by `hog`, noise of heavy tails 0.02, 0.8 and 0.5.
 """
@@ -18,7 +18,6 @@ from scipy import ndimage
 from scipy.stats import rankdata
 
 from red_herring.runtime.files import StudyError
-from red_herring.study.names import SIMILARITIES
 
 PERCENTILE = 99
 """At which absolute maps are clipped for `ssim`."""
@@ -37,7 +36,8 @@ Smoother = Callable[[np.ndarray], np.ndarray]
 
 class Similarity(NamedTuple):
     """prepare: maps [n, height, width] and which pixels count, bool alike -> an array of n rows. compare: two of these
-    -> [n]. smallest: pixels a side of an image. nonzero: whether only pixels count where the image is not 0.
+    -> [n]. smallest: pixels a side of an image. nonzero: whether only pixels count where the image is not 0, of maps of
+    different images where neither is.
     """
 
     prepare: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -47,7 +47,7 @@ class Similarity(NamedTuple):
 
 
 def similarity(name: str, first: np.ndarray, second: np.ndarray, images: np.ndarray | None = None) -> np.ndarray:
-    """How alike the maps of each image are, by `name` of SIMILARITIES: float64 [n], NaN where undefined.
+    """How alike the maps of each image are, by `name` of study.names.SIMILARITIES: float64 [n], NaN where undefined.
 
     first, second: signed maps [n, height, width] of the same images. images: their pixels as the classifier sees them,
     alike, which the measures on pixels that are not 0 need.
@@ -63,8 +63,8 @@ def prepare(name: str, maps: np.ndarray, images: np.ndarray | None = None) -> np
     chosen, side = _BY_NAME[name], min(maps.shape[1:])
     if side < chosen.smallest:
         raise StudyError(
-            f"{SIMILARITIES[name]} ({name}) needs images of at least {chosen.smallest} pixels a side and these have "
-            f"{side}; leave {name} out of similarities"
+            f"similarities: {name} needs images of at least {chosen.smallest} pixels a side and these have {side}; "
+            f"leave {name} out"
         )
     if chosen.nonzero and images is None:
         raise ValueError(f"{name} needs the images")
@@ -100,6 +100,20 @@ def _ranked(maps: np.ndarray, counted: np.ndarray) -> np.ndarray:
 
 def _ranked_absolute(maps: np.ndarray, counted: np.ndarray) -> np.ndarray:
     return _ranked(np.abs(maps), counted)
+
+
+def _counted(maps: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """NaN where a pixel does not count: which do so for both of two maps is known only when they are compared."""
+    return np.where(counted, maps, np.nan)
+
+
+def _counted_absolute(maps: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    return _counted(np.abs(maps), counted)
+
+
+def _ranks_in_common(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    both = ~(np.isnan(first) | np.isnan(second))
+    return _product(_ranked(first, both), _ranked(second, both))
 
 
 def _of_length_one(values: np.ndarray) -> np.ndarray:
@@ -195,8 +209,8 @@ def _ranked_hog(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
 _BY_NAME = {
     "spearman": Similarity(_ranked, _product),
     "spearman_abs": Similarity(_ranked_absolute, _product),
-    "spearman_nonzero": Similarity(_ranked, _product, nonzero=True),
-    "spearman_abs_nonzero": Similarity(_ranked_absolute, _product, nonzero=True),
+    "spearman_nonzero": Similarity(_counted, _ranks_in_common, nonzero=True),
+    "spearman_abs_nonzero": Similarity(_counted_absolute, _ranks_in_common, nonzero=True),
     "ssim": Similarity(
         _clipped, partial(_ssim, mean=partial(ndimage.uniform_filter, size=5, axes=(1, 2)), window=5, data_range=1), 5
     ),
