@@ -261,3 +261,41 @@ def test_one_is_made_for_each_value_of_a_setting_of_an_analysis_and_each_method_
     assert one.settings(study, "here")["maps"] == "here/mine"
     assert one.shows_images
     assert items.figures(study, [], {}) == {}, "the analysis is not asked"
+
+
+RANDOMISED = {
+    "weight_randomisation": {
+        "title": "Weight randomisation", "by": {}, "columns": {},
+        "settings": {
+            "similarities": ["ssim", "hog"], "order": ["cascading"], "statistics": ["kept", "reset"], "target": ["fixed"]
+        },
+        "asked": {"spc": {"methods": ["classification"], "left_out": {}}},
+    }
+}  # fmt: skip
+
+
+def test_random_weights_have_a_figure_of_each_similarity_and_arm_and_one_of_each_method_that_is_asked():
+    made = [*OWN, "weight_randomisation.csv", f"weight_randomisation{items.MAPS}"]
+    study = PAPER | {"methods": ["classification", "actdiff"]}
+    figures, tables = items.figures(study, made, RANDOMISED), items.tables(study, made, RANDOMISED)
+    assert {name for name, figure in figures.items() if "weight_randomisation.csv" in figure.files} == {
+        *(
+            f"weight_randomisation_spc_{similarity}_cascading_{statistics}_fixed"
+            for similarity in ("ssim", "hog")
+            for statistics in ("kept", "reset")
+        ),
+        *("randomised_maps_spc_classification", "randomised_maps_spc_classification_signed"),
+    }
+    assert [name for name in tables if "randomisation" in name] == ["spc_weight_randomisation"]
+    maps = figures["randomised_maps_spc_classification_signed"]
+    assert (maps.options, maps.title) == (
+        {"method": "classification", "signed": True},
+        "Randomised maps: classification, with sign",
+    )
+    assert maps.settings(study, "results")["maps"] == "results/weight_randomisation"
+    for item in (
+        maps,
+        figures["weight_randomisation_spc_ssim_cascading_kept_fixed"],
+        tables["spc_weight_randomisation"],
+    ):
+        assert 2 <= item.caption.count(". ") + 1 <= 3

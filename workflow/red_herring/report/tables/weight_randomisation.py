@@ -18,10 +18,10 @@ from red_herring.study.names import ARM_IN_WORDS, SIMILARITIES
 TITLE = "Weight randomisation"
 CATEGORY = "Sanity checks"
 CAPTION = (
-    "Whether the maps of each attribution depend on what the network has learnt: once all its weights are random, are "
-    "they less like those of the trained network than maps of different images are (pass), or more (fail)? A map that "
-    "fails shows the image or the architecture, whatever was learnt; edges, edges times input and random maps, which "
-    "know nothing of the network, stand below to compare with."
+    "Whether the maps of each attribution depend on what the network has learnt: an attribution passes when its maps, "
+    "once all weights are random, are less like those of the trained network than maps of different images are. One "
+    "that fails shows the image or the architecture, whatever was learnt. Look first at the verdicts, then at the "
+    "controls below (edges, edges times input, random maps), which know nothing of the network."
 )
 FILES = ["weight_randomisation.csv"]
 ITEMS = {"{task}_weight_randomisation": {"tasks": "each"}}
