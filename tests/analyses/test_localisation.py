@@ -91,4 +91,5 @@ def test_what_an_arm_cannot_score_is_missing_and_counted():
     (row,) = table.to_dict("records")
     assert (row["images"], row["undefined"], row["average_mask_undefined"], row["untrained_undefined"]) == (3, 0, 3, 0)
     assert np.isnan([row[f"average_mask_{measure}"] for measure in MEASURES]).all()
+    assert tuple(ARMS) == localisation.ARMS
     assert {f"{arm}_{measure}" for arm in ARMS for measure in MEASURES} <= set(table)

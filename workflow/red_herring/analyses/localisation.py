@@ -16,7 +16,6 @@ from red_herring.saliency.chance import chance_of
 from red_herring.saliency.localisation import localise, measured
 from red_herring.saliency.summary import as_levels, drawn, mean_maps
 from red_herring.study.catalogue import attribution_card
-from red_herring.study.names import ARMS, PREFIXES
 
 TITLE = "Localisation"
 CITATION = "Viviano et al. 2021, section 4"
@@ -35,6 +34,9 @@ COLUMNS = {
     "steps": "of integrated gradients, mean",
     "completeness_error": "of integrated gradients, largest",
 }
+
+ARMS = ("average_mask", "untrained")
+"""What each score of a map stands beside, with chance; by name only, so that their titles may change."""
 
 UNTRAINED_STEPS = 32
 """Of integrated gradients of the untrained network, where those of the trained one are adaptive. Its way is rough: on
@@ -105,7 +107,8 @@ def summarised(scores: pd.DataFrame) -> pd.DataFrame:
     """
     measures = [name.removeprefix("chance_") for name in scores if name.startswith("chance_")]
     row = {"images": len(scores), "undefined": scores["iou"].isna().sum()}
-    row |= scores[[f"{prefix}{measure}" for measure in measures for prefix in PREFIXES]].mean()
+    prefixes = ("", "chance_", "corrected_", *(f"{arm}_" for arm in ARMS))
+    row |= scores[[f"{prefix}{measure}" for measure in measures for prefix in prefixes]].mean()
     row |= {f"{arm}_undefined": scores[f"{arm}_iou"].isna().sum() for arm in ARMS}
     details = scores.reindex(columns=["steps", "completeness_error"])
     return pd.DataFrame([row | {"steps": details["steps"].mean(), "completeness_error": details.iloc[:, 1].max()}])

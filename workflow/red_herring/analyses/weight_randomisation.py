@@ -108,6 +108,9 @@ COLUMNS = {
     "entropy": "of the randomised networks' predictions, nats, mean; 0: saturated, 0.69: even",
     "completeness_error": "of integrated gradients of the randomised networks, median",
 }
+KEYS = ["attribution", "similarity", "order", "statistics", "target", "block"]
+"""What tells the rows of a run apart."""
+
 INPUT_ONLY = ("edges", "edges_x_input")
 """Controls that know the image, and of the model nothing."""
 
@@ -341,7 +344,8 @@ def _rows(arm: Arm, found: list[tuple[Outcome, float]], trained: Trained) -> pd.
                 "completeness_error": pd.Series(np.concatenate([o.completeness_error for o in outcomes])).median(),
             }
         )
-    return pd.DataFrame(rows)[[*BY, *COLUMNS]]
+    table = pd.DataFrame(rows)
+    return table[[*KEYS, *table.columns.difference(KEYS, sort=False)]]
 
 
 def _of_images(arm: Arm, found: list[tuple[Outcome, float]], data: Dataset) -> pd.DataFrame:
