@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from red_herring.data.exchange import draw_as_posed, exchanged
 from red_herring.data.splits import COLUMNS, count_cells, draw_task
-from red_herring.study.stage_settings import Drawing
+from red_herring.stages.draw_splits import draw_splits
+from red_herring.stages.plan_splits import plan_splits
+from red_herring.study.stage_settings import Drawing, Planning
 
 GROUPS = [{"source": "s", "group": group, "people": "s", "people_given": True} for group in ("left", "right")]
 SPLIT, COUNTS = 0, 1
@@ -23,8 +25,12 @@ def folders(tmp_path):
         "group": random.choice(["left", "right"], 240, p=[0.6, 0.4]),
         "findings": random.choice(["one", "two"], 240, p=[0.45, 0.55]),
     })  # fmt: skip
-    index.to_csv(tmp_path / "index.csv", index=False)
-    return {"s": tmp_path}
+    folder = tmp_path / "s"
+    folder.mkdir()
+    index.to_csv(folder / "index.csv", index=False)
+    decoded = {"image": index["image"], "digest": index["image"], "reason": "", "format": "PNG"}
+    pd.DataFrame(decoded).to_csv(folder / "decoded.csv", index=False)
+    return {"s": folder}
 
 
 def drawn(folders, ratio, seed, selection="shifted", patients="disjoint", sizes=None):
@@ -88,3 +94,18 @@ def test_twice_exchanged_is_as_it_was(folders):
     (split, counts), _ = drawn(folders, 0.8, 0)
     pd.testing.assert_frame_equal(exchanged(exchanged(split)), split)
     pd.testing.assert_frame_equal(exchanged(exchanged(counts)), counts)
+
+
+def test_the_stages_draw_and_plan_what_was_asked(folders, tmp_path):
+    own = Drawing("t", ["one"], ["two"], 0.8, None, "disjoint", "shifted", GROUPS, exchanged=True)
+    index, files = (
+        folders["s"] / "index.csv",
+        {name: tmp_path / f"{name}.csv" for name in ("split", "counts", "planned")},
+    )
+    draw_splits(own, [index], 5, files["split"], files["counts"])
+    _, (split, counts) = drawn(folders, 0.8, 5)
+    assert files["split"].read_text() == split.to_csv(index=False)
+    assert files["counts"].read_text() == counts.to_csv(index=False)
+    planning = Planning(**vars(own), seeds=[5], drawn_seeds=[5, 6])
+    plan_splits(planning, [index], files["planned"], tmp_path / "overlaps.csv")
+    assert files["planned"].read_text() == files["counts"].read_text()
