@@ -34,7 +34,7 @@ SEARCH = RUN | {
 }  # fmt: skip
 BATCHES = SEARCH | {"iterations": 2, "parallel": 2, "epochs": 20}
 SPLIT = {
-    "task": "t", "finding": ["ill"], "control": ["well"], "ratio": 0.75, "sizes": None, "patients": "disjoint", "selection": "shifted",
+    "task": "t", "finding": ["ill"], "control": ["well"], "ratio": 0.75, "sizes": None, "patients": "disjoint", "selection": "shifted", "exchanged": False,
     "groups": [{"source": "mine", "group": group, "people": "mine", "people_given": True} for group in ("AP", "PA")],
 }  # fmt: skip
 
