@@ -47,9 +47,8 @@ def analysed(run=None, **own):
 
 @pytest.fixture(scope="module")
 def whole():
-    return analysed(
-        order=["cascading", "independent"], statistics=["kept", "reset"], similarities=["spearman", "ssim"], images=6
-    )
+    arms = {"order": ["cascading", "independent"], "statistics": ["kept", "reset"]}
+    return analysed(**arms, similarities=["spearman", "ssim"], images=6, draws=1)
 
 
 def rows(table, **which):
@@ -74,9 +73,9 @@ def test_the_table_is_as_declared_with_a_row_for_each_arm(whole):
 def test_what_knows_no_network_stays_and_what_is_random_is_drawn_anew(whole):
     for name in ("edges", "edges_x_input"):
         np.testing.assert_allclose(rows(whole.table, attribution=name)["value"], 1, atol=1e-6)
-        assert (rows(whole.table, attribution=name)["difference_low"] > 0).all(), "it fails, as it should"
+        assert (rows(whole.table, attribution=name)["difference"] > 0).all()
     chance = rows(whole.table, attribution="random", similarity="spearman")
-    assert (chance["value"].abs() < 0.07).all()  # 12 pairs of 256 pixels: standard deviation 0.018
+    assert (chance["value"].abs() < 0.1).all()  # 6 pairs of 256 pixels: standard deviation 0.026
     assert (chance["value"] != 0).all()
     assert chance["value"].nunique() == len(chance), "another one for every network"
 
@@ -150,6 +149,15 @@ def images_of(run, found):
 def cascade():
     run = given()
     return run, analysed(run)
+
+
+def test_edges_fail_and_random_maps_are_undecided(cascade):
+    _, found = cascade
+    ends = found.table.set_index("attribution")[["difference_low", "difference_high"]]
+    assert (ends.loc["edges"] > 0).all(axis=None)
+    assert (ends.loc["edges_x_input"] > 0).all(axis=None)
+    low, high = ends.loc["random"].to_numpy().T
+    assert ((low < 0) & (high > 0)).mean() >= 0.9
 
 
 @pytest.mark.parametrize("block", ["fc", "layer3.0", "stem"])
