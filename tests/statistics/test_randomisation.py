@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from red_herring.statistics.paired import t_interval
-from red_herring.statistics.randomisation import Pairs, crossed_interval, pairs_of, verdict
+from red_herring.statistics.randomisation import Pairs, crossed_interval, interval_over_runs, pairs_of, verdict
 from scipy import stats
 
 
@@ -102,6 +102,23 @@ def test_the_verdict_is_that_of_the_interval():
         *("pass", "fail"),
         *["undecided"] * 4,
     ]
+
+
+def test_of_runs_that_differ_it_is_students_and_of_those_that_agree_what_their_own_leave():
+    differences = np.array([-0.3, -0.1, -0.2])
+    found = interval_over_runs(differences, differences - 0.01, differences + 0.01)
+    assert found == pytest.approx(t_interval(differences))
+    alike = np.array([-0.2, -0.2 + 1e-6])
+    reach = 0.3 / 2**0.5  # of a mean of two that are each known within 0.3
+    found = interval_over_runs(alike, alike - 0.3, alike + 0.3)
+    assert found == pytest.approx((-0.2, -0.2 - reach, -0.2 + reach), abs=1e-5)
+
+
+def test_without_intervals_of_their_own_it_is_students_and_of_one_run_its_own():
+    differences, none = np.array([0.1, 0.3]), np.full(2, np.nan)
+    assert interval_over_runs(differences, none, none) == pytest.approx(t_interval(differences))
+    assert interval_over_runs(np.array([0.1]), np.array([-0.2]), np.array([0.5])) == (0.1, -0.2, 0.5)
+    assert np.isnan(interval_over_runs(np.array([]), np.array([]), np.array([]))).all()
 
 
 def shares(intervals):

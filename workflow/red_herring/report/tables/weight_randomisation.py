@@ -11,8 +11,7 @@ import pandas as pd
 from red_herring.report.markup import ABSENT, UNDEFINED, Section, Table, bold, joined, number, with_interval
 from red_herring.report.scores import attributions_shown, methods_of
 from red_herring.report.tables._rows import Settings, Study, missing_note, of_task
-from red_herring.statistics.paired import t_interval
-from red_herring.statistics.randomisation import verdict
+from red_herring.statistics.randomisation import interval_over_runs, verdict
 from red_herring.study.names import ARM_IN_WORDS, SIMILARITIES
 
 TITLE = "Weight randomisation"
@@ -47,12 +46,13 @@ NOTE = (
     "All random: similarity of the map of the trained network and that of the same image after the last step of the "
     "cascade, mean over images and draws of weights. Other images: the line, maps of the trained network of two "
     "different images. Difference: the first less the second; its interval is by Student's t over seeds, which are "
-    "re-splits of this pool of images; two of them decide little, as it then reaches 13 standard errors to each side. "
-    "Pass: the interval lies below 0; fail: above it. Runs: how many pass and fail "
-    "by their own interval, over images and draws. Floor: the trained map of an image and the randomised one of "
-    "another one, which share nothing but the method; edges: the trained map and the edges of its image. Entropy: of "
-    "the randomised network's predictions, nats, 0.69 at most; near 0 it is saturated, whatever it is shown. Zeros: "
-    "share of the pixels of the randomised maps that are exactly 0; undefined: pairs with a constant map, of all runs."
+    "re-splits of this pool of images, and no narrower than those of the runs leave it; two seeds decide little, as t "
+    "then reaches 13 standard errors to each side. Pass: the interval lies below 0; fail: above it. Runs: how many "
+    "pass and fail by their own interval, over images and draws. Floor: the trained map of an image and the randomised "
+    "one of another one, which share nothing but the method; edges: the trained map and the edges of its image. "
+    "Entropy: of the randomised network's predictions, nats, 0.69 at most; near 0 it is saturated, whatever it is "
+    "shown. Zeros: share of the pixels of the randomised maps that are exactly 0; undefined: pairs with a constant "
+    "map, of all runs."
 )
 ALONE = "its interval is over images and draws"
 NO_CASCADE = "No cascade was asked for, so there is no network of which all weights are random."
@@ -94,8 +94,8 @@ def _ends(table: pd.DataFrame) -> pd.DataFrame:
 def _judged(runs: pd.DataFrame) -> Mapping[str, Any]:
     """runs: the ends of the runs of one method, attribution, similarity and arm."""
     defined = runs.dropna(subset="difference")
-    own = [(low, high) for low, high in defined[["difference_low", "difference_high"]].to_numpy(float)]
-    low, high = own[0] if len(own) == 1 else t_interval(defined["difference"].to_numpy())[1:]
+    own = defined[["difference_low", "difference_high"]].to_numpy(float)
+    difference, low, high = interval_over_runs(defined["difference"].to_numpy(float), *own.T)
     of_runs = [verdict(*ends) for ends in own]
     counted = zip(RUNS, ("pass", "fail", "undecided"), strict=True)
     return {
@@ -103,7 +103,7 @@ def _judged(runs: pd.DataFrame) -> Mapping[str, Any]:
         **(defined if len(defined) else runs)[MEANS].mean(),
         "n": len(defined),
         "undefined": runs["undefined"].sum(),
-        "difference": defined["difference"].mean(),
+        "difference": difference,
         "low": low,
         "high": high,
         "interval_over": "images" if len(own) == 1 else "seeds",
