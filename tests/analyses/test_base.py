@@ -13,6 +13,7 @@ from red_herring.networks.resnet import ResNet18, initialised
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.saliency.summary import drawn
+from red_herring.study.names import PREFIXES
 from safetensors.torch import save_file
 from support.given import Given
 
@@ -25,7 +26,9 @@ SALIENCY = {
 
 @pytest.fixture
 def run(tmp_path):
-    """Four images of 16 pixels a side, filled with their number; those of rows 1 and 3 are positive, row 1 has a mask."""
+    """Four images of 16 pixels a side, noise to train on and three filled with their number; those of rows 1 and 3 are
+    positive, row 1 has a mask.
+    """
     rows = [
         {
             "split": split,
@@ -42,6 +45,7 @@ def run(tmp_path):
     folder = tmp_path / "s"
     folder.mkdir()
     levels = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((16, 16), np.uint8)
+    levels[0] = np.random.default_rng(0).integers(0, 256, (16, 16))
     masks = np.zeros((4, 16, 16), bool)
     masks[1, 4:8, 4:8] = True
     np.save(folder / "images.npy", levels)
@@ -148,8 +152,8 @@ def test_localisation_is_of_the_positive_test_images_that_have_a_mask(run):
     assert found.arrays["mean/gradient"].shape == (16, 16)
     assert found.arrays["example/edges"].shape == (1, 16, 16)
     columns = {*localisation.BY, *localisation.COLUMNS}
-    corrected = {f"{prefix}_{name}" for name in localisation.COLUMNS for prefix in ("chance", "corrected")}
-    assert columns <= set(found.table) <= columns | corrected
+    beside = {f"{prefix}{name}" for name in localisation.COLUMNS for prefix in PREFIXES}
+    assert columns <= set(found.table) <= columns | beside
 
 
 def test_a_task_without_any_mask_says_so(run, tmp_path):
