@@ -324,8 +324,7 @@ def _rows(arm: Arm, found: list[tuple[Outcome, float]], trained: Trained) -> pd.
         value, difference = crossed_interval(values), crossed_interval(values, line)
         rows.append(
             {
-                **arm._asdict(),
-                "similarity": similarity,
+                **{"attribution": arm.attribution, "similarity": similarity, **arm._asdict()},
                 "images": len(values),
                 "draws": len(outcomes),
                 "undefined": np.isnan(values).sum(),
@@ -344,8 +343,7 @@ def _rows(arm: Arm, found: list[tuple[Outcome, float]], trained: Trained) -> pd.
                 "completeness_error": pd.Series(np.concatenate([o.completeness_error for o in outcomes])).median(),
             }
         )
-    table = pd.DataFrame(rows)
-    return table[[*KEYS, *table.columns.difference(KEYS, sort=False)]]
+    return pd.DataFrame(rows)
 
 
 def _of_images(arm: Arm, found: list[tuple[Outcome, float]], data: Dataset) -> pd.DataFrame:
