@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 from red_herring.statistics.paired import t_interval
-from red_herring.statistics.randomisation import Pairs, crossed_interval, interval_over_runs, pairs_of, verdict
+from red_herring.statistics.randomisation import (
+    Pairs,
+    crossed_interval,
+    image_interval,
+    pair_interval,
+    interval_over_runs, pairs_of,
+    verdict,
+)
 from scipy import stats
 
 
@@ -157,3 +164,50 @@ def test_a_difference_that_is_there_is_found_mostly():
         values, line = drawn(rng, 24, 5, 0.1, 0.05, 0.2)
         intervals.append(crossed_interval(values - 0.2, line))
     assert shares(intervals)[0] > 0.9
+
+
+def leaving_out(units, mean_of):
+    """A mean and the half width of its interval, by leaving out one unit at a time."""
+    left_out = [mean_of([unit for unit in range(units) if unit != out]) for out in range(units)]
+    mean = sum(left_out) / units
+    variance = (units - 1) / units * sum((value - mean) ** 2 for value in left_out)
+    return mean_of(range(units)), stats.t.ppf(0.975, units - 1) * variance**0.5
+
+
+def a_line(images, seed):
+    rng, (first, second) = np.random.default_rng(seed), pairs_of(images, 3)
+    alike = rng.normal(size=len(first))
+    alike[2] = np.nan
+    return Pairs(first, second, alike)
+
+
+def mean_within(pairs, rows):
+    return np.nanmean([value for i, j, value in zip(*pairs, strict=True) if i in rows and j in rows])
+
+
+def test_the_intervals_of_images_are_those_of_leaving_one_out_in_loops():
+    values, line = np.random.default_rng(2).normal(size=9), a_line(9, 3)
+    values[4] = np.nan
+    mean, reach = leaving_out(9, lambda rows: np.nanmean(values[list(rows)]) - mean_within(line, rows))
+    assert image_interval(values, line) == pytest.approx((mean, mean - reach, mean + reach))
+    mean, reach = leaving_out(9, lambda rows: mean_within(line, rows))
+    assert pair_interval(line, 9) == pytest.approx((mean, mean - reach, mean + reach))
+
+
+def test_two_seeds_are_one_pair_whichever_is_the_first_and_have_no_interval():
+    found = pair_interval(Pairs(np.array([0, 1]), np.array([1, 0]), np.array([0.2, 0.4])), 2)
+    assert found.value == pytest.approx(0.3)
+    assert np.isnan([found.low, found.high]).all()
+
+
+@pytest.mark.parametrize("of_seed", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_of_each_seed_with_the_next_one_the_interval_misses_the_mean_in_one_of_twenty_or_less(seeds, of_seed):
+    rng, first = np.random.default_rng(seeds), np.arange(seeds)
+    missed = 0
+    for _ in range(1000):
+        effect, rest = rng.normal(0, of_seed**0.5, seeds), rng.normal(0, (1 - of_seed) ** 0.5, seeds)
+        second = (first + 1) % seeds
+        found = pair_interval(Pairs(first, second, effect[first] + effect[second] + rest), seeds)
+        missed += not found.low < 0 < found.high
+    assert missed / 1000 < 0.05 + 3 * (0.05 * 0.95 / 1000) ** 0.5

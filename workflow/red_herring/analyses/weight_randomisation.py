@@ -18,11 +18,11 @@ from red_herring.networks.reset import BLOCKS, randomised
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.files import StudyError
 from red_herring.saliency.attribution import POSITIVE, Maps, sigma_of
-from red_herring.saliency.mapped import Mapped, replaced
+from red_herring.saliency.mapped import LEAST_IMAGES, Mapped, line_of, replaced
 from red_herring.saliency.similarity import compare, prepare
 from red_herring.saliency.smoothing import smooth
 from red_herring.saliency.summary import as_levels, drawn
-from red_herring.statistics.randomisation import Pairs, crossed_interval, pairs_of
+from red_herring.statistics.randomisation import Pairs, crossed_interval
 from red_herring.study.catalogue import attribution_card
 from red_herring.training.evaluate import predict
 
@@ -113,12 +113,6 @@ KEYS = ["attribution", "similarity", "order", "statistics", "target", "block"]
 
 INPUT_ONLY = ("edges", "edges_x_input")
 """Controls that know the image, and of the model nothing."""
-
-PARTNERS = 10
-"""Other images that each is held against, for the line; with 200 images these are 2000 pairs."""
-
-LEAST_IMAGES = 3
-"""Of fewer there is no interval of the line."""
 
 SHOWN = 2
 """Images whose signed maps are kept."""
@@ -276,13 +270,11 @@ def _explained(
 def _trained(own: Mapped, names: list[str], similarities: list[str]) -> tuple[dict[str, Trained], dict[str, Outcome]]:
     """The maps of the trained network by attribution, and the outcome of those that know nothing of a network."""
     edges = {similarity: prepare(similarity, own("edges").maps, own.images) for similarity in similarities}
-    pairs, trained, same = pairs_of(len(own.data), PARTNERS), {}, {}
+    trained, same = {}, {}
     for name in names:
         maps = own(name)
         prepared = {similarity: prepare(similarity, maps.maps, own.images) for similarity in similarities}
-        line = {
-            similarity: Pairs(*pairs, _between(similarity, values, *pairs)) for similarity, values in prepared.items()
-        }
+        line = {similarity: line_of(similarity, values) for similarity, values in prepared.items()}
         to_edges = {
             similarity: _mean(compare(similarity, prepared[similarity], edges[similarity])) for similarity in edges
         }
@@ -290,12 +282,6 @@ def _trained(own: Mapped, names: list[str], similarities: list[str]) -> tuple[di
         if name in INPUT_ONLY:
             same[name] = _outcome(trained[name], maps, own.images)
     return trained, same
-
-
-def _between(similarity: str, maps: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How alike maps of these rows are, a few at a time."""
-    parts = np.array_split(np.arange(len(first)), -(-len(first) // len(maps)))
-    return np.concatenate([compare(similarity, maps[first[part]], maps[second[part]]) for part in parts])
 
 
 def _outcome(trained: Trained, maps: Maps, images: np.ndarray) -> Outcome:

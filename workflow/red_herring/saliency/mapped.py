@@ -1,4 +1,6 @@
-"""Signed maps of one network by many attributions, of which some are products of others."""
+"""Signed maps of one network by many attributions, of which some are products of others, and the line of those of
+different images.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from red_herring.data.dataset import Dataset
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.hardware import Hardware
 from red_herring.saliency.attribution import Maps, Steps, explain
+from red_herring.saliency.similarity import compare
+from red_herring.statistics.randomisation import Pairs, pairs_of
 
 INPUT = "input"
 """The image as the classifier sees it, as a factor."""
@@ -21,6 +25,12 @@ PRODUCTS = {
     "guided_grad_cam": ("guided_backprop", "grad_cam"),
     "edges_x_input": ("edges", INPUT),
 }
+PARTNERS = 10
+"""Other images that each is held against, for the line; with 200 images these are 2000 pairs."""
+
+LEAST_IMAGES = 3
+"""Of fewer there is no interval of the line."""
+
 FACTORS = frozenset(factor for factors in PRODUCTS.values() for factor in factors)
 
 
@@ -64,3 +74,11 @@ def replaced(maps: Maps, rows: np.ndarray, others: Maps) -> Maps:
     values[rows] = others.maps
     details = pd.concat([maps.details.drop(index=rows), others.details.set_axis(rows)])
     return Maps(values, details.sort_index())
+
+
+def line_of(similarity: str, maps: np.ndarray) -> Pairs:
+    """How alike maps of different images are, as `prepare` has made them ready; compared a few at a time."""
+    first, second = pairs_of(len(maps), PARTNERS)
+    parts = np.array_split(np.arange(len(first)), -(-len(first) // len(maps)))
+    alike = [compare(similarity, maps[first[part]], maps[second[part]]) for part in parts]
+    return Pairs(first, second, np.concatenate(alike))
