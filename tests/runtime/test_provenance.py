@@ -100,7 +100,7 @@ def test_words_for_readers_do_not_count(copy):
 def test_a_measure_of_localisation_makes_localisation_again_and_nothing_else(copy):
     before = digests(copy)
     copy.edit(
-        "saliency/localisation.py", "mass=_mass(flat, inside),", "mass=_mass(flat, inside), more=_mass(flat, inside),"
+        "saliency/localisation.py", "mass=mass(flat, inside),", "mass=mass(flat, inside), more=mass(flat, inside),"
     )
     after = digests(copy)
     assert {name for name in MAKERS if after[name] != before[name]} == {"localisation"}

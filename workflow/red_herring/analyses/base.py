@@ -19,10 +19,16 @@ from red_herring.networks.resnet import ResNet18, initialised
 from red_herring.networks.weights import load_classifier
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
+from red_herring.saliency.attribution import Steps
 from red_herring.saliency.summary import drawn
 
 NORMALISING = 512
 """Training images, at most, whose statistics the batch norms of an untrained network have."""
+
+UNTRAINED_STEPS = 32
+"""Of integrated gradients of the untrained network, where those of the trained one are adaptive. Its way is rough: on
+crosses at width 8 a completeness error of 1 % asks for 80 to 210 steps in place of 25, three quarters of the time of
+all maps, and changes the mean of no measure by as much as 0.01."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,11 @@ class Run:
 def _images_of(table: pd.DataFrame) -> list[tuple[str, str]]:
     """The source and name of each."""
     return list(zip(table["source"], table["image"], strict=True))
+
+
+def untrained_steps(steps: Steps) -> Steps:
+    """Of integrated gradients of `Run.untrained`, where those of the trained network are `steps`."""
+    return UNTRAINED_STEPS if steps == "adaptive" else steps
 
 
 @dataclass(frozen=True)

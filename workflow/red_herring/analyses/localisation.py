@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from red_herring.analyses.base import Analysed, Run
+from red_herring.analyses.base import Analysed, Run, untrained_steps
 from red_herring.data.dataset import Dataset
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.files import StudyError
@@ -37,11 +37,6 @@ COLUMNS = {
 
 ARMS = ("average_mask", "untrained")
 """What each score of a map stands beside, with chance; by name only, so that their titles may change."""
-
-UNTRAINED_STEPS = 32
-"""Of integrated gradients of the untrained network, where those of the trained one are adaptive. Its way is rough: on
-crosses at width 8 a completeness error of 1 % asks for 80 to 210 steps in place of 25, three quarters of the time of
-all maps, and changes the mean of no measure by as much as 0.01."""
 
 
 def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
@@ -96,8 +91,7 @@ def maps_of(name: str, run: Run, network: ResNet18, data: Dataset, saliency: dic
 
 
 def _before_training(name: str, run: Run, data: Dataset, saliency: dict[str, Any]) -> Maps:
-    steps = UNTRAINED_STEPS if saliency["steps"] == "adaptive" else saliency["steps"]
-    return maps_of(name, run, run.untrained, data, saliency | {"steps": steps})
+    return maps_of(name, run, run.untrained, data, saliency | {"steps": untrained_steps(saliency["steps"])})
 
 
 def summarised(scores: pd.DataFrame) -> pd.DataFrame:

@@ -56,7 +56,7 @@ def _measured(maps: np.ndarray, masks: np.ndarray) -> tuple[pd.DataFrame, np.nda
     found = np.take_along_axis(inside, order, axis=1)
     scores = overlap(binarise(maps, masks), masks).assign(
         pointing=_pointing(flat, inside),
-        mass=_mass(flat, inside),
+        mass=mass(flat, inside),
         auc=_auc(flat, inside),
         ap=[average_precision(places[hits]) for places, hits in zip(last, found, strict=True)],
     )
@@ -112,7 +112,10 @@ def _pointing(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.asarray((largest & inside).sum(axis=1) / largest.sum(axis=1))
 
 
-def _mass(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def mass(flat: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The share of the sum of each map that lies inside; NaN for a map of zeros. flat: 0 or more, inside: bool, both
+    [n, pixels].
+    """
     total = flat.sum(axis=1)
     share = np.full(len(flat), np.nan)
     np.divide((flat * inside).sum(axis=1), total, out=share, where=total > 0)
