@@ -7,8 +7,9 @@ from red_herring.statistics.randomisation import (
     Pairs,
     crossed_interval,
     image_interval,
+    interval_over_runs,
     pair_interval,
-    interval_over_runs, pairs_of,
+    pairs_of,
     verdict,
 )
 from scipy import stats

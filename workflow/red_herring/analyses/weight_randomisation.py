@@ -108,8 +108,6 @@ COLUMNS = {
     "entropy": "of the randomised networks' predictions, nats, mean; 0: saturated, 0.69: even",
     "completeness_error": "of integrated gradients of the randomised networks, median",
 }
-KEYS = ["attribution", "similarity", "order", "statistics", "target", "block"]
-"""What tells the rows of a run apart."""
 
 INPUT_ONLY = ("edges", "edges_x_input")
 """Controls that know the image, and of the model nothing."""
