@@ -18,7 +18,6 @@ from safetensors.torch import save_file
 from support.given import Given
 
 SPLITS = [("train", 0), ("test", 1), ("test", 2), ("test_balanced", 2), ("test_balanced", 3)]
-PREFIXES = ("chance", "corrected", "average_mask", "untrained")
 SALIENCY = {
     "attributions": ["gradient", "edges"], "smoothing_sigma": 0.0, "steps": "adaptive", "example_images": 1,
     "mean_map_images": 9,
@@ -27,13 +26,8 @@ SALIENCY = {
 
 @pytest.fixture
 def run(tmp_path):
-<<<<<<< HEAD
     """Four images of 16 pixels a side, noise to train on and three filled with their number; those of rows 1 and 3 are
     positive, row 1 has a mask.
-=======
-    """Four images of 16 pixels a side: noise, which trains, and three filled with their number; those of rows 1 and 3
-    are positive, row 1 has a mask.
->>>>>>> 3c633a1 (Give the run of the tests a training image with something in it)
     """
     rows = [
         {
@@ -158,13 +152,8 @@ def test_localisation_is_of_the_positive_test_images_that_have_a_mask(run):
     assert found.arrays["mean/gradient"].shape == (16, 16)
     assert found.arrays["example/edges"].shape == (1, 16, 16)
     columns = {*localisation.BY, *localisation.COLUMNS}
-<<<<<<< HEAD
     beside = {f"{prefix}{name}" for name in localisation.COLUMNS for prefix in PREFIXES}
     assert columns <= set(found.table) <= columns | beside
-=======
-    corrected = {f"{prefix}_{name}" for name in localisation.COLUMNS for prefix in PREFIXES}
-    assert columns <= set(found.table) <= columns | corrected
->>>>>>> 3c633a1 (Give the run of the tests a training image with something in it)
 
 
 def test_a_task_without_any_mask_says_so(run, tmp_path):
