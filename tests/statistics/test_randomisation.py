@@ -125,6 +125,7 @@ def test_of_runs_that_differ_it_is_students_and_of_those_that_agree_what_their_o
 def test_without_intervals_of_their_own_it_is_students_and_of_one_run_its_own():
     differences, none = np.array([0.1, 0.3]), np.full(2, np.nan)
     assert interval_over_runs(differences, none, none) == pytest.approx(t_interval(differences))
+    assert np.isnan(interval_over_runs(np.zeros(2), none, none)[1:]).all(), "an interval of no width decides nothing"
     assert interval_over_runs(np.array([0.1]), np.array([-0.2]), np.array([0.5])) == (0.1, -0.2, 0.5)
     assert np.isnan(interval_over_runs(np.array([]), np.array([]), np.array([]))).all()
 

@@ -47,7 +47,9 @@ def test_one_run_has_its_interval_over_images():
 
 
 def test_a_control_that_the_study_does_not_have_is_shown_without_a_verdict():
-    found = tabulated(contrasts(gradient=[0.2, 0.3, 0.4], edges=[0.0, 0.0, 0.0]))
+    rows = contrasts(gradient=[0.2, 0.3, 0.4], edges=[0.0, 0.0, 0.0])
+    rows.loc[rows["attribution"] == "edges", ["contrast_low", "contrast_high"]] = np.nan
+    found = tabulated(rows)
     assert found.sections[0].rows[1] == ["Edges", "Masked", "3", "20", "9", *["0.50"] * 2, "0.25", "0.00", "–"]
 
 

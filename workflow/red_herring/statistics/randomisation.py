@@ -74,13 +74,14 @@ def interval_over_runs(differences: np.ndarray, low: np.ndarray, high: np.ndarra
     high.
 
     By Student's t over the runs, but no narrower than their own intervals leave it: two runs may by chance differ
-    little, of which each is known within much. A longer interval gives no more verdicts.
+    little, of which each is known within much. A longer interval gives no more verdicts. Undefined where nothing
+    varies.
     """
     if len(differences) == 1:
         return Interval(float(differences[0]), float(low[0]), float(high[0]))
     runs = _mean(differences, len(differences), np.arange(len(differences)))
     reach = float(np.fmax(runs.half_width, np.linalg.norm((high - low) / 2 / len(differences))))
-    return Interval(runs.mean, runs.mean - reach, runs.mean + reach)
+    return _within(runs.mean, reach)
 
 
 def verdict(low: float, high: float) -> str:

@@ -10,8 +10,7 @@ import pandas as pd
 from red_herring.report.markup import ABSENT, UNDEFINED, Section, Table, bold, joined, number, with_interval
 from red_herring.report.scores import attributions_shown, methods_of
 from red_herring.report.tables._rows import Settings, Study, missing_note, of_task
-from red_herring.statistics.paired import t_interval
-from red_herring.statistics.randomisation import verdict
+from red_herring.statistics.randomisation import interval_over_runs, verdict
 
 TITLE = "TaskContrast"
 CATEGORY = "Sanity checks"
@@ -36,10 +35,10 @@ HEADINGS = [
 NOTE = (
     "Inside: share of a map's absolute values inside the mask, by the network whose task lies there, by the one that "
     "tells the nuisance groups apart, and by the first before its training; means over images, then seeds. Contrast: "
-    "the first less the second; its interval is by Student's t over seeds, re-splits of this pool of images. Pass: it "
-    "lies above 0; fail: below. A control knows no network, so its contrast is 0. Undefined: images of which one of "
-    "the two maps is 0 everywhere, of all runs; they are left out. The masks hold {area} of the pixels, which is the "
-    "mass inside of a map that is even."
+    "the first less the second; its interval is by Student's t over seeds, re-splits of this pool of images, and no "
+    "narrower than those of the runs leave it. Pass: it lies above 0; fail: below. A control knows no network, so its "
+    "contrast is 0. Undefined: images of which one of the two maps is 0 everywhere, of all runs; they are left out. "
+    "The masks hold {area} of the pixels, which is the mass inside of a map that is even."
 )
 ALONE = "its interval is over images"
 
@@ -70,16 +69,14 @@ def tabulate(study: Study, settings: Settings) -> Table:
 def _judged(runs: pd.DataFrame, control: bool) -> Mapping[str, Any]:
     """runs: those of one method and attribution."""
     defined = runs.dropna(subset="contrast")
-    if len(defined) == 1:
-        low, high = defined.iloc[0][["contrast_low", "contrast_high"]]
-    else:
-        _, low, high = t_interval(defined["contrast"].to_numpy())
+    own = defined[["contrast", "contrast_low", "contrast_high"]].to_numpy(float)
+    contrast, low, high = interval_over_runs(*own.T)
     return {
         **(defined if len(defined) else runs)[MEANS].mean(),
         "n": len(defined),
         "undefined": runs["undefined"].sum(),
         "untrained_undefined": runs["untrained_undefined"].sum(),
-        "contrast": defined["contrast"].mean(),
+        "contrast": contrast,
         "low": low,
         "high": high,
         "interval_over": "images" if len(defined) == 1 else "seeds",
