@@ -128,6 +128,8 @@ def test_without_intervals_of_their_own_it_is_students_and_of_one_run_its_own():
     assert np.isnan(interval_over_runs(np.zeros(2), none, none)[1:]).all(), "an interval of no width decides nothing"
     assert interval_over_runs(np.array([0.1]), np.array([-0.2]), np.array([0.5])) == (0.1, -0.2, 0.5)
     assert np.isnan(interval_over_runs(np.array([]), np.array([]), np.array([]))).all()
+    same = interval_over_runs(np.array([0.1, 0.1]), none, none)
+    assert np.isnan([same.low, same.high]).all(), "two that agree to the last digit are no interval of no width"
 
 
 def shares(intervals):
