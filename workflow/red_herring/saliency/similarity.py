@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage
 from scipy.stats import rankdata
+from skimage.feature import hog
+from skimage.metrics import structural_similarity
 
 from red_herring.runtime.files import StudyError
 
@@ -25,13 +26,11 @@ PERCENTILE = 99
 CELLS = 14
 """Of a histogram of oriented gradients, a side: cells of 16 x 16 pixels in images of 224, of 2 x 2 in images of 28."""
 
-ORIENTATIONS, BLOCK, CLIPPED, EPSILON = 9, 3, 0.2, 1e-5
-"""Dalal and Triggs 2005, section 6, with blocks of 3 x 3 cells, normalised by L2-Hys."""
+ORIENTATIONS, BLOCK = 9, 3
+"""Of a histogram, and cells of a block, a side: Dalal and Triggs 2005, section 6, with blocks of 3 x 3 cells."""
 
 TOGETHER = 2**18
 """Pixels that are worked on at a time, in about 0.05 GB."""
-
-Smoother = Callable[[np.ndarray], np.ndarray]
 
 
 class Similarity(NamedTuple):
@@ -146,52 +145,21 @@ def _clipped(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
     return _scaled(np.minimum(absolute, np.percentile(absolute, PERCENTILE, axis=(1, 2), keepdims=True)))
 
 
-def _ssim(first: np.ndarray, second: np.ndarray, mean: Smoother, window: int, data_range: float) -> np.ndarray:
-    """(2 m n + c)(2 cov + d) / ((m² + n² + c)(var + var + d)), averaged over all windows inside the image; m and n are
-    the means in a window, c = (0.01 range)², d = (0.03 range)², covariances those of a sample.
-    """
-    c, d, sample = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2, window**2 / (window**2 - 1)
-    m, n = mean(first), mean(second)
-    covariance = sample * (mean(first * second) - m * n)
-    variances = sample * (mean(first**2) - m**2 + mean(second**2) - n**2)
-    values = (2 * m * n + c) * (2 * covariance + d) / ((m**2 + n**2 + c) * (variances + d))
-    inner = slice(window // 2, -(window // 2))
-    inside: np.ndarray = values[:, inner, inner].mean(axis=(1, 2))
-    return inside
+def _ssim(first: np.ndarray, second: np.ndarray, **how: Any) -> np.ndarray:
+    """By scikit-image, pair by pair."""
+    return np.array([structural_similarity(*pair, **how) for pair in zip(first, second, strict=True)])
 
 
 # Histograms of oriented gradients (Dalal and Triggs 2005)
 
 
 def _histograms(maps: np.ndarray) -> np.ndarray:
-    """Those of all blocks of cells, [n, features], as scikit-image makes them, in another order.
+    """Those of all blocks of cells, by scikit-image, [n, features].
 
     Cells have a fourteenth of the image's side, rounded; pixels that are left at the right and below are in none.
     """
-    down, across = np.zeros_like(maps), np.zeros_like(maps)
-    down[:, 1:-1] = maps[:, 2:] - maps[:, :-2]
-    across[:, :, 1:-1] = maps[:, :, 2:] - maps[:, :, :-2]
-    angle = np.rad2deg(np.arctan2(down, across)) % 180
-    towards = (angle // (180 / ORIENTATIONS)) % ORIENTATIONS  # an angle next to 0 may be rounded to 180
-    length = np.hypot(down, across)
-    cells = np.stack([_in_cells(length * (towards == number)) for number in range(ORIENTATIONS)], axis=-1)
-    blocks = np.lib.stride_tricks.sliding_window_view(cells, (BLOCK, BLOCK), axis=(1, 2))
-    return _normalised(np.minimum(_normalised(blocks), CLIPPED)).reshape(len(maps), -1)
-
-
-def _in_cells(values: np.ndarray) -> np.ndarray:
-    """The mean of each cell, [n, rows, columns]."""
-    height, width = (max(1, round(side / CELLS)) for side in values.shape[1:])
-    rows, columns = values.shape[1] // height, values.shape[2] // width
-    cells = values[:, : rows * height, : columns * width].reshape(-1, rows, height, columns, width)
-    means: np.ndarray = cells.mean(axis=(2, 4))
-    return means
-
-
-def _normalised(blocks: np.ndarray) -> np.ndarray:
-    """blocks: [n, rows, columns, orientations, BLOCK, BLOCK]."""
-    squares = np.sum(blocks**2, axis=(3, 4, 5), keepdims=True)
-    return np.asarray(blocks / np.sqrt(squares + EPSILON**2))
+    cells = tuple(max(1, round(side / CELLS)) for side in maps.shape[1:])
+    return np.stack([hog(one, ORIENTATIONS, cells, (BLOCK, BLOCK), "L2-Hys") for one in maps])
 
 
 def _hog(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
@@ -211,18 +179,9 @@ _BY_NAME = {
     "spearman_abs": Similarity(_ranked_absolute, _product),
     "spearman_nonzero": Similarity(_counted, _ranks_in_common, nonzero=True),
     "spearman_abs_nonzero": Similarity(_counted_absolute, _ranks_in_common, nonzero=True),
-    "ssim": Similarity(
-        _clipped, partial(_ssim, mean=partial(ndimage.uniform_filter, size=5, axes=(1, 2)), window=5, data_range=1), 5
-    ),
+    "ssim": Similarity(_clipped, partial(_ssim, win_size=5, data_range=1), 5),
     "ssim_s2": Similarity(
-        lambda maps, _: _scaled(maps),
-        partial(
-            _ssim,
-            mean=partial(ndimage.gaussian_filter, sigma=1.5, truncate=3.5, axes=(1, 2)),
-            window=11,
-            data_range=2,
-        ),
-        11,
+        lambda maps, _: _scaled(maps), partial(_ssim, gaussian_weights=True, data_range=2), smallest=11
     ),
     "hog": Similarity(_hog, _product, BLOCK),
     "hog_s2": Similarity(_ranked_hog, _product, BLOCK),
