@@ -82,7 +82,11 @@ DOSES = {
     },
 }  # fmt: skip
 RIVALS = {
-    "study": {"methods": ["classification", "reweighting"], "analyses": ["localisation", "reliance", "nuisance_probe"]},
+    "study": {
+        "methods": ["classification", "reweighting"],
+        "analyses": ["localisation", "reliance", "nuisance_probe", "weight_randomisation"],
+    },
+    "analyses": {"weight_randomisation": {"images": 4, "draws": 1}},
     "methods": {"reweighting": {"hyperparameters": {"lr": 1e-3}}},
 }
 BRIEF = {
@@ -92,8 +96,9 @@ BRIEF = {
 }
 TO_MAKE = {
     "doses": ("tables/doses.md", "tables/mask_controls.md", "figures/doses.png"),
-    "rivals": ("tables/ranking.md", "tables/predictors.md", "figures/predictors.png"),
-}
+    "rivals": ("tables/ranking.md", "tables/predictors.md", "figures/predictors.png",
+               "tables/site_pneumonia_weight_randomisation.md"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "study"), [("doses", DOSES), ("rivals", RIVALS)])
