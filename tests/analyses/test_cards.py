@@ -39,6 +39,10 @@ def test_what_is_not_declared_is_empty(declare):
             CARD + 'NEEDS = ["masker"]\n',
             "analyses/mine.py: NEEDS has 'masker', expected some of saliency, base_run, other_seed",
         ),
+        (
+            CARD + 'OF_TASKS = ["labels"]\n',
+            "analyses/mine.py: OF_TASKS is .*, expected keys of a task with their values",
+        ),
         (CARD + 'SETTINGS = {"draws": {"type": "integer"}}\n', "analyses/mine.py: SETTINGS.draws has no `default`"),
         (CARD + "SETTINGS = {**{}}\nBY = {}\n", "analyses/mine.py: declare SETTINGS as a literal at the top"),
         ('TITLE = "T"\n', "analyses/mine.py: declare CITATION, COLUMNS as a literal at the top"),

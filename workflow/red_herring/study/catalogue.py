@@ -210,6 +210,9 @@ def analysis_card(name: str) -> AnalysisCard:
     unknown = set(needs) - set(NEEDS)
     if unknown:
         raise StudyError(f"analyses/{name}.py: NEEDS has {min(unknown)!r}, expected some of {', '.join(NEEDS)}")
+    of_tasks = declared.get("OF_TASKS", {})
+    if not isinstance(of_tasks, dict):
+        raise StudyError(f"analyses/{name}.py: OF_TASKS is {of_tasks!r}, expected keys of a task with their values")
     settings = declared.get("SETTINGS", {})
     columns = declared.get("BY", {}) | declared["COLUMNS"]
     if name in TAKEN:
@@ -225,7 +228,7 @@ def analysis_card(name: str) -> AnalysisCard:
         title=declared["TITLE"],
         citation=declared["CITATION"],
         needs=needs,
-        of_tasks=declared.get("OF_TASKS", {}),
+        of_tasks=of_tasks,
         settings=settings,
         by=declared.get("BY", {}),
         columns=declared["COLUMNS"],
