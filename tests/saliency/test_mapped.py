@@ -1,5 +1,7 @@
 """Maps of one network by many attributions."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -43,13 +45,22 @@ def test_a_product_is_of_what_has_been_made(network, data):
 
 
 def test_the_other_class_is_explained_by_its_own_logit(network, data):
-    rows = np.array([1, 4])
-    images = data.batch(torch.from_numpy(rows)).images.requires_grad_()
+    images = data.batch(slice(None)).images.requires_grad_()
     (gradient,) = torch.autograd.grad(network(images)[:, 0].sum(), images)
     its = mapped(network, data)
     before = its("gradient").maps.copy()
-    np.testing.assert_allclose(its.of_other_class(rows)("gradient").maps, gradient.squeeze(1).numpy(), rtol=1e-5)
+    np.testing.assert_allclose(its.of_other_class()("gradient").maps, gradient.squeeze(1).numpy(), rtol=1e-5)
     np.testing.assert_array_equal(mapped(network, data)("gradient").maps, before, "the network is as it was")
+
+
+def test_the_other_class_of_a_network_that_favours_none_has_the_same_maps_down_to_their_noise(network, data):
+    """So its SmoothGrad has noise of its own for each image, the same for either class."""
+    even = copy.deepcopy(network)
+    even.fc.weight.copy_(even.fc.weight[:1].expand(2, -1))
+    its = mapped(even, data)
+    rows = np.array([4, 1])
+    found = replaced(its("smoothgrad"), its.of_other_class()("smoothgrad"), rows)
+    np.testing.assert_allclose(found.maps, its("smoothgrad").maps, rtol=1e-5, atol=1e-9)
 
 
 def test_random_maps_are_drawn_anew_and_nothing_else_is(network, data):
@@ -60,13 +71,12 @@ def test_random_maps_are_drawn_anew_and_nothing_else_is(network, data):
 
 @pytest.mark.parametrize("name", ["gradient", "integrated_gradients"])
 def test_maps_of_some_images_are_replaced_with_their_details(name, network, data):
-    rows, its = np.array([3, 0]), mapped(network, data)
-    whole, some = its(name), its.of_other_class(np.array([3, 0]))(name)
-    found = replaced(whole, rows, some)
-    expected = [{3: some.maps[0], 0: some.maps[1]}.get(row, whole.maps[row]) for row in range(6)]
-    np.testing.assert_array_equal(found.maps, expected)
-    for column in whole.details:
-        own, theirs = whole.details[column], some.details[column]
-        assert found.details[column].tolist() == [{3: theirs[0], 0: theirs[1]}.get(row, own[row]) for row in range(6)]
+    its = mapped(network, data)
+    whole, others = its(name), its.of_other_class()(name)
+    found = replaced(whole, others, np.array([3, 0]))
+    for row in range(6):
+        expected = others if row in (3, 0) else whole
+        np.testing.assert_array_equal(found.maps[row], expected.maps[row])
+        assert found.details.loc[row].equals(expected.details.loc[row])
     assert len(found.details) == 6
     assert (found.details.columns == whole.details.columns).all()

@@ -255,11 +255,11 @@ def _explained(
 ) -> Iterator[tuple[str, str, Maps]]:
     """Attribution, target and maps of a network that gives these logits."""
     rows = np.flatnonzero(logits[:, POSITIVE] < logits[:, 1 - POSITIVE])
-    negative = its.of_other_class(rows) if "argmax" in targets and len(rows) else None
+    negative = its.of_other_class() if "argmax" in targets and len(rows) else None
     for name in names:
         maps = its(name)
         for target in targets:
-            yield name, target, replaced(maps, rows, negative(name)) if negative and target == "argmax" else maps
+            yield name, target, replaced(maps, negative(name), rows) if negative and target == "argmax" else maps
 
 
 # What is compared

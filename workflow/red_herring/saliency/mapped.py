@@ -7,7 +7,6 @@ from __future__ import annotations
 import copy
 
 import numpy as np
-import pandas as pd
 
 from red_herring.data.dataset import Dataset
 from red_herring.networks.resnet import ResNet18
@@ -60,20 +59,21 @@ class Mapped:
             self._kept[name] = maps
         return maps
 
-    def of_other_class(self, rows: np.ndarray) -> Mapped:
-        """Those of the negative class in place of the positive one, of these images."""
+    def of_other_class(self) -> Mapped:
+        """Those of the negative class in place of the positive one. Of all images, as the noise of SmoothGrad depends
+        on the row of an image and is to be the same.
+        """
         network = copy.deepcopy(self.network)
         for parameter in network.fc.parameters():
             parameter.copy_(parameter.flip(0))
-        return Mapped(network, self.data.subset(rows), *self._how, self._seed, self._steps, self._noise)
+        return Mapped(network, self.data, *self._how, self._seed, self._steps, self._noise)
 
 
-def replaced(maps: Maps, rows: np.ndarray, others: Maps) -> Maps:
-    """The maps with others, of some of the images, in the place of theirs."""
-    values = maps.maps.copy()
-    values[rows] = others.maps
-    details = pd.concat([maps.details.drop(index=rows), others.details.set_axis(rows)])
-    return Maps(values, details.sort_index())
+def replaced(maps: Maps, others: Maps, rows: np.ndarray) -> Maps:
+    """The maps with others of the same images in the place of theirs in these rows."""
+    values, details = maps.maps.copy(), maps.details.copy()
+    values[rows], details.loc[rows] = others.maps[rows], others.details.loc[rows]
+    return Maps(values, details)
 
 
 def line_of(similarity: str, maps: np.ndarray) -> Pairs:
