@@ -120,6 +120,9 @@ def test_of_runs_that_differ_it_is_students_and_of_those_that_agree_what_their_o
     reach = 0.3 / 2**0.5  # of a mean of two that are each known within 0.3
     found = interval_over_runs(alike, alike - 0.3, alike + 0.3)
     assert found == pytest.approx((-0.2, -0.2 - reach, -0.2 + reach), abs=1e-5)
+    one_known = np.array([0.3, np.nan])
+    found = interval_over_runs(alike, alike - one_known, alike + one_known)
+    assert found == pytest.approx((-0.2, -0.2 - 0.15, -0.2 + 0.15), abs=1e-5), "what is known of one still counts"
 
 
 def test_without_intervals_of_their_own_it_is_students_and_of_one_run_its_own():
@@ -154,10 +157,17 @@ def test_of_equal_distributions_at_most_one_in_twenty_passes_and_one_in_twenty_f
     assert max(passed, failed) <= 0.05
 
 
-@pytest.mark.parametrize("models", [2, 3, 10])
-def test_nor_do_more_of_the_verdicts_on_new_models(models):
+@pytest.mark.parametrize("of_model", [0.0, 0.5])
+@pytest.mark.parametrize("models", [2, 3, 5])
+def test_nor_do_more_of_the_verdicts_on_new_models(models, of_model):
+    """Each with images and draws of its own."""
     rng = np.random.default_rng(models)
-    passed, failed = shares(t_interval(rng.normal(size=models)) for _ in range(1000))
+
+    def of_one():
+        values, line = drawn(rng, 8, 2, 0.5, 0.2, 0.5)
+        return crossed_interval(values + rng.normal(0, of_model), line)
+
+    passed, failed = shares(interval_over_runs(*np.transpose([of_one() for _ in range(models)])) for _ in range(200))
     assert max(passed, failed) <= 0.05
 
 

@@ -74,14 +74,14 @@ def interval_over_runs(differences: np.ndarray, low: np.ndarray, high: np.ndarra
     high.
 
     By Student's t over the runs, but no narrower than their own intervals leave it: two runs may by chance differ
-    little, of which each is known within much. A longer interval gives no more verdicts. Undefined where nothing
-    varies.
+    little, of which each is known within much; a run without an interval of its own adds nothing to that. A longer
+    interval gives no more verdicts. Undefined where nothing varies.
     """
     if len(differences) == 1:
         return Interval(float(differences[0]), float(low[0]), float(high[0]))
     runs = _mean(differences, len(differences), np.arange(len(differences)))
-    reach = float(np.fmax(runs.half_width, np.linalg.norm((high - low) / 2 / len(differences))))
-    return _within(runs.mean, reach)
+    of_their_own = np.linalg.norm(np.nan_to_num((high - low) / 2 / len(differences)))
+    return _within(runs.mean, float(np.fmax(runs.half_width, of_their_own)))
 
 
 def verdict(low: float, high: float) -> str:
