@@ -141,6 +141,7 @@ def test_the_table_is_as_declared_and_the_mean_of_its_images(analysed):
     assert table["attribution"].tolist() == ["gradient", "guided_backprop", "random"]
     assert (table[["images", "draws"]] == [3, 2]).all(axis=None)
     assert (table["undefined"] == 0).all()
+    np.testing.assert_array_equal(table["smprt_undefined"], [0, np.nan, 0])
     rows = table.set_index("attribution")
     means = analysed.per_image.groupby("attribution").mean(numeric_only=True)
     columns = ["mprt", "mprt_end", "smprt", "smprt_end", "emprt", "entropy", "entropy_random"]
@@ -166,7 +167,7 @@ def test_a_constant_map_is_counted():
     done = mprt.analyse(
         run, SETTINGS | {"draws": 1, "saliency": {"attributions": ["gradient"], "steps": 16}}
     ).table.iloc[0]
-    assert done["undefined"] == 3 * 10
+    assert done["undefined"] == done["smprt_undefined"] == 3 * 10
     assert done[["mprt", "mprt_low", "smprt", "emprt", "entropy"]].isna().all()
 
 

@@ -49,6 +49,7 @@ COLUMNS = {
     "images": "shifted test images, some of them drawn with the seed",
     "draws": "of random weights",
     "undefined": "comparisons of an image, a draw and a block without a value, as a map is constant",
+    "smprt_undefined": "the same of maps averaged over noisy copies",
     "mprt": "rank correlation of absolute maps before and after weights are drawn anew, from the stem up to each block "
     "in turn; mean over blocks, images and draws; low where maps depend on the weights",
     "mprt_low": "lower end of its 95 % interval, over images and draws",
@@ -110,8 +111,16 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
         )
         for name in names
     }
-    undefined = {name: np.isnan(alike["mprt", name]).sum() for name in names}
-    table = [{"attribution": name, "undefined": undefined[name], **_row(scores[name])} for name in names]
+    undefined = {key: np.isnan(values).sum() if key in trained else np.nan for key, values in alike.items()}
+    table = [
+        {
+            "attribution": name,
+            "undefined": undefined["mprt", name],
+            "smprt_undefined": undefined["smprt", name],
+            **_row(scores[name]),
+        }
+        for name in names
+    ]
     per_image = pd.concat([_per_image(scores[name], data, name) for name in names], ignore_index=True)
     arrays = {f"{kind}/{name}": values for (kind, name), values in alike.items()}
     return Analysed(pd.DataFrame(table), per_image, arrays)
