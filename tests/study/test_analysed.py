@@ -83,6 +83,25 @@ def test_one_that_needs_the_base_run_is_asked_where_the_study_has_it_and_the_res
     ]
 
 
+@pytest.mark.parametrize(
+    ("own", "notice"),
+    [
+        ("of: permuted, ratio: 0.7", "its run on permuted, which has labels permuted, not as_they_are."),
+        ("of: side, labels: permuted", "its run on side, which has labels nuisance, not as_they_are."),
+        ("of: spc, labels: permuted", ""),
+    ],
+)  # fmt: skip
+def test_permuted_labels_are_compared_with_those_that_are_as_they_are_alone(own, notice):
+    more = f"""
+        study: {{tasks: [vpc, permuted, spc, side, again]}}
+        tasks: {{side: {{of: spc, labels: nuisance}}, again: {{{own}, tuned_on: spc}}}}
+    """
+    config = typed(STUDY, more)
+    assert ("again" in {task for task, _ in pairs.analysed(config, "paired")}) == (not notice)
+    why = f"paired is not asked of classification on again: it is compared with {notice}"
+    assert (why in pairs.notices(config)) == bool(notice)
+
+
 def test_one_of_tasks_of_a_kind_is_asked_of_no_other():
     more = "tasks: {ratio: {of: vpc, ratio: 0.7, tuned_on: spc}}\nstudy: {tasks: [vpc, permuted, spc, ratio]}"
     config = typed(STUDY, more)
@@ -142,6 +161,10 @@ def test_a_run_without_companion_is_a_sentence():
     config = typed(STUDY)
     with pytest.raises(StudyError, match=r"^paired: compares runs with those on the task .*; spc is of none$"):
         pairs.companions(config, "paired", "spc", 5)
+    with pytest.raises(
+        StudyError, match=r"^paired: is asked only of runs on tasks with labels permuted, .*; mild is none"
+    ):
+        pairs.companions(typed(STUDY, "tasks: {mild: {of: spc, ratio: 0.7, tuned_on: spc}}"), "paired", "mild", 5)
     with pytest.raises(
         StudyError, match=r"^agreeing: compares runs of two seeds of the study; 4 is none of study.seeds$"
     ):
@@ -216,10 +239,16 @@ def test_a_table_of_two_analyses_has_what_both_are_asked_of(monkeypatch, tmp_pat
             "it two or leave this out",
         ),
         (
+            "saliency: {attributions: [edges, random]}",
+            "config: study.analyses.3: is 'agreeing', which compares maps of two networks, but saliency.attributions "
+            "has controls alone, which are the same for every network; give it another one, such as gradient, or leave "
+            "this out",
+        ),
+        (
             "study: {tasks: [vpc, spc]}",
             "config: study.analyses.2: is 'paired', which is asked of no run of the study, as only of those on tasks "
-            "with labels permuted, `of` another one on which the study runs the same method, that name it among their "
-            "`analyses` if they name any; give the study one or leave this out",
+            "with labels permuted, `of` another one with labels as_they_are on which the study runs the same method, "
+            "that name it among their `analyses` if they name any; give the study one or leave this out",
         ),
         (
             "tasks: {vpc: {analyses: [both]}, permuted: {analyses: [both]}, spc: {analyses: []}}",
@@ -234,8 +263,8 @@ def test_a_table_of_two_analyses_has_what_both_are_asked_of(monkeypatch, tmp_pat
         (
             "tasks: {spc: {analyses: [plain, paired]}}",
             "config: tasks.spc.analyses.1: is 'paired', which is asked only of runs on tasks with labels permuted, `of` "
-            "another one on which the study runs the same method, that name it among their `analyses` if they name any, "
-            "so not of these; leave it out",
+            "another one with labels as_they_are on which the study runs the same method, that name it among their "
+            "`analyses` if they name any, so not of these; leave it out",
         ),
         (
             "tasks: {spc: {analyses: [plane]}}",

@@ -4,11 +4,13 @@ they take, and why others are left out.
 
 from __future__ import annotations
 
+from typing import Any
+
 from red_herring.runtime.files import StudyError
-from red_herring.study.catalogue import analysis_card
+from red_herring.study.catalogue import analysis_card, attribution_card
 from red_herring.study.cells import Sizes, cell_counts
 from red_herring.study.defaults import Config
-from red_herring.study.tasks import effective, hyperparameters_of, searched_tasks
+from red_herring.study.tasks import DEFAULTS, effective, hyperparameters_of, searched_tasks
 from red_herring.study.variants import card_of
 
 Pair = tuple[str, str]
@@ -19,8 +21,8 @@ SPLIT_IN_WORDS = {"train": "training", "valid": "validation"}
 ALWAYS = "localisation"
 """The analysis that is asked of every run, as most tables are made of it."""
 
-BASE_RUN, OTHER_SEED = "base_run", "other_seed"
-"""What an analysis may need (`red_herring.study.catalogue.NEEDS`) that is another run."""
+SALIENCY, BASE_RUN, OTHER_SEED = "saliency", "base_run", "other_seed"
+"""What an analysis may need (`red_herring.study.catalogue.NEEDS`): how maps are made, and which other runs."""
 
 LEAST = 2
 """Images that each cell of a split must have: one has no spread, and no other half to be scored on."""
@@ -98,23 +100,42 @@ def _is_meant(config: Config, analysis: str, task: str) -> bool:
     """Whether an analysis is asked of a task: the task names it among its `analyses`, if it names any, is as the card
     of the analysis says, and is derived if that needs a base run.
     """
-    card, entry = analysis_card(analysis), config["tasks"][task]
+    entry = config["tasks"][task]
     named = analysis == ALWAYS or analysis in entry.get("analyses", [analysis])
-    whole = effective(entry)
-    fits = all(whole.get(key) == value for key, value in card.of_tasks.items())
-    return named and fits and ("of" in entry or BASE_RUN not in card.needs)
+    return named and _is_of(config, analysis, task) and ("of" in entry or BASE_RUN not in analysis_card(analysis).needs)
+
+
+def _is_of(config: Config, analysis: str, task: str) -> bool:
+    """Whether a task is as the card of an analysis says."""
+    whole = effective(config["tasks"][task])
+    return all(whole.get(key) == value for key, value in analysis_card(analysis).of_tasks.items())
 
 
 def without_base(config: Config, analysis: str, task: str) -> dict[str, str]:
     """Method that runs on a task -> why an analysis that is meant for it is not asked of it: it needs its base run,
-    which the study does not have.
+    which the study does not have, or which is none to compare with.
     """
     if BASE_RUN not in analysis_card(analysis).needs or not _is_meant(config, analysis, task):
         return {}
     base = config["tasks"][task]["of"]
     there = methods_on(config, base) if base in config["study"]["tasks"] else []
-    why = f"it is compared with its run on {base}, which the study does not have"
-    return {method: why for method in methods_on(config, task) if method not in there}
+    unlike = _unlike(config, analysis, base)
+    why = f"it is compared with its run on {base}, which {unlike or 'the study does not have'}"
+    return {method: why for method in methods_on(config, task) if unlike or method not in there}
+
+
+def _unlike(config: Config, analysis: str, base: str) -> str:
+    """In what a base differs from one that an analysis compares with, as a part of a sentence; empty if it does not."""
+    whole, asked = effective(config["tasks"][base]), _of_base(analysis)
+    return " and ".join(f"has {key} {whole[key]}, not {asked[key]}" for key in asked if whole[key] != asked[key])
+
+
+def _of_base(analysis: str) -> dict[str, Any]:
+    """Dotted key -> what it must be in the base of a task: what it is where a task does not say, of the keys by which
+    the card of the analysis tells tasks apart. Else permuted labels would be compared with permuted ones as if these
+    were true.
+    """
+    return {key: DEFAULTS[key] for key in analysis_card(analysis).of_tasks if key in DEFAULTS}
 
 
 def companions(config: Config, analysis: str, task: str, seed: int) -> dict[str, tuple[str, int]]:
@@ -126,6 +147,8 @@ def companions(config: Config, analysis: str, task: str, seed: int) -> dict[str,
     if BASE_RUN in needs:
         if "of" not in entry:
             raise StudyError(f"{analysis}: compares runs with those on the task that theirs is `of`; {task} is of none")
+        if not _is_of(config, analysis, task) or _unlike(config, analysis, entry["of"]):
+            raise StudyError(f"{analysis}: is asked only of runs {_of_which(analysis)}; {task} is none of them")
         found["base"] = (entry["of"], seed)
     if OTHER_SEED in needs:
         if seed not in seeds:
@@ -183,6 +206,11 @@ def check_analyses(config: Config) -> None:
             raise StudyError(
                 f"{where}, which compares runs of two seeds, but study.seeds has one; give it two or leave this out"
             )
+        if {SALIENCY, OTHER_SEED} <= set(analysis_card(analysis).needs) and not _of_models(config):
+            raise StudyError(
+                f"{where}, which compares maps of two networks, but saliency.attributions has controls alone, which "
+                "are the same for every network; give it another one, such as gradient, or leave this out"
+            )
         if not asked[analysis]:
             raise StudyError(
                 f"{where}, which is asked of no run of the study, as only of those {_of_which(analysis)}; give the "
@@ -199,12 +227,18 @@ def check_analyses(config: Config) -> None:
                 )
 
 
+def _of_models(config: Config) -> list[str]:
+    """The attributions of the study that know the model."""
+    return [name for name in config["saliency"]["attributions"] if not attribution_card(name).control]
+
+
 def _of_which(analysis: str) -> str:
     """Of which runs an analysis is asked, after that word."""
     card = analysis_card(analysis)
     conditions = [f"with {key} {value}" for key, value in card.of_tasks.items()]
     if BASE_RUN in card.needs:
-        conditions.append("`of` another one on which the study runs the same method")
+        of_base = "".join(f" with {key} {value}" for key, value in _of_base(analysis).items())
+        conditions.append(f"`of` another one{of_base} on which the study runs the same method")
     return f"on tasks {', '.join([*conditions, 'that name it among their `analyses` if they name any'])}"
 
 
