@@ -57,3 +57,10 @@ def test_an_attribution_without_any_map_is_undefined():
     nothing = contrasts(gradient=[np.nan] * 3).assign(base_mass=np.nan, own_mass=np.nan)
     row = tabulated(nothing).sections[0].rows[0]
     assert row == ["Gradient", "Masked", "0", "20", "9", "undefined", "undefined", "0.25", "undefined", "undefined"]
+
+
+def test_without_an_answer_no_number_is_made_up():
+    found = tabulated(contrasts(gradient=[0.2]).iloc[:0])
+    assert found.frame.empty
+    assert "nan" not in found.to_markdown()
+    assert "spc: 3 of 3 runs are missing (Masked 3)." in found.note

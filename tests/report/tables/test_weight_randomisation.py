@@ -108,3 +108,10 @@ def test_missing_runs_are_said():
     assert "spc: 1 of 6 runs are missing (ActDiff 1)." in found.note
     none = made(change=lambda table: table[table["method"] != "actdiff"])
     assert rows(none)[("Gradient", "SSIM")][2:] == ["pass", "–"]
+
+
+def test_without_an_answer_it_is_not_said_that_no_cascade_was_asked_for():
+    found = made(change=lambda table: table.iloc[:0])
+    assert found.frame.empty
+    assert "No cascade" not in found.to_markdown()
+    assert "spc: 6 of 6 runs are missing (Classification 3, ActDiff 3)." in found.note

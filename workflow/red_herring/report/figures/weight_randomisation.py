@@ -21,10 +21,11 @@ from red_herring.study.names import ARM_IN_WORDS, SIMILARITIES
 TITLE = "Weight randomisation: {similarity}, {order}, statistics {statistics}, class {target}"
 CATEGORY = "Sanity checks"
 CAPTION = (
-    "How like the map of the trained network the map of the same image remains as blocks get random weights, in the "
-    "cascade from the output down; on grey the end beside what maps of different images have in common (thick) and "
-    "maps that share nothing but the method (thin). Look whether an attribution ends below its own thick line, where "
-    "it passes, and whether its curve stays high while the upper blocks are random, as of maps that do not see them."
+    "How like the map of the trained network the map of the same image remains as blocks get random weights, from the "
+    "output down or one at a time; on grey the end of the cascade beside what maps of different images have in common "
+    "(thick) and maps that share nothing but the method (thin). Look whether an attribution ends below its own thick "
+    "line, where it passes, and whether its curve stays high while the upper blocks are random, as of maps that do not "
+    "see them."
 )
 FILES = ["weight_randomisation.csv"]
 ITEMS = {

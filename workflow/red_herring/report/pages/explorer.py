@@ -26,9 +26,9 @@ from red_herring.study.names import MEASURES, SIMILARITIES
 TITLE = "Explorer"
 CATEGORY = "Explorer"
 CAPTION = (
-    "Every run of the study with some of its images: pick a task, method, seed, attribution and image, or click a "
-    "point of the scatter. Look whether images with a good map belong to runs that generalise; download the page to "
-    "keep it, it needs no network."
+    "Every run of the study with some of its images: pick a task, method, seed, attribution and image, and where the "
+    "study has them random weights, or click a point of the scatter. Look whether images with a good map belong to "
+    "runs that generalise; download the page to keep it, it needs no network."
 )
 FILES = ["runs.csv", "localisation.csv", "missing.csv"]
 OPTIONAL = ["weight_randomisation.csv"]

@@ -37,9 +37,9 @@ NOTE = (
     "tells the nuisance groups apart, and by the first before its training; means over images, then seeds. Contrast: "
     "the first less the second; its interval is by Student's t over seeds, re-splits of this pool of images, and no "
     "narrower than those of the runs leave it. Pass: it lies above 0; fail: below. A control knows no network, so its "
-    "contrast is 0. Undefined: images of which one of the two maps is 0 everywhere, of all runs; they are left out. "
-    "The masks hold {area} of the pixels, which is the mass inside of a map that is even."
+    "contrast is 0. Undefined: images of which one of the two maps is 0 everywhere, of all runs; they are left out."
 )
+AREA = "The masks hold {:.1%} of the pixels, which is the mass inside of a map that is even."
 ALONE = "its interval is over images"
 
 
@@ -62,8 +62,9 @@ def tabulate(study: Study, settings: Settings) -> Table:
     ]
     frame = pd.DataFrame(rows, columns=FRAME)
     cells = [_cells(row, attributions, settings) for _, row in frame.iterrows()]
-    note = NOTE.format(area=f"{frame['area'].mean():.1%}")
-    return Table(frame, [Section(task, HEADINGS, cells, names=2)], joined(note, missing_note(own, settings, ALONE)))
+    area = AREA.format(frame["area"].mean()) if len(frame) else ""
+    note = joined(NOTE, area, missing_note(own, settings, ALONE))
+    return Table(frame, [Section(task, HEADINGS, cells, names=2)], note)
 
 
 def _judged(runs: pd.DataFrame, control: bool) -> Mapping[str, Any]:

@@ -68,7 +68,8 @@ def tabulate(study: Study, settings: Settings) -> Table:
     runs how many passed, failed and are undecided.
     """
     (task,) = settings["tasks"]
-    ends = _ends(of_task(study["weight_randomisation"], task))
+    table = of_task(study["weight_randomisation"], task)
+    ends = _ends(table)
     attributions = attributions_shown(settings, ends["attribution"])
     ends = ends[ends["method"].isin(methods_of(settings, task))]
     found = {keys: _judged(rows) for keys, rows in ends.groupby(KEYS, sort=False)}
@@ -81,8 +82,9 @@ def tabulate(study: Study, settings: Settings) -> Table:
     ]
     rows = [{"task": task, **dict(zip(KEYS, keys, strict=True)), **found[keys]} for keys in ordered if keys in found]
     frame = pd.DataFrame(rows, columns=FRAME)
-    sections = list(_sections(task, frame, attributions, settings)) or [Section(task, ["", ""], [], NO_CASCADE)]
-    return Table(frame, sections, joined(NOTE, missing_note(study["weight_randomisation"], settings, ALONE)))
+    none = [Section(task, ["", ""], [], NO_CASCADE if len(table) else "")]
+    sections = list(_sections(task, frame, attributions, settings)) or none
+    return Table(frame, sections, joined(NOTE, missing_note(table, settings, ALONE)))
 
 
 def _ends(table: pd.DataFrame) -> pd.DataFrame:
