@@ -76,4 +76,15 @@ def test_the_legend_names_all_that_is_drawn(tmp_path):
     assert legend(figure) == [
         *("Gradient", "Integrated gradients", "Random", "± 1 sd over seeds", "other images", "floor")
     ]
-    assert figure.get_suptitle() == "spc: from the output down, running statistics kept, positive class explained"
+    assert figure.get_suptitle() == (
+        "spc: random weights from the output down, running statistics kept, positive class explained"
+    )
+
+
+def test_the_heading_of_one_panel_is_not_cut_off(tmp_path):
+    study = settings_of(methods=("classification",)) | ARM | {"similarity": "ssim"}
+    figure = drawn(tmp_path, study)
+    figure.draw_without_rendering()
+    heading = figure._suptitle.get_window_extent()
+    assert heading.x0 >= 0
+    assert heading.x1 <= figure.bbox.x1

@@ -76,7 +76,8 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
         _head(axes, method, own, study)
     for axes in list(panels.values())[::across]:
         axes.set_ylabel(f"similarity: {SIMILARITIES[study['similarity']]}")
-    figure.suptitle(f"{task}: {', '.join(ARM_IN_WORDS[study[key]] for key in ARM[1:])}", fontsize=7)
+    heading = f"{task}: random weights {', '.join(ARM_IN_WORDS[study[key]] for key in ARM[1:])}"
+    figure.suptitle(style.wrapped(heading, int(figure.get_figwidth() / style.CHARACTER), rows=3), fontsize=7)
     style.legend(figure, _keys(looks, attributions), handlelength=2.8)
     return figure
 
