@@ -28,6 +28,17 @@ def test_each_number_has_its_mean_and_spread_over_seeds():
     assert "t: 1 of 4 runs are missing (RRR 1)." in text
 
 
+def test_the_ends_of_intervals_of_single_runs_are_in_the_file_alone():
+    columns = {"auc": "chance 0.5", "auc_low": "lower end", "auc_high": "upper end", "road_low": "no end of anything"}
+    mine = MINE.assign(auc_low=0.1, auc_high=0.9, road_low=0.3)
+    table = tabulate({"mine": mine}, SETTINGS | {"columns": columns})
+    assert [row[0] for row in table.sections[0].rows] == ["auc", "road_low"]
+    assert set(table.frame["column"]) == set(columns)
+    assert "lower end" not in table.note
+    assert "The intervals of single runs are in mine.csv." in table.note
+    assert "mine.csv" not in tabulate({"mine": MINE}, SETTINGS).note
+
+
 def test_rows_that_an_analysis_tells_apart_are_apart():
     mine = pd.concat([MINE.assign(block=name, auc=value) for name, value in (("last", 0.1), ("first", 0.9))])
     table = tabulate({"mine": mine}, SETTINGS | {"by": {"block": "of the network"}})

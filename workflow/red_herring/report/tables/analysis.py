@@ -43,9 +43,21 @@ def tabulate(study: Study, settings: Settings) -> Table:
     ]
     frame = pd.DataFrame(rows, columns=["task", "method", *by, "column", "n", "mean", "sd"])
     sections = [_section(task, of_task(frame, task), by, settings) for task in settings["tasks"]]
-    meanings = [f"{name}: {what}." for name, what in (settings["by"] | settings["columns"]).items()]
-    note = joined("Mean ± sample standard deviation over seeds.", *meanings, missing_note(table, settings))
+    meanings = [f"{name}: {what}." for name, what in {**settings["by"], **_shown(settings["columns"])}.items()]
+    intervals = f"The intervals of single runs are in {settings['analysis']}.csv."
+    note = joined(
+        "Mean ± sample standard deviation over seeds.",
+        *meanings,
+        intervals if len(_shown(settings["columns"])) < len(settings["columns"]) else "",
+        missing_note(table, settings),
+    )
     return Table(frame, sections, note)
+
+
+def _shown(columns: Mapping[str, str]) -> dict[str, str]:
+    """Those to read: without the ends of the intervals of a run, whose means over runs are no interval's."""
+    ends = {f"{name}_{end}" for name in columns for end in ("low", "high")}
+    return {name: what for name, what in columns.items() if name not in ends}
 
 
 def _parts(table: pd.DataFrame, by: list[str]) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
@@ -66,7 +78,7 @@ def _section(task: str, frame: pd.DataFrame, by: list[str], settings: Settings) 
     methods = methods_of(settings, task)
     titles = [about["title"] for about in methods.values()]
     rows = []
-    for names, found in frame.groupby([*by, "column"], sort=False):
+    for names, found in frame[frame["column"].isin(_shown(settings["columns"]))].groupby([*by, "column"], sort=False):
         cells = found.set_index("method")
         rows.append([*names, *(_cell(cells, method) for method in methods)])
     return Section(task, [*by, "Number", *titles], rows, names=len(by) + 1)
