@@ -21,20 +21,25 @@ def labelled(methods=("masked", "rrr"), seeds=(0, 1)):
     return pd.DataFrame(rows)
 
 
-def tabulated(rows):
-    settings = settings_of(methods=["masked", "rrr"], attributions=["gradient", "grad_cam", "edges"])
+def tabulated(rows, seeds=(0, 1)):
+    settings = settings_of(methods=["masked", "rrr"], seeds=seeds, attributions=["gradient", "grad_cam", "edges"])
     return table("label_randomisation", {"label_randomisation": rows}, settings)
 
 
 def test_every_pair_has_a_column():
     found = tabulated(labelled())
     assert [section.title for section in found.sections] == ["spc: accuracy", "spc: Spearman", "spc: HOG"]
-    numbers = ["0.45 ± 0.07", "0.25 ± 0.07", "0.65 ± 0.07", "0.15 ± 0.07"]
+    numbers = ["12", "0.45 ± 0.07", "0.25 ± 0.07", "0.65", "0.15 ± 0.07"]  # two seeds are one pair of networks
     assert found.sections[1].rows == [
         [attribution, method, "2", *numbers] for attribution in ("Gradient", "Grad-CAM") for method in ("Masked", "RRR")
     ]
     row = found.frame.iloc[0]
     assert (row["pair"], row["n"], row["images"], row["undefined"]) == ("permuted", 2, 30, 4)
+
+
+def test_three_seeds_are_three_pairs_of_networks():
+    rows = tabulated(labelled(seeds=(0, 1, 2)), (0, 1, 2)).sections[1].rows
+    assert rows[0][6] == "0.70 ± 0.10"
 
 
 def test_labels_that_were_not_learnt_are_named():
@@ -56,4 +61,4 @@ def test_a_method_without_a_run_is_there_and_says_so():
 def test_what_no_image_has_is_undefined():
     rows = labelled()
     rows.loc[(rows["pair"] == "permuted") & (rows["attribution"] == "grad_cam"), "value"] = np.nan
-    assert tabulated(rows).sections[1].rows[2][3:5] == ["undefined", "0.25 ± 0.07"]
+    assert tabulated(rows).sections[1].rows[2][4:6] == ["undefined", "0.25 ± 0.07"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from red_herring.report.markup import ABSENT, Section, Table, joined, mean_and_sd
 from red_herring.report.scores import methods_of
 from red_herring.report.tables._rows import Settings, Study, missing_note, of_task
+from red_herring.report.tables.seed_agreement import LEAST_SEEDS
 from red_herring.study.names import SIMILARITIES
 
 TITLE = "Label randomisation"
@@ -29,9 +31,15 @@ PAIRS = {
     "other_seed": "True labels, other seed",
     "cross_image": "Other images",
 }
+OF_IMAGES = ("permuted", "permuted_other_seed", "other_seed")
+"""Pairs of which each image is one; the line of other images is of pairs of images."""
+
 ACCURACIES = ["train_accuracy", "test_accuracy", "base_train_accuracy", "base_test_accuracy"]
 KEYS = ["similarity", "attribution", "method", "pair"]
 FRAME = ["task", *KEYS, "n", "images", "undefined", "mean", "sd", *ACCURACIES]
+SAME = "other_seed"
+"""The pair that is the same two networks twice where there are two seeds, so that it has no spread over seeds."""
+
 ENOUGH = 0.95
 """Training accuracy that the test asks for."""
 
@@ -39,11 +47,13 @@ TRAINED = ["Method", "n", "Images", "Permuted, training", "Permuted, test", "Tru
 
 NOTE = (
     "n: seeds; mean ± sample standard deviation over seeds. Accuracy: of training images by the labels that the "
-    "network was trained on, of shifted test images by the true ones. Similarity of two maps of an image, mean over "
-    "the shifted test images that none of the networks has seen. Permuted labels: the network of permuted labels and "
-    "that of true ones, which began with the same weights; other seed: and that of true labels of the next seed. True "
-    "labels, other seed: the networks of true labels of two seeds. Other images: the network of true labels, maps of "
-    "two different images. Intervals over images are in label_randomisation.csv."
+    "network was trained on, of shifted test images by the true ones, where a network that goes by the nuisance has "
+    "less than 0.50. Similarity of two maps of an image, mean over the shifted test images that none of the networks "
+    "has seen; undefined: how many of these have none, as a map is constant, in the first three columns and all runs. "
+    "Permuted labels: the network of permuted labels and that of true ones, which began with the same weights; other "
+    "seed: and that of true labels of the next seed. True labels, other seed: the networks of true labels of two "
+    "seeds, of which there is one pair, and no spread, where the study has two. Other images: the network of true "
+    "labels, maps of two different images. Intervals over images are in label_randomisation.csv."
 )
 
 
@@ -51,11 +61,11 @@ def tabulate(study: Study, settings: Settings) -> Table:
     """Every attribution by every similarity and pair of networks, for every method of the one task.
 
     frame: task, similarity, attribution, method, pair, n (runs with a value), images (mean), undefined (sum), mean and
-    sd over seeds, and the accuracies, means.
+    sd over seeds (none of SAME of two seeds), and the accuracies, means.
     """
     (task,) = settings["tasks"]
     own = of_task(study["label_randomisation"], task)
-    found = {keys: _over_seeds(rows) for keys, rows in own.groupby(KEYS, sort=False)}
+    found = {keys: _over_seeds(rows, keys[-1]) for keys, rows in own.groupby(KEYS, sort=False)}
     ordered = [
         (similarity, attribution, method, pair)
         for similarity in dict.fromkeys(own["similarity"])
@@ -72,9 +82,10 @@ def tabulate(study: Study, settings: Settings) -> Table:
     )
 
 
-def _over_seeds(runs: pd.DataFrame) -> Mapping[str, Any]:
+def _over_seeds(runs: pd.DataFrame, pair: str) -> Mapping[str, Any]:
     row = {"n": runs["value"].count(), "images": runs["images"].mean(), "undefined": runs["undefined"].sum()}
-    return {**row, "mean": runs["value"].mean(), "sd": runs["value"].std(), **runs[ACCURACIES].mean()}
+    sd = runs["value"].std() if pair != SAME or row["n"] >= LEAST_SEEDS else np.nan
+    return {**row, "mean": runs["value"].mean(), "sd": sd, **runs[ACCURACIES].mean()}
 
 
 def _trained(task: str, own: pd.DataFrame, settings: Settings) -> Section:
@@ -100,7 +111,7 @@ def _similarities(task: str, frame: pd.DataFrame, settings: Settings) -> Iterato
         for (attribution, method), found in of.groupby(["attribution", "method"], sort=False):
             cells = found.set_index("pair")
             titles = [settings["attributions"][attribution]["title"], settings["methods"][method]["title"]]
-            rows.append(
-                [*titles, f"{cells['n'].max()}", *(mean_and_sd(*cells.loc[pair, ["mean", "sd"]]) for pair in PAIRS)]
-            )
-        yield Section(f"{task}: {SIMILARITIES[similarity]}", ["", "Method", "n", *PAIRS.values()], rows, names=2)
+            counts = [f"{cells['n'].max()}", f"{cells.loc[list(OF_IMAGES), 'undefined'].sum():.0f}"]
+            rows.append([*titles, *counts, *(mean_and_sd(*cells.loc[pair, ["mean", "sd"]]) for pair in PAIRS)])
+        headings = ["", "Method", "n", "Undefined", *PAIRS.values()]
+        yield Section(f"{task}: {SIMILARITIES[similarity]}", headings, rows, names=2)

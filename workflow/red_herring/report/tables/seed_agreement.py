@@ -38,10 +38,10 @@ HEADINGS = ["", "Method", "n", "Images", "Undefined", "Two seeds", "Other images
 NOTE = (
     "n: pairs of seeds, each seed with the next one of the study; images: those of a pair, shifted test images that "
     "the second run has not seen. Two seeds: similarity of the maps of an image, mean over images; other images: that "
-    "of the first run's maps of two different ones; both ± sample standard deviation over pairs. Difference: the "
-    "first less the second. Its interval is over seeds, re-splits of this pool of images, each left out with both its "
-    "pairs; with two seeds, which are one pair of networks, it is over images. Undefined: images of which a map is "
-    "constant, of all pairs."
+    "of the first run's maps of two different ones; both ± sample standard deviation over pairs, which the first has "
+    "only with more than two seeds, as two are one pair of networks. Difference: the first less the second. Its "
+    "interval is over seeds, re-splits of this pool of images, each left out with both its pairs; with two seeds it is "
+    "over images. Undefined: images of which a map is constant, of all pairs."
 )
 
 
@@ -49,8 +49,8 @@ def tabulate(study: Study, settings: Settings) -> Table:
     """Every attribution by every similarity, for every method of the one task.
 
     frame: task, similarity, attribution, method, n (pairs of seeds with a difference), images (mean), undefined (sum),
-    value and cross_image, each mean and sd over these pairs, difference with its 95 % interval low and high,
-    interval_over (seeds, or images where these are two).
+    value and cross_image, each mean and sd over these pairs (of value none with two seeds), difference with its 95 %
+    interval low and high, interval_over (seeds, or images where these are two).
     """
     (task,) = settings["tasks"]
     own = of_task(study["seed_agreement"], task)
@@ -89,7 +89,7 @@ def _of_pairs(runs: pd.DataFrame) -> Mapping[str, Any]:
         "images": runs["images"].mean(),
         "undefined": runs["undefined"].sum(),
         "value": defined["value"].mean(),
-        "value_sd": defined["value"].std(),
+        "value_sd": defined["value"].std() if over == "seeds" else np.nan,
         "cross_image": defined["cross_image"].mean(),
         "cross_image_sd": defined["cross_image"].std(),
         "difference": difference,
