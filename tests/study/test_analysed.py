@@ -35,17 +35,18 @@ STUDY = """
 """
 
 
-@pytest.fixture(autouse=True)
-def analyses(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def analyses(tmp_path_factory):
     """The analyses of the checkout, and some more that are files with nothing but a card."""
-    folder = shutil.copytree(catalogue.ANALYSES, tmp_path / "analyses")
+    folder = shutil.copytree(catalogue.ANALYSES, tmp_path_factory.mktemp("cards") / "analyses")
     for name, more in CARDS.items():
         (folder / f"{name}.py").write_text(CARD.format(name=name, more=more), encoding="utf-8")
-    monkeypatch.setattr(catalogue, "ANALYSES", folder)
     caches = (catalogue.analysis_card, schema._full_schema)
-    for cache in caches:
-        cache.cache_clear()
-    yield
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(catalogue, "ANALYSES", folder)
+        for cache in caches:
+            cache.cache_clear()
+        yield
     for cache in caches:
         cache.cache_clear()
 
@@ -86,12 +87,13 @@ def test_one_that_needs_the_base_run_is_asked_where_the_study_has_it_and_the_res
 @pytest.mark.parametrize(
     ("own", "notice"),
     [
-        ("of: permuted, ratio: 0.7", "its run on permuted, which has labels permuted, not as_they_are."),
+        ("of: permuted, mask: {budget: 0.1}", "its run on permuted, which has labels permuted, not as_they_are."),
+        ("of: spc, labels: permuted, ratio: 0.7", "its run on spc, which has another ratio."),
         ("of: side, labels: permuted", "its run on side, which has labels nuisance, not as_they_are."),
         ("of: spc, labels: permuted", ""),
     ],
 )  # fmt: skip
-def test_permuted_labels_are_compared_with_those_that_are_as_they_are_alone(own, notice):
+def test_permuted_labels_are_compared_with_those_that_are_as_they_are_of_the_same_images_alone(own, notice):
     more = f"""
         study: {{tasks: [vpc, permuted, spc, side, again]}}
         tasks: {{side: {{of: spc, labels: nuisance}}, again: {{{own}, tuned_on: spc}}}}
@@ -247,8 +249,8 @@ def test_a_table_of_two_analyses_has_what_both_are_asked_of(monkeypatch, tmp_pat
         (
             "study: {tasks: [vpc, spc]}",
             "config: study.analyses.2: is 'paired', which is asked of no run of the study, as only of those on tasks "
-            "with labels permuted, `of` another one with labels as_they_are on which the study runs the same method, "
-            "that name it among their `analyses` if they name any; give the study one or leave this out",
+            "with labels permuted, `of` another one with labels as_they_are and the same images on which the study runs "
+            "the same method, that name it among their `analyses` if they name any; give the study one or leave this out",
         ),
         (
             "tasks: {vpc: {analyses: [both]}, permuted: {analyses: [both]}, spc: {analyses: []}}",
@@ -263,8 +265,8 @@ def test_a_table_of_two_analyses_has_what_both_are_asked_of(monkeypatch, tmp_pat
         (
             "tasks: {spc: {analyses: [plain, paired]}}",
             "config: tasks.spc.analyses.1: is 'paired', which is asked only of runs on tasks with labels permuted, `of` "
-            "another one with labels as_they_are on which the study runs the same method, that name it among their "
-            "`analyses` if they name any, so not of these; leave it out",
+            "another one with labels as_they_are and the same images on which the study runs the same method, that name "
+            "it among their `analyses` if they name any, so not of these; leave it out",
         ),
         (
             "tasks: {spc: {analyses: [plane]}}",

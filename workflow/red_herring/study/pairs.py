@@ -24,6 +24,9 @@ ALWAYS = "localisation"
 SALIENCY, BASE_RUN, OTHER_SEED = "saliency", "base_run", "other_seed"
 """What an analysis may need (`red_herring.study.catalogue.NEEDS`): how maps are made, and which other runs."""
 
+OF_IMAGES = ("finding", "control", "nuisance", "ratio", "sizes", "patients")
+"""Keys of a task that decide which images it has."""
+
 LEAST = 2
 """Images that each cell of a split must have: one has no spread, and no other half to be scored on."""
 
@@ -119,15 +122,26 @@ def without_base(config: Config, analysis: str, task: str) -> dict[str, str]:
         return {}
     base = config["tasks"][task]["of"]
     there = methods_on(config, base) if base in config["study"]["tasks"] else []
-    unlike = _unlike(config, analysis, base)
+    unlike = _unlike(config, analysis, task)
     why = f"it is compared with its run on {base}, which {unlike or 'the study does not have'}"
     return {method: why for method in methods_on(config, task) if unlike or method not in there}
 
 
-def _unlike(config: Config, analysis: str, base: str) -> str:
-    """In what a base differs from one that an analysis compares with, as a part of a sentence; empty if it does not."""
-    whole, asked = effective(config["tasks"][base]), _of_base(analysis)
-    return " and ".join(f"has {key} {whole[key]}, not {asked[key]}" for key in asked if whole[key] != asked[key])
+def _unlike(config: Config, analysis: str, task: str) -> str:
+    """In what the base of a task differs from one that an analysis compares with, as a part of a sentence; empty if it
+    does not. One that tells tasks apart by a key compares two that differ in that, and not in their images.
+    """
+    own, of_tasks = config["tasks"][task], analysis_card(analysis).of_tasks
+    if not of_tasks:
+        return ""
+    base, whole, asked = effective(config["tasks"][own["of"]]), effective(own), _of_base(analysis)
+    keys = [key for key in whole if key.partition(".")[0] in OF_IMAGES and key not in of_tasks]
+    return " and ".join(
+        [
+            *(f"has {key} {base[key]}, not {asked[key]}" for key in asked if base[key] != asked[key]),
+            *(f"has another {key}" for key in keys if base.get(key) != whole[key]),
+        ]
+    )
 
 
 def _of_base(analysis: str) -> dict[str, Any]:
@@ -147,7 +161,7 @@ def companions(config: Config, analysis: str, task: str, seed: int) -> dict[str,
     if BASE_RUN in needs:
         if "of" not in entry:
             raise StudyError(f"{analysis}: compares runs with those on the task that theirs is `of`; {task} is of none")
-        if not _is_of(config, analysis, task) or _unlike(config, analysis, entry["of"]):
+        if not _is_of(config, analysis, task) or _unlike(config, analysis, task):
             raise StudyError(f"{analysis}: is asked only of runs {_of_which(analysis)}; {task} is none of them")
         found["base"] = (entry["of"], seed)
     if OTHER_SEED in needs:
@@ -238,6 +252,7 @@ def _of_which(analysis: str) -> str:
     conditions = [f"with {key} {value}" for key, value in card.of_tasks.items()]
     if BASE_RUN in card.needs:
         of_base = "".join(f" with {key} {value}" for key, value in _of_base(analysis).items())
+        of_base += " and the same images" if card.of_tasks else ""
         conditions.append(f"`of` another one{of_base} on which the study runs the same method")
     return f"on tasks {', '.join([*conditions, 'that name it among their `analyses` if they name any'])}"
 
