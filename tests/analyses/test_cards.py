@@ -4,10 +4,13 @@ import types
 
 import pandas as pd
 import pytest
+from red_herring.analyses import weight_randomisation
 from red_herring.analyses.base import check_declared
 from red_herring.report import reading
+from red_herring.runtime import provenance
 from red_herring.runtime.files import StudyError
-from red_herring.study import catalogue
+from red_herring.saliency.mapped import INPUT, PRODUCTS
+from red_herring.study import catalogue, settings
 
 CARD = 'TITLE = "T"\nCITATION = ""\nCOLUMNS = {"x": "a number"}\n'
 
@@ -26,6 +29,27 @@ def declare(tmp_path, monkeypatch):
     catalogue.analysis_card.cache_clear()
 
 
+COMPARING = ("label_randomisation", "mprt", "seed_agreement", "task_contrast", "weight_randomisation")
+
+
+@pytest.mark.parametrize("analysis", COMPARING)
+@pytest.mark.parametrize("asked", catalogue.attribution_names())
+def test_the_code_of_all_attributions_that_an_analysis_makes_maps_by_counts(analysis, asked):
+    """Whichever one the study has: of products the factors are made in place of them."""
+    config = {"saliency": {"attributions": [asked]}}
+    control = catalogue.attribution_card(asked).control
+    made = {
+        "weight_randomisation": set(weight_randomisation.attributions_of([asked])),
+        "mprt": {"random"} if control else {"random", asked},
+        "task_contrast": {asked, "edges"},
+    }.get(analysis, set() if control else {asked})
+    if analysis not in ("mprt", "task_contrast"):
+        made |= {factor for name in made for factor in PRODUCTS.get(name, ()) if factor != INPUT}
+    counted = {f"red_herring.saliency.attributions.{name}" for name in settings.attributions_of(config, analysis)}
+    counted |= {module for of in counted for module in provenance._imports(of)}
+    assert {f"red_herring.saliency.attributions.{name}" for name in made} <= counted
+
+
 def test_what_is_not_declared_is_empty(declare):
     card = declare(CARD)
     assert (card.needs, card.of_tasks, card.settings, card.by) == ((), {}, {}, {})
@@ -38,6 +62,10 @@ def test_what_is_not_declared_is_empty(declare):
         (
             CARD + 'NEEDS = ["masker"]\n',
             "analyses/mine.py: NEEDS has 'masker', expected some of saliency, base_run, other_seed",
+        ),
+        (
+            CARD + 'MAPS_BY = ["edge"]\n',
+            "analyses/mine.py: MAPS_BY has 'edge', expected files of saliency/attributions",
         ),
         (
             CARD + 'OF_TASKS = ["labels"]\n',

@@ -25,7 +25,7 @@ from red_herring.runtime.files import StudyError, check_times, check_writable
 from red_herring.runtime.provenance import code_digest, content_digest
 from red_herring.runtime.typed_json import dumped
 from red_herring.stages import make_runnable
-from red_herring.study import catalogue, configuration
+from red_herring.study import configuration
 from red_herring.study import settings as study
 from red_herring.study import pairs, tasks, variants
 
@@ -191,9 +191,8 @@ def analysis_settings(analysis):
 
 
 def analysis_code(analysis):
-    """A params function: the digest of the code of an analysis, with the attributions of the study if it needs them."""
-    used = config["saliency"]["attributions"] if "saliency" in catalogue.analysis_card(analysis).needs else []
-    attributions = [f"red_herring.saliency.attributions.{name}" for name in used]
+    """A params function: the digest of the code of an analysis, with the attributions that it makes maps by."""
+    attributions = [f"red_herring.saliency.attributions.{name}" for name in study.attributions_of(config, analysis)]
     return code("analyse", f"red_herring.analyses.{analysis}", *attributions)
 
 

@@ -19,6 +19,7 @@ TITLE = "Label randomisation"
 CITATION = "Adebayo et al. 2018"
 OF_TASKS = {"labels": "permuted"}
 NEEDS = ["saliency", "base_run", "other_seed"]
+MAPS_BY = ["gradient", "local_integrated_gradients"]
 SETTINGS = {
     "images": {
         "type": "integer",

@@ -22,6 +22,7 @@ from red_herring.study.catalogue import attribution_card
 TITLE = "MPRT, smooth and efficient"
 CITATION = "Hedström et al. 2024"
 NEEDS = ["saliency"]
+MAPS_BY = ["random"]
 SETTINGS = {
     "images": {"type": "integer", "minimum": 1, "default": 8, "description": "shifted test images, at most"},
     "draws": {"type": "integer", "minimum": 1, "default": 3, "description": "of random weights"},

@@ -16,6 +16,7 @@ from red_herring.statistics.randomisation import image_interval
 TITLE = "Agreement of seeds"
 CITATION = "after Arun et al. 2021 (repeatability)"
 NEEDS = ["saliency", "other_seed"]
+MAPS_BY = ["gradient", "local_integrated_gradients"]
 SETTINGS = {
     "images": {
         "type": "integer",

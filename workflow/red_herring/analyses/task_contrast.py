@@ -20,6 +20,7 @@ TITLE = "TaskContrast"
 CITATION = "Yona and Greenfeld 2021"
 OF_TASKS = {"labels": "nuisance"}
 NEEDS = ["saliency", "base_run"]
+MAPS_BY = ["edges"]
 BY = {"attribution": "the attribution, or a control"}
 COLUMNS = {
     "images": "shifted test images of the base run with a mask, which this run has not seen in training or validation",

@@ -29,6 +29,7 @@ from red_herring.training.evaluate import predict
 TITLE = "Weight randomisation"
 CITATION = "Adebayo et al. 2018"
 NEEDS = ["saliency"]
+MAPS_BY = ["gradient", "local_integrated_gradients", "edges", "edges_x_input", "random"]
 SETTINGS = {
     "images": {
         "type": "integer",

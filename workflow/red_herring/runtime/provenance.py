@@ -28,7 +28,7 @@ PLUMBING = frozenset(
 
 WORDS = frozenset(
     {
-        *("TITLE", "APPROACH", "APPROACHES", "CITATION", "NEEDS_CELLS", "BY", "COLUMNS"),
+        *("TITLE", "APPROACH", "APPROACHES", "CITATION", "NEEDS_CELLS", "MAPS_BY", "BY", "COLUMNS"),
         *("CATEGORY", "CAPTION", "CAPTION_OF", "IN_VALIDATION", "FILES", "OPTIONAL", "ITEMS", "RELEASED"),
     }
 )

@@ -129,7 +129,9 @@ class AttributionCard:
 class AnalysisCard:
     """What an analysis declares.
 
-    needs: what it is given besides the run, of NEEDS. of_tasks: dotted key -> value of the tasks that it is asked of.
+    needs: what it is given besides the run, of NEEDS. maps_by: the attributions that it may make maps by beside those
+    of the study, also factors of these, whose code counts. of_tasks: dotted key -> value of the tasks that it is asked
+    of.
     settings: the JSON schema of its own keys in config.yaml, each with a `default`. columns: name -> what the column of
     its table holds; those of `by` tell the rows of a run apart.
     """
@@ -138,6 +140,7 @@ class AnalysisCard:
     title: str
     citation: str
     needs: tuple[str, ...]
+    maps_by: tuple[str, ...]
     of_tasks: dict[str, Any]
     settings: dict[str, Any]
     by: dict[str, str]
@@ -210,6 +213,10 @@ def analysis_card(name: str) -> AnalysisCard:
     unknown = set(needs) - set(NEEDS)
     if unknown:
         raise StudyError(f"analyses/{name}.py: NEEDS has {min(unknown)!r}, expected some of {', '.join(NEEDS)}")
+    maps_by = tuple(declared.get("MAPS_BY", ()))
+    foreign = set(maps_by) - set(attribution_names())
+    if foreign:
+        raise StudyError(f"analyses/{name}.py: MAPS_BY has {min(foreign)!r}, expected files of saliency/attributions")
     of_tasks = declared.get("OF_TASKS", {})
     if not isinstance(of_tasks, dict):
         raise StudyError(f"analyses/{name}.py: OF_TASKS is {of_tasks!r}, expected keys of a task with their values")
@@ -228,6 +235,7 @@ def analysis_card(name: str) -> AnalysisCard:
         title=declared["TITLE"],
         citation=declared["CITATION"],
         needs=needs,
+        maps_by=maps_by,
         of_tasks=of_tasks,
         settings=settings,
         by=declared.get("BY", {}),

@@ -289,6 +289,13 @@ def analysis_settings(config: Config, analysis: str, task: str, seed: int) -> An
     return AnalysingBeside(**vars(alone), base=of_base, other_seed=other_seed)
 
 
+def attributions_of(config: Config, analysis: str) -> list[str]:
+    """Those by which an analysis may make maps: of the study, if it needs `saliency`, and those that its card names."""
+    card = analysis_card(analysis)
+    asked = config["saliency"]["attributions"] if "saliency" in card.needs else []
+    return list(dict.fromkeys([*asked, *card.maps_by]))
+
+
 def _own_keys(config: Config, analysis: str) -> dict[str, Any]:
     """The own keys of an analysis, each with its default."""
     defaults = {key: _default(schema) for key, schema in analysis_card(analysis).settings.items()}
