@@ -263,6 +263,13 @@ def test_one_is_made_for_each_value_of_a_setting_of_an_analysis_and_each_method_
     assert items.figures(study, [], {}) == {}, "the analysis is not asked"
 
 
+def test_two_of_one_name_by_those_of_tasks_and_methods_are_refused(choice):
+    study = PAPER | {"tasks": {"a": {"ratio": 0.9}, "a_b": {"ratio": 0.9}}, "methods": ["c"]}
+    asked = {"mine": ASKED["mine"] | {"settings": {"kinds": ["x", "b_x"]}}}
+    with pytest.raises(StudyError, match=r"^config: two figures would be called of_a_b_x_c; call a task or a method"):
+        items.figures(study, CHOICE["FILES"], asked)
+
+
 RANDOMISED = {
     "weight_randomisation": {
         "title": "Weight randomisation", "by": {}, "columns": {},

@@ -186,6 +186,8 @@ def _collected(room: str, study: Settings, made: Collection[str], analyses: Anal
     for one in [whole for general in cards(room) for whole in _of_analyses(general, analyses)]:
         if set(one.files) <= set(made) and (one.released or "origin" not in study):
             for name, item in _items(one, study, made, analyses):
+                if name in found and found[name].module == item.module:
+                    raise StudyError(f"config: two {room} would be called {name}; call a task or a method otherwise")
                 if name in found:
                     raise StudyError(f"{room}/{one.module}.py: ITEMS: {name} is one of {found[name].module}.py as well")
                 found[name] = item
