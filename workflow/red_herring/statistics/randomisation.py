@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from red_herring.statistics.common import CONFIDENCE, DECIMALS, Interval
+from red_herring.statistics.common import CONFIDENCE, Interval
+
+DECIMALS = 6
+"""Similarities that agree to so many are the same: they are made of maps in float32."""
 
 
 class Pairs(NamedTuple):
