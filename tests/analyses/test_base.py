@@ -118,27 +118,30 @@ def test_the_untrained_network_is_normalised_by_the_mean_statistics_of_batches(n
     torch.testing.assert_close(run.untrained.conv1.bias, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_images_that_others_have_seen_are_left_out():
-    """`a` of another source is another image, and a test image of another run has not been seen."""
+def test_images_of_patients_whom_others_have_seen_are_left_out():
+    """A test image of another run has not been seen; another image of a patient who trained there has."""
 
     def given(*images, **others):
-        rows = [dict(zip(("split", "source", "image"), image, strict=True)) for image in images]
-        table = pd.DataFrame(rows).assign(label=0, nuisance=0)
+        rows = [dict(zip(("split", "patient", "image"), image, strict=True)) for image in images]
+        table = pd.DataFrame(rows).assign(source="s", label=0, nuisance=0)
         levels = np.arange(len(rows), dtype=np.uint8)[:, None, None] * np.ones((2, 2), np.uint8)
         return Given(torch.nn.Identity(), Dataset(levels, np.ones((2, 2), bool), table, (0.0, 1.0)), **others)
 
-    other = given(("valid", "s", "b"), ("test", "s", "c"), ("train", "s", "e"))
-    base = given(("train", "s", "a"), ("test", "s", "d"), ("valid", "s", "d2"), other=other)
-    own = [("train", "r", "z"), *(("test", source, image) for source, image in ("sa", "ra", "sb", "sc", "sd"))]
-    run = given(*own, base=base)
+    other = given(("valid", "p/2", "c"), ("test", "p/3", "d"), ("train", "p/5", "f"))
+    base = given(("train", "p/1", "a"), ("test", "p/4", "e"), ("valid", "p/6", "g"), other=other)
+    own = [("train", "p/7", "z"), ("test", "p/1", "b"), ("test", "q/1", "a"), ("test", "p/2", "c")]
+    run = given(*own, ("test", "p/3", "d"), ("test", "p/4", "e"), base=base)
     found = run.unseen_by(run.base, run.base.other)
-    assert (found.table["source"] + found.table["image"]).tolist() == ["ra", "sc", "sd"]
+    assert found.table["patient"].tolist() == ["q/1", "p/3", "p/4"]
     assert found.levels[:, 0, 0].tolist() == [2, 4, 5]
-    assert run.unseen_by(run.base.other).table["image"].tolist() == ["a", "a", "c", "d"]
+    assert run.unseen_by(run.base.other).table["patient"].tolist() == ["p/1", "q/1", "p/3", "p/4"]
 
 
 def test_of_a_run_on_disk_the_splits_are_read(run, tmp_path):
-    pd.DataFrame([{"split": "valid", "source": "s", "image": "i2"}]).to_csv(tmp_path / "others.csv", index=False)
+    (seen,) = run.test.table.query("image == 'i2'")["patient"]
+    pd.DataFrame([{"split": "valid", "source": "s", "patient": seen, "image": "i9"}]).to_csv(
+        tmp_path / "others.csv", index=False
+    )
     other = Run("u", "m", 1, run.weights, tmp_path / "others.csv", [], {}, 4, run.hardware)
     assert run.unseen_by(other).table["image"].tolist() == ["i1"]
 

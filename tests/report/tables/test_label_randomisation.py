@@ -48,7 +48,7 @@ def test_labels_that_were_not_learnt_are_named():
         ["Masked", "2", "30", "0.96 ± 0.00", "0.50 ± 0.00", "1.00 ± 0.00", "0.75 ± 0.00"],
         ["RRR", "2", "30", "0.93 ± 0.04", "0.50 ± 0.00", "1.00 ± 0.00", "0.75 ± 0.00"],
     ]
-    assert section.note == "Not above 95% in training, so not the test that was meant (runs): RRR 1."
+    assert section.note == "Below 95% in training, so not the test that was meant (runs): RRR 1."
     assert tabulated(labelled(methods=["masked"])).sections[0].note == ""
 
 

@@ -29,8 +29,8 @@ def of_models(attributions: list[str]) -> list[str]:
 
 
 def unseen(run: Run, others: Sequence[Run], settings: dict[str, Any]) -> Dataset:
-    """Shifted test images that none of the others has seen in training or validation, at most as many as are asked for,
-    drawn with the seed. StudyError for fewer than LEAST_IMAGES.
+    """Shifted test images of patients whom none of the others has seen in training or validation, at most as many as
+    are asked for, drawn with the seed. StudyError for fewer than LEAST_IMAGES.
     """
     found = run.unseen_by(*others)
     if len(found) < LEAST_IMAGES:

@@ -103,15 +103,11 @@ class Run:
         return self.data(SHIFTED_TEST)
 
     def unseen_by(self, *others: Run) -> Dataset:
-        """The images of the shifted test set that no other one of these runs has seen in training or validation."""
-        seen = {image for other in others for image in _images_of(other.listed("train", "valid"))}
-        own = _images_of(self.test.table)
-        return self.test.subset(np.flatnonzero([image not in seen for image in own]))
-
-
-def _images_of(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """The source and name of each."""
-    return list(zip(table["source"], table["image"], strict=True))
+        """The images of the shifted test set of patients whom no other one of these runs has seen in training or
+        validation.
+        """
+        seen = pd.concat([other.listed("train", "valid")["patient"] for other in others])
+        return self.test.subset(np.flatnonzero(~self.test.table["patient"].isin(seen)))
 
 
 def untrained_steps(steps: Steps) -> Steps:

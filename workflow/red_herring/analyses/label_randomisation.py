@@ -49,8 +49,8 @@ BY = {
     "labels; cross_image, two images, by the network of true labels",
 }
 COLUMNS = {
-    "images": "shifted test images that none of the three runs has seen in training or validation, some drawn with the "
-    "seed",
+    "images": "shifted test images of patients whom none of the three runs has seen in training or validation, some "
+    "drawn with the seed",
     "undefined": "of cross_image how many pairs of images, of the others how many images have no similarity, as a map "
     "is constant",
     "value": "similarity of the maps, mean over images; the test says that maps depend on the labels where permuted is "
@@ -58,7 +58,7 @@ COLUMNS = {
     "value_low": "its 95 % interval, for other images and these networks",
     "value_high": "the same",
     "train_accuracy": "share of the training images whose permuted label the network of permuted labels gives; the "
-    "test asks for more than 0.95",
+    "test asks for 0.95",
     "test_accuracy": "its accuracy on the shifted test images, by their true labels",
     "base_train_accuracy": "the same of the network of true labels",
     "base_test_accuracy": "the same",

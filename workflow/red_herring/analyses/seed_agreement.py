@@ -41,7 +41,8 @@ SETTINGS = {
 BY = {"attribution": "the attribution", "similarity": "of two maps of an image"}
 COLUMNS = {
     "other_seed": "of the other run, the next seed of the study",
-    "images": "shifted test images that the other run has not seen in training or validation, some drawn with the seed",
+    "images": "shifted test images of patients whom the other run has not seen in training or validation, some drawn "
+    "with the seed",
     "undefined": "those of them that have no similarity, as one of the two maps is constant",
     "value": "similarity of the maps of the two runs, mean over images",
     "value_low": "its 95 % interval, for other images and these two networks",

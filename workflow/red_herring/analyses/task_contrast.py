@@ -23,7 +23,8 @@ NEEDS = ["saliency", "base_run"]
 MAPS_BY = ["edges"]
 BY = {"attribution": "the attribution, or a control"}
 COLUMNS = {
-    "images": "shifted test images of the base run with a mask, which this run has not seen in training or validation",
+    "images": "shifted test images of the base run with a mask, of patients whom this run has not seen in training or "
+    "validation",
     "undefined": "those of them without a contrast, as one of the two maps is 0 everywhere",
     "area": "share of the pixels inside the mask: the mass of a map that is even",
     "base_mass": "share of the map's absolute values inside the mask, by the network that tells apart what lies there, "

@@ -96,11 +96,9 @@ def _trained(task: str, own: pd.DataFrame, settings: Settings) -> Section:
         cells = [mean_and_sd(runs[name].mean(), runs[name].std()) for name in ACCURACIES] if len(runs) else [ABSENT] * 4
         images = f"{runs['images'].mean():.0f}" if len(runs) else ABSENT
         rows.append([about["title"], str(len(runs)), images, *cells])
-        short += [f"{about['title']} {count}" for count in [(runs["train_accuracy"] <= ENOUGH).sum()] if count]
+        short += [f"{about['title']} {count}" for count in [(runs["train_accuracy"] < ENOUGH).sum()] if count]
     note = (
-        f"Not above {ENOUGH:.0%} in training, so not the test that was meant (runs): {', '.join(short)}."
-        if short
-        else ""
+        f"Below {ENOUGH:.0%} in training, so not the test that was meant (runs): {', '.join(short)}." if short else ""
     )
     return Section(f"{task}: accuracy", TRAINED, rows, note)
 
