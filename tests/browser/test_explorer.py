@@ -408,7 +408,7 @@ def test_maps_by_random_weights_are_those_that_are_stored(randomised, tmp_path):
     np.testing.assert_array_equal(inner(centres(randomised, "map", (12, 10))), inner(VIRIDIS[levels]))
     assert text(randomised, "map-title").startswith("Integrated gradients, random down to layer3.0")
     assert text(randomised, "of-image") == "This image, trained weights"
-    assert text(randomised, "alike").endswith("(of two different images): SSIM 0.75 (0.20), HOG 0.75 (0.20).")
+    assert text(randomised, "alike").endswith("(of two different images). SSIM: 0.75 (0.20); HOG: 0.75 (0.20).")
     assert "weights=layer3.0" in randomised.execute_script("return location.hash")
 
 
