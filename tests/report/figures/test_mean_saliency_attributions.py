@@ -15,3 +15,12 @@ def test_rows_of_attributions(tmp_path):
     assert [row[0].get_ylabel() for row in (first, second)] == ["Gradient", "Grad-CAM"]
     assert not np.allclose(first[2].images[0].get_array(), second[2].images[0].get_array())
     np.testing.assert_allclose(first[1].images[0].get_array(), second[1].images[0].get_array())
+
+
+def test_of_one_method_rows_are_no_higher_than_of_three(tmp_path):
+    files, study = write(tmp_path, both(RAMP), attributions=["gradient", "grad_cam"])
+    (one, *_) = study["methods"]
+    alone = mean_saliency_attributions.draw(files, {**study, "methods": {one: study["methods"][one]}})
+    width, height = alone.get_size_inches()
+    assert height < 2 * 2.1 + 0.35
+    assert width == 3.5

@@ -37,6 +37,9 @@ ITEMS = {
 SHOWN_ABOVE = 50.0
 """Percentile of a mean map below which it is left dark."""
 
+FEW = 4
+"""Columns of a page; of fewer the figure is narrower."""
+
 
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     """files: localisation.csv. study: `maps`, the folder with {task}/{method}/seed={seed}.safetensors; `attribution`,
@@ -48,8 +51,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     runs = localised_runs(files)
     tasks, methods = study["tasks"], methods_shown(study)
     attribution = study.get("attribution", "gradient")
-    figure = Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(tasks) + 0.35))
-    grid = figure.subplots(len(tasks), 1 + len(methods), squeeze=False)
+    figure, grid = panels(len(tasks), 1 + len(methods))
     for row, (name, task) in zip(grid, tasks.items(), strict=True):
         own = rows_of(runs, task=name)
         draw_row(row, own, attribution, task, study)
@@ -57,6 +59,13 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     head(grid[0], methods)
     figure.suptitle(f"{style.title(study['attributions'], attribution)}, mean over seeds", fontsize=7)
     return figure
+
+
+def panels(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
+    """A figure of so many square panels as wide as a page; of few columns narrower, as its rows would be as high."""
+    across = max(columns, FEW)
+    figure = Figure(figsize=(style.PAGE * columns / across, (7.6 / across + 0.12) * rows + 0.35))
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def localised_runs(files: list[Path]) -> pd.DataFrame:

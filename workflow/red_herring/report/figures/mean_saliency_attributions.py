@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from red_herring.report import style
 from red_herring.report.figures._inputs import only_task, rows_of
-from red_herring.report.figures.mean_saliency import draw_row, head, localised_runs
+from red_herring.report.figures.mean_saliency import draw_row, head, localised_runs, panels
 from red_herring.report.scores import methods_shown
 
 TITLE = "All attributions"
@@ -26,8 +26,7 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     name, task = only_task(study)
     runs = rows_of(localised_runs(files), task=name)
     methods, attributions = methods_shown(study), study["attributions"]
-    figure = Figure(figsize=(style.PAGE, (7.6 / (1 + len(methods)) + 0.12) * len(attributions) + 0.35))
-    grid = figure.subplots(len(attributions), 1 + len(methods), squeeze=False)
+    figure, grid = panels(len(attributions), 1 + len(methods))
     for row, attribution in zip(grid, attributions, strict=True):
         draw_row(row, runs, attribution, task, study)
         row[0].set_ylabel(style.wrapped(style.title(attributions, attribution), 14), fontsize=7)
