@@ -36,8 +36,9 @@ NOTE = (
     "Inside: share of a map's absolute values inside the mask, by the network whose task lies there, by the one that "
     "tells the nuisance groups apart, and by the first before its training; means over images, then seeds. Contrast: "
     "the first less the second; its interval is by Student's t over seeds, re-splits of this pool of images, and no "
-    "narrower than those of the runs leave it. Pass: it lies above 0; fail: below. A control knows no network, so its "
-    "contrast is 0. Undefined: images of which one of the two maps is 0 everywhere, of all runs; they are left out."
+    "narrower than those of the runs leave it. Pass: it lies above 0; fail: below; with no "
+    "correction for how many verdicts there are. A control knows no network, so its contrast is 0. Undefined: images "
+    "of which one of the two maps is 0 everywhere, of all runs; they are left out."
 )
 AREA = "The masks hold {:.1%} of the pixels, which is the mass inside of a map that is even."
 ALONE = "its interval is over images"
