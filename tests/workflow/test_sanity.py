@@ -51,5 +51,6 @@ def test_every_question_is_answered_of_the_runs_that_it_is_asked_of(checkout: Ch
     plain, side = (
         pd.read_csv(results / "splits" / task / "seed=1.csv").set_index("image") for task in ("plain", "plain_side")
     )
+    side = side.loc[plain.index]
     assert (side["label"] == plain["nuisance"]).all()
     assert 0 < (side["label"] != plain["label"]).mean() < 1
