@@ -37,6 +37,10 @@ def test_it_is_counted_how_many_runs_say_so_by_themselves():
     assert frame.loc[("random", "actdiff"), ["passed", "failed", "undecided"]].tolist() == [1, 0, 2]
     assert frame.loc[("integrated_gradients", "actdiff"), ["passed", "failed", "undecided"]].tolist() == [0, 3, 0]
     assert rows(made(), 1)[("Random", "ActDiff")][-4] == "1, 0"
+    glance = made().sections[0].rows
+    assert [cells[-1] for cells in glance] == ["pass", "**fail**", "undecided (1, 0)"]
+    (alone,) = {cells[-1] for cells in made(settings_of(seeds=(4,))).sections[0].rows if cells[0] == "Random"}
+    assert alone == "undecided"
 
 
 def test_one_run_has_its_own_interval():

@@ -48,13 +48,12 @@ NOTE = (
     "different images. Difference: the first less the second; its interval is by Student's t over seeds, which are "
     "re-splits of this pool of images, and no narrower than those of the runs leave it; two seeds decide little, as t "
     "then reaches 13 standard errors to each side. Pass: the interval lies below 0; fail: above it; with no correction "
-    "for how many verdicts there are, so that of equal similarities one in 40 may pass and one in 40 fail. Runs: how "
-    "many pass and fail by their own interval, over images and draws. Floor: the trained map of an image and the "
-    "randomised one of another one, which share nothing but the method; edges: the trained map and the edges of its "
-    "image. "
-    "Entropy: of the randomised network's predictions, nats, 0.69 at most; near 0 it is saturated, whatever it is "
-    "shown. Zeros: share of the pixels of the randomised maps that are exactly 0; undefined: pairs with a constant "
-    "map, of all runs."
+    "for how many verdicts there are, so that of equal similarities one in 40 may pass and one in 40 fail. Runs, and "
+    "the numbers behind what is undecided: how many pass and fail by their own interval, over images and draws. Floor: "
+    "the trained map of an image and the randomised one of another one, which share nothing but the method; edges: the "
+    "trained map and the edges of its image. Entropy: of the randomised network's predictions, nats, 0.69 at most; "
+    "near 0 it is saturated, whatever it is shown. Zeros: share of the pixels of the randomised maps that are exactly "
+    "0; undefined: pairs with a constant map, of all runs."
 )
 ALONE = "its interval is over images and draws"
 NO_CASCADE = "No cascade was asked for, so there is no network of which all weights are random."
@@ -129,17 +128,25 @@ def _sections(task: str, frame: pd.DataFrame, attributions: Settings, settings: 
 
 
 def _at_a_glance(own: pd.DataFrame, attributions: Settings, methods: list[str]) -> list[list[str]]:
-    """A row for each attribution and similarity, a column for each method; what fails is bold."""
-    said = own.set_index(["attribution", "similarity", "method"])["verdict"].to_dict()
+    """A row for each attribution and similarity, a column for each method; what fails is bold, and behind what several
+    runs leave undecided stands how many pass and fail by themselves.
+    """
+    keys = zip(own["attribution"], own["similarity"], own["method"], strict=True)
+    said = dict(zip(keys, map(_said, own.to_dict("records")), strict=True))
     return [
         [
             attributions[attribution]["title"],
             SIMILARITIES[similarity],
-            *(_word(said.get((attribution, similarity, method), ABSENT)) for method in methods),
+            *(said.get((attribution, similarity, method), ABSENT) for method in methods),
         ]
         for attribution in dict.fromkeys(own["attribution"])
         for similarity in dict.fromkeys(own["similarity"])
     ]
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    counts = f" ({row['passed']}, {row['failed']})"
+    return _word(row["verdict"]) + (counts if row["verdict"] == "undecided" and row["n"] > 1 else "")
 
 
 def _word(said: str) -> str:
