@@ -27,7 +27,7 @@ SHORT = {
 }
 TABLES = (
     "noisy_weight_randomisation", "noisy_permuted_label_randomisation", "plain_side_task_contrast",
-    "noisy_seed_agreement", "convergence", "mprt",
+    "noisy_seed_agreement", "plain_convergence", "mprt",
 )  # fmt: skip
 FIGURES = ("weight_randomisation_noisy_ssim_cascading_kept_fixed", "randomised_maps_noisy_classification")
 
