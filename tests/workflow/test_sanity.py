@@ -49,8 +49,8 @@ def test_every_question_is_answered_of_the_runs_that_it_is_asked_of(checkout: Ch
     assert asked("seed_agreement") == {"noisy"}
     assert asked("convergence") == asked("mprt") == {"plain"}
     plain, side = (
-        pd.read_csv(results / "splits" / task / "seed=1.csv").set_index("image") for task in ("plain", "plain_side")
+        pd.read_csv(results / "splits" / task / "seed=1.csv").set_index(["image", "split"]).sort_index()
+        for task in ("plain", "plain_side")
     )
-    side = side.loc[plain.index]
     assert (side["label"] == plain["nuisance"]).all()
     assert 0 < (side["label"] != plain["label"]).mean() < 1
