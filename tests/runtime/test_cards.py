@@ -217,6 +217,7 @@ def test_a_stage_without_snakemake_takes_a_card_too(stage, tmp_path, machine):
         "--split=a",
         "--images=b",
         "--model=c",
+        "--method=m",
         "--seed=1",
         *outputs,
     )
@@ -231,6 +232,7 @@ def test_a_stage_without_snakemake_takes_a_card_too(stage, tmp_path, machine):
         "--split=a",
         "--images=b",
         "--model=c",
+        "--method=m",
         "--seed=1",
         *outputs,
     )
