@@ -61,7 +61,7 @@ def test_what_is_not_declared_is_empty(declare):
     [
         (
             CARD + 'NEEDS = ["masker"]\n',
-            "analyses/mine.py: NEEDS has 'masker', expected some of saliency, base_run, other_seed",
+            "analyses/mine.py: NEEDS has 'masker', expected some of saliency, similarities, base_run, other_seed",
         ),
         (
             CARD + 'MAPS_BY = ["edge"]\n',

@@ -18,29 +18,8 @@ from red_herring.training.evaluate import accuracy, predict
 TITLE = "Label randomisation"
 CITATION = "Adebayo et al. 2018"
 OF_TASKS = {"labels": "permuted"}
-NEEDS = ["saliency", "base_run", "other_seed"]
+NEEDS = ["saliency", "similarities", "base_run", "other_seed"]
 MAPS_BY = ["gradient", "local_integrated_gradients"]
-SETTINGS = {
-    "images": {
-        "type": "integer",
-        "minimum": 3,
-        "default": 200,
-        "description": "test images, positive and negative, at most",
-    },
-    "similarities": {
-        "type": "array",
-        "items": {
-            "enum": [
-                "spearman", "spearman_abs", "spearman_nonzero", "spearman_abs_nonzero",
-                "ssim", "ssim_s2", "hog", "hog_s2",
-            ]
-        },
-        "minItems": 1,
-        "uniqueItems": True,
-        "default": ["spearman", "spearman_abs", "ssim", "hog"],
-        "description": "of two maps",
-    },
-}  # fmt: skip
 BY = {
     "attribution": "the attribution",
     "similarity": "of two maps of an image",

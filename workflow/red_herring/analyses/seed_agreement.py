@@ -15,29 +15,8 @@ from red_herring.statistics.randomisation import image_interval
 
 TITLE = "Agreement of seeds"
 CITATION = "after Arun et al. 2021 (repeatability)"
-NEEDS = ["saliency", "other_seed"]
+NEEDS = ["saliency", "similarities", "other_seed"]
 MAPS_BY = ["gradient", "local_integrated_gradients"]
-SETTINGS = {
-    "images": {
-        "type": "integer",
-        "minimum": 3,
-        "default": 200,
-        "description": "test images, positive and negative, at most",
-    },
-    "similarities": {
-        "type": "array",
-        "items": {
-            "enum": [
-                "spearman", "spearman_abs", "spearman_nonzero", "spearman_abs_nonzero",
-                "ssim", "ssim_s2", "hog", "hog_s2",
-            ]
-        },
-        "minItems": 1,
-        "uniqueItems": True,
-        "default": ["spearman", "spearman_abs", "ssim", "hog"],
-        "description": "of two maps",
-    },
-}  # fmt: skip
 BY = {"attribution": "the attribution", "similarity": "of two maps of an image"}
 COLUMNS = {
     "other_seed": "of the other run, the next seed of the study",

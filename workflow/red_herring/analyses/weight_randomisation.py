@@ -28,15 +28,9 @@ from red_herring.training.evaluate import predict
 
 TITLE = "Weight randomisation"
 CITATION = "Adebayo et al. 2018"
-NEEDS = ["saliency"]
+NEEDS = ["saliency", "similarities"]
 MAPS_BY = ["gradient", "local_integrated_gradients", "edges", "edges_x_input", "random"]
 SETTINGS = {
-    "images": {
-        "type": "integer",
-        "minimum": 3,
-        "default": 200,
-        "description": "test images, positive and negative, at most",
-    },
     "draws": {"type": "integer", "minimum": 1, "default": 5, "description": "of random weights"},
     "order": {
         "type": "array",
@@ -61,25 +55,6 @@ SETTINGS = {
         "uniqueItems": True,
         "default": ["fixed"],
         "description": "the class that a randomised network explains: the positive one, or that of its larger logit",
-    },
-    "similarities": {
-        "type": "array",
-        "items": {
-            "enum": [
-                "spearman",
-                "spearman_abs",
-                "spearman_nonzero",
-                "spearman_abs_nonzero",
-                "ssim",
-                "ssim_s2",
-                "hog",
-                "hog_s2",
-            ]
-        },
-        "minItems": 1,
-        "uniqueItems": True,
-        "default": ["spearman", "spearman_abs", "ssim", "hog"],
-        "description": "of two maps",
     },
 }
 BY = {

@@ -36,9 +36,10 @@ GROUPS_OF_VALIDATION = "groups of validation images"
 SPLITS_OF_CELLS = ("train", "valid")
 """The splits of which a method may need all four nuisance-by-label cells (`NEEDS_CELLS`)."""
 
-NEEDS = ("saliency", "base_run", "other_seed")
-"""What an analysis may ask for besides the run: which attributions the study has, and how their maps are made; the run
-of the same method and seed on the task that the run's is `of`; that of the next seed of the study.
+NEEDS = ("saliency", "similarities", "base_run", "other_seed")
+"""What an analysis may ask for besides the run: which attributions the study has, and how their maps are made; of how
+many images maps are compared, and by which similarities (`red_herring.study.comparing`); the run of the same method and
+seed on the task that the run's is `of`; that of the next seed of the study.
 """
 
 LEARNING_RATE = {"lr": ["log-uniform", 1e-5, 1e-2]}

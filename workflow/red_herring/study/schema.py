@@ -17,9 +17,7 @@ from red_herring.runtime.files import StudyError
 from red_herring.study.anatomy import STRUCTURES
 from red_herring.study.catalogue import (
     BLUR,
-    AnalysisCard,
     MethodCard,
-    analysis_card,
     analysis_names,
     attribution_names,
     method_card,
@@ -27,6 +25,7 @@ from red_herring.study.catalogue import (
     source_card,
     source_kinds,
 )
+from red_herring.study.comparing import keys_of
 
 Schema = dict[str, Any]
 
@@ -52,7 +51,7 @@ def _full_schema(methods: tuple[tuple[str, str], ...]) -> Schema:
     properties["saliency"]["properties"]["attributions"]["items"] = {"enum": attribution_names()}
     properties["methods"]["properties"] = {name: _method_schema(name, method_card(file)) for name, file in methods}
     properties["study"]["properties"]["analyses"]["items"] = {"enum": analysis_names()}
-    properties["analyses"]["properties"] = {name: _analysis_schema(analysis_card(name)) for name in analysis_names()}
+    properties["analyses"]["properties"] = {name: _closed(keys_of(name)) for name in analysis_names()}
     (one_task,) = properties["tasks"]["patternProperties"].values()
     for named in ("methods", "analyses"):
         one_task["properties"][named]["items"] = properties["study"]["properties"][named]["items"]
@@ -132,10 +131,6 @@ def _method_schema(name: str, card: MethodCard) -> Schema:
             "hyperparameters": _closed(numbers | blur),
         }
     )
-
-
-def _analysis_schema(card: AnalysisCard) -> Schema:
-    return _closed(card.settings)
 
 
 def _closed(properties: Schema) -> Schema:

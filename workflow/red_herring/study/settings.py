@@ -19,6 +19,7 @@ from red_herring.study.catalogue import (
     method_names,
     source_card,
 )
+from red_herring.study.comparing import keys_of
 from red_herring.study.defaults import Config
 from red_herring.study.lineage import as_written
 from red_herring.study.names import PAPER_ATTRIBUTIONS
@@ -298,7 +299,7 @@ def attributions_of(config: Config, analysis: str) -> list[str]:
 
 def _own_keys(config: Config, analysis: str) -> dict[str, Any]:
     """The own keys of an analysis, each with its default."""
-    defaults = {key: _default(schema) for key, schema in analysis_card(analysis).settings.items()}
+    defaults = {key: _default(schema) for key, schema in keys_of(analysis).items()}
     return {**defaults, **config["analyses"].get(analysis, {})}
 
 
