@@ -205,9 +205,8 @@ def test_a_stage_without_snakemake_takes_a_card_too(stage, tmp_path, machine):
     """With cards that are none it then ends with PyTorch's reason, and computes nothing on the CPU instead."""
     machine(CUDA_VISIBLE_DEVICES=f"GPU-{tmp_path.name}")
     (tmp_path / "model").touch()
-    settings = json.dumps(
-        {"task": "t", "mask": {}, "analysis": {}, "batch_size": 1, "device": "auto", "precision": "float32"}
-    )
+    settings = {"task": "t", "mask": {}, "signal": None, "analysis": {}, "batch_size": 1, "device": "auto"}
+    settings = json.dumps(settings | {"precision": "float32"})
     outputs = [f"--{name}={tmp_path / name}" for name in ("table", "per-image", "arrays")]
     done = stage(
         "analyse",

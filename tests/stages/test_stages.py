@@ -24,7 +24,8 @@ KEPT_OUTPUTS = {f"resume/{name}" for name in (*OUTPUTS, "finished.json")}
 INDEX = {"source": "mine", "kind": "folder", "origin": None}
 COLUMNS = {"file": "file", "label": "label", "group": "view", "patient": "patient"}
 RUN = {
-    "task": "t", "method": "actdiff", "file": "actdiff", "options": {}, "labels": "as_they_are", "stop": {}, "mask": {"kind": "ellipse", "semi_axis": 0.3},
+    "task": "t", "method": "actdiff", "file": "actdiff", "options": {}, "labels": "as_they_are", "signal": None, "stop": {},
+    "mask": {"kind": "ellipse", "semi_axis": 0.3},
     "guidance": {"negatives": "empty", "control": "none", "budget": 1.0, "blur_sigma": 0.0},
     "width": 1, "batch_size": 8, "device": "cpu", "precision": "float32", "compile": False, "epochs": 3, "burn_in": 0, "patience": None,
 }  # fmt: skip
@@ -168,6 +169,7 @@ def test_from_images_to_a_scored_run(stage, prepared):
     settings = {
         "task": "t",
         "mask": RUN["mask"],
+        "signal": None,
         "analysis": {"saliency": {
             "attributions": ["gradient", "edges"], "smoothing_sigma": 1.0, "steps": "adaptive", "example_images": 2,
             "mean_map_images": 4,

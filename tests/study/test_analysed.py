@@ -177,8 +177,10 @@ def test_only_an_analysis_that_is_given_other_runs_reads_what_they_are():
     config = typed(STUDY)
     plain, both = (study.analysis_settings(config, name, "permuted", 9) for name in ("plain", "both"))
     assert type(plain) is Analysing
-    assert plain == Analysing("permuted", {"kind": "source"}, {}, 16, "auto", "float32")
-    assert both == AnalysingBeside(**vars(plain), base={"task": "vpc", "mask": {"kind": "source"}}, other_seed=5)
+    assert plain == Analysing("permuted", {"kind": "source"}, None, {}, 16, "auto", "float32")
+    assert both == AnalysingBeside(
+        **vars(plain), base={"task": "vpc", "mask": {"kind": "source"}, "signal": None}, other_seed=5
+    )
     assert study.analysis_settings(config, "paired", "permuted", 9).other_seed is None
     assert study.analysis_settings(config, "agreeing", "vpc", 9).base is None
     for settings in (plain, both):

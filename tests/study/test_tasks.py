@@ -457,3 +457,35 @@ def test_where_the_nuisance_is_the_label_names_change_places_and_masks_stay():
 
 def test_the_nuisance_may_be_searched_for_unlike_permuted_labels():
     assert tasks.searched_tasks(typed("study: {tasks: [side]}\ntasks: {side: {of: vpc, labels: nuisance}}")) == ["side"]
+
+
+SIGNALS = """
+study: {tasks: [tag, stripe, clean, tag_share]}
+tasks:
+  tag: {of: spc, signal: {kind: tag, area: 0.02}, tuned_on: spc}
+  stripe: {of: tag, signal: {kind: stripe, of: negatives}}
+  tag_share: {of: tag, each: {signal.share: [0, 0.5]}}
+  clean: {of: tag, signal: {kind: none}}
+"""
+
+
+def test_a_signal_is_a_condition_of_a_task_whole_where_it_is_read():
+    config = typed(SIGNALS)
+    found = {task: tasks.signal_settings(config, task) for task in config["study"]["tasks"]}
+    assert found == {
+        "tag": {"kind": "tag", "share": 1.0, "of": "positives", "area": 0.02},
+        "stripe": {"kind": "stripe", "share": 1.0, "of": "negatives"},
+        "clean": None,
+        "tag_signal.share=0": {"kind": "tag", "share": 0.0, "of": "positives", "area": 0.02},
+        "tag_signal.share=0.5": {"kind": "tag", "share": 0.5, "of": "positives", "area": 0.02},
+    }
+    for task, signal in found.items():
+        assert study.train_settings(config, task, "classification").signal == signal
+        assert study.analysis_settings(config, "reliance", task, 1234).signal == signal
+
+
+def test_only_a_tag_has_an_area():
+    with pytest.raises(StudyError, match=r"tasks.b.signal.area: goes with kind tag, and only with it"):
+        typed("study: {tasks: [b]}\ntasks: {b: {of: spc, signal: {kind: blur, area: 0.1}}}")
+    with pytest.raises(StudyError, match=r"tasks.b.signal: lacks the key 'kind'"):
+        typed("study: {tasks: [b]}\ntasks: {b: {of: spc, signal: {share: 0.1}}}")

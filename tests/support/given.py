@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
@@ -12,17 +14,17 @@ from torch import nn
 
 
 class Given(Run):
-    """A run whose model and images are at hand. pool: all of them, with the column `split`. trained: the model as it
+    """A run whose model and images are at hand. pool: all of them, with the column `split`, as training saw them. trained: the model as it
     was trained, where that is not the same.
     """
 
     def __init__(
         self, model: nn.Module, pool: Dataset, seed: int = 0, *,
         task: str = "t", method: str = "m", trained: nn.Module | None = None, base: Run | None = None,
-        other: Run | None = None, batch_size: int = 4,
+        other: Run | None = None, batch_size: int = 4, signal: dict[str, Any] | None = None,
     ):  # fmt: skip
         hardware = Hardware(torch.device("cpu"), "float32")
-        super().__init__(task, method, seed, None, None, [], {}, batch_size, hardware, base, other)
+        super().__init__(task, method, seed, None, None, [], {}, batch_size, hardware, base, other, signal)
         self.__dict__ |= {"model": model, "trained": trained or model, "pool": pool}
 
     def listed(self, *splits: str) -> pd.DataFrame:

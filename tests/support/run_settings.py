@@ -3,7 +3,7 @@
 from red_herring.study.stage_settings import Guidance, Searching, Training
 
 TRAINING = Training(
-    task="t", method="classification", file="classification", options={}, labels="as_they_are", stop={},
+    task="t", method="classification", file="classification", options={}, labels="as_they_are", signal=None, stop={},
     mask={"kind": "ellipse", "semi_axis": 0.3}, guidance=None, width=1, batch_size=8, device="cpu",
     precision="float32", compile=False, epochs=5, burn_in=2, patience=None,
 )  # fmt: skip

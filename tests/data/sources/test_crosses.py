@@ -197,3 +197,16 @@ def test_without_noise_pictures_are_black_and_white_as_ever():
 def test_noise_that_clips_is_still_within_the_range():
     levels = noisy(1.0).read(noisy(1.0).index()["image"][0])[0].grey()
     assert (levels.min(), levels.max()) == (0, 255)
+
+
+@pytest.mark.parametrize("noise", [0, 0.1])
+def test_without_a_box_pictures_are_the_same_elsewhere(noise):
+    """Where the box would be there is background."""
+    with_box, without = noisy(noise), noisy(noise, box="none")
+    assert with_box.index().equals(without.index())
+    for image in with_box.index()["image"][::40]:
+        (first, mask), (second, again) = with_box.read(image), without.read(image)
+        box = crosses.draw_box(image.split("-")[1]).astype(bool) & (mask == 0)
+        np.testing.assert_array_equal(mask, again)
+        np.testing.assert_array_equal(first.levels[~box], second.levels[~box])
+        assert (first.levels[box] > second.levels[box]).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from red_herring.data.dataset import Dataset, load
+from red_herring.data.dataset import Dataset, load, with_carriers
 from red_herring.data.splits import SHIFTED_TEST, read_split
 from red_herring.networks.layers import BatchNorm2d
 from red_herring.networks.resnet import ResNet18, initialised
@@ -36,7 +36,7 @@ class Run:
     """A trained run: what an analysis reads of it is read when it is asked for.
 
     weights: safetensors of `train`. split: CSV of `draw_splits`. images: images.npy of each source. mask: the `mask` of
-    the task. batch_size: images at a time.
+    the task; signal: that of the task, if it has one (`red_herring.data.signals`). batch_size: images at a time.
 
     base: the run of the same method and seed on the task that this one's is `of`; other: that of the same task and
     method with the next seed of the study, of the last one's with the first. They are there where the card of an
@@ -54,6 +54,7 @@ class Run:
     hardware: Hardware
     base: Run | None = None
     other: Run | None = None
+    signal: Mapping[str, Any] | None = None
 
     @cached_property
     def model(self) -> ResNet18:
@@ -92,10 +93,20 @@ class Run:
         return pd.concat([table[table["split"] == split] for split in splits]).drop_duplicates(["source", "image"])
 
     def data(self, *splits: str) -> Dataset:
-        """Their images."""
+        """Their images as the network saw them: those of training and validation with the signal of the task."""
         parts, folders = self.listed(*splits), [path.parent for path in self.images]
         (found,) = load(parts.assign(split="all"), folders, self.mask, ["all"])
-        return Dataset(found.levels.numpy(), found.masks.numpy(), parts, (found.low, found.high))
+        own = Dataset(found.levels.numpy(), found.masks.numpy(), parts, (found.low, found.high))
+        return with_carriers(own, self.signal, self.seed)
+
+    def planted(self, data: Dataset, signal: Mapping[str, Any] | None = None) -> tuple[Dataset, np.ndarray]:
+        """All images of `data` with the signal of the task, or another one, and its pixels, bool [n, height, width]:
+        each image as training would see it if it carried the signal. StudyError without any signal.
+        """
+        planted = signal or self.signal
+        if planted is None:
+            raise StudyError(f"{self.task}: has no signal to plant; give the task one")
+        return data.planted(planted, self.seed)
 
     @cached_property
     def test(self) -> Dataset:

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from red_herring.data import masks as roi
+from red_herring.data import signals
 from red_herring.networks.resnet import Batch, cells_of
 from red_herring.runtime.files import StudyError, read_json
 
@@ -46,6 +47,11 @@ class Dataset:
         order = np.random.default_rng([seed, *b"labels"]).permutation(len(self))
         table = self.table.assign(label=self.table["label"].to_numpy()[order])
         return Dataset(self.levels.numpy(), self.masks.numpy(), table, (self.low, self.high))
+
+    def planted(self, signal: Mapping[str, Any], seed: int) -> tuple[Dataset, np.ndarray]:
+        """The same images, all with a signal, and its pixels, bool [n, size, size]; see `red_herring.data.signals`."""
+        found = signals.plant(self.levels.numpy(), self.masks.numpy(), signals.names_of(self.table), signal, seed)
+        return Dataset(found.levels, self.masks.numpy(), self.table, (self.low, self.high)), found.truth
 
     @property
     def cells(self) -> torch.Tensor:
@@ -107,6 +113,18 @@ def load(
                 masks[rows.index] = roi.inside(stored[source][rows["row"]], mask)
         datasets.append(Dataset(levels, masks, table, pixel_range))
     return datasets
+
+
+def with_carriers(data: Dataset, signal: Mapping[str, Any] | None, seed: int) -> Dataset:
+    """The same images as training sees them: with the signal of the task on those that carry it, see
+    `red_herring.data.signals.carriers`. data: all images of a split, as a share of them carries it.
+    """
+    rows = np.flatnonzero(signals.carriers(data.table, signal, seed)) if signal else np.empty(0, np.int64)
+    if signal is None or len(rows) == 0:
+        return data
+    levels = data.levels.numpy().copy()
+    levels[rows] = data.subset(rows).planted(signal, seed)[0].levels.numpy()
+    return Dataset(levels, data.masks.numpy(), data.table, (data.low, data.high))
 
 
 def _stored_masks(folders: Collection[Path], mask: Mapping[str, Any]) -> dict[str, np.ndarray]:

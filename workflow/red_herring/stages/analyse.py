@@ -41,7 +41,8 @@ def analyse(
     threads: int = 1,
 ) -> None:
     hardware = pick(settings.device, settings.precision, threads)
-    run = Run(settings.task, method, seed, model, split, images, settings.mask, settings.batch_size, hardware)
+    given = settings.task, method, seed, model, split, images, settings.mask, settings.batch_size, hardware
+    run = Run(*given, signal=settings.signal)
     if isinstance(settings, AnalysingBeside):
         run = replace(run, other=_of_seed(run, settings.other_seed, other_model, other_split))
         if settings.base and base_model and base_split:

@@ -13,7 +13,15 @@ from red_herring.study.pairs import check_analyses, check_pairs, pairs
 from red_herring.study.schema import check_schema, full_schema
 from red_herring.study.settings import ORIGIN_KEYS
 from red_herring.study.space import LAWS, fixed_hyperparameters, lawful, search_space
-from red_herring.study.tasks import OF_KIND, hyperparameters_of, names_of, searched_tasks, task_sources, used_tasks
+from red_herring.study.tasks import (
+    OF_KIND,
+    OF_SIGNAL,
+    hyperparameters_of,
+    names_of,
+    searched_tasks,
+    task_sources,
+    used_tasks,
+)
 from red_herring.study.variants import files_of
 
 WORKFLOW = Path(__file__).parents[2]
@@ -115,6 +123,9 @@ def _check_task(config: Config, name: str) -> None:
             "permuted; give train_accuracy or steps"
         )
     _check_mask(name, task["mask"])
+    for kind, key in OF_SIGNAL.items():
+        if key in task.get("signal", {}) and task["signal"]["kind"] != kind:
+            raise StudyError(f"config: tasks.{name}.signal.{key}: goes with kind {kind}, and only with it")
 
 
 def _check_search(config: Config, name: str) -> None:

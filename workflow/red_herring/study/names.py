@@ -47,6 +47,14 @@ SIMILARITIES = {
 }
 """Name -> title of each measure in saliency/similarity.py."""
 
+SIGNALS = {
+    "tag": "Tag",
+    "stripe": "Stripe",
+    "blur": "Blur",
+    "half_blur": "Blur of one half",
+}
+"""Name -> title of each kind of signal that data/signals.py plants."""
+
 ARM_IN_WORDS = {
     "cascading": "from the output down",
     "independent": "one block at a time",

@@ -111,7 +111,12 @@ def _is_meant(config: Config, analysis: str, task: str) -> bool:
 def _is_of(config: Config, analysis: str, task: str) -> bool:
     """Whether a task is as the card of an analysis says."""
     whole = effective(config["tasks"][task])
-    return all(whole.get(key) == value for key, value in analysis_card(analysis).of_tasks.items())
+    return all(whole.get(key) in allowed(value) for key, value in analysis_card(analysis).of_tasks.items())
+
+
+def allowed(value: Any) -> list[Any]:
+    """The values of a key that the card of an analysis says, one or a list of which a task has any."""
+    return value if isinstance(value, list) else [value]
 
 
 def without_base(config: Config, analysis: str, task: str) -> dict[str, str]:
@@ -249,7 +254,7 @@ def _of_models(config: Config) -> list[str]:
 def _of_which(analysis: str) -> str:
     """Of which runs an analysis is asked, after that word."""
     card = analysis_card(analysis)
-    conditions = [f"with {key} {value}" for key, value in card.of_tasks.items()]
+    conditions = [f"with {key} {' or '.join(map(str, allowed(value)))}" for key, value in card.of_tasks.items()]
     if BASE_RUN in card.needs:
         of_base = "".join(f" with {key} {value}" for key, value in _of_base(analysis).items())
         of_base += " and the same images" if card.of_tasks else ""

@@ -40,7 +40,6 @@ from red_herring.study.space import fixed_hyperparameters, search_space
 from red_herring.study.stage_settings import (
     Analysing,
     AnalysingBeside,
-    Base,
     Collecting,
     CollectingIncomplete,
     CollectingRuns,
@@ -53,6 +52,7 @@ from red_herring.study.stage_settings import (
     Group,
     Listing,
     Network,
+    OfTask,
     Planning,
     Preparing,
     Releasing,
@@ -72,6 +72,7 @@ from red_herring.study.tasks import (
     named_tasks,
     names_of,
     searched_tasks,
+    signal_settings,
     task_sources,
     used_tasks,
 )
@@ -259,6 +260,7 @@ def _run_settings(config: Config, task: str, method: str, section: str) -> dict[
         "file": card.name,
         "options": options_of(config, method),
         "labels": effective(entry)["labels"],
+        "signal": signal_settings(config, task),
         "stop": entry.get("stop", {}),
         "mask": mask_settings(config, task),
         "guidance": guidance
@@ -280,14 +282,19 @@ def analysis_settings(config: Config, analysis: str, task: str, seed: int) -> An
         of_task = {"mean_map_images": config["tasks"][task]["mean_map_images"], "attributions": attributions}
         own["saliency"] = config["saliency"] | of_task
     hardware = {key: config["training"][key] for key in ("batch_size", "device", "precision")}
-    alone = Analysing(task=task, mask=mask_settings(config, task), analysis=own, **hardware)
+    alone = Analysing(analysis=own, **_of_task(config, task), **hardware)
     beside = companions(config, analysis, task, seed)
     if not beside:
         return alone
     base, _ = beside.get("base", (None, None))
     _, other_seed = beside.get("other", (None, None))
-    of_base: Base | None = {"task": base, "mask": mask_settings(config, base)} if base else None
+    of_base: OfTask | None = _of_task(config, base) if base else None
     return AnalysingBeside(**vars(alone), base=of_base, other_seed=other_seed)
+
+
+def _of_task(config: Config, task: str) -> OfTask:
+    """What an analysis reads of the task of a run."""
+    return OfTask(task=task, mask=mask_settings(config, task), signal=signal_settings(config, task))
 
 
 def attributions_of(config: Config, analysis: str) -> list[str]:
@@ -404,6 +411,7 @@ def _shown_task(config: Config, name: str, methods: list[str]) -> dict[str, Any]
         "tuned_on": hyperparameters_of(config, name),
         **({"nuisance": "finding", "labels": NUISANCE} if exchanged else {"nuisance": task["nuisance"]["name"]}),
         "mask": mask_settings(config, name),
+        "signal": signal_settings(config, name),
         "mean_map_images": task["mean_map_images"],
         "guidance": guidance_settings(config, name)
         | {"blur_sigma": sum(blur) / len(blur) if isinstance(blur, list) else blur},

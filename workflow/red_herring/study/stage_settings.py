@@ -139,6 +139,15 @@ class Mask(TypedDict):
     structures: NotRequired[list[str]]
 
 
+class Signal(TypedDict):
+    """What is planted into a share of one class in training, see `red_herring.data.signals`. area: of a tag."""
+
+    kind: Literal["tag", "stripe", "blur", "half_blur"]
+    share: float
+    of: Literal["positives", "negatives"]
+    area: NotRequired[float]
+
+
 class Guidance(TypedDict):
     """What training does to the masks, see `red_herring.data.masks.guide`."""
 
@@ -169,6 +178,7 @@ class Training:
     file: str
     options: dict[str, Any]
     labels: Literal["as_they_are", "permuted", "nuisance"]
+    signal: Signal | None
     stop: Stop
     mask: Mask
     guidance: Guidance | None
@@ -212,24 +222,26 @@ class Analysing:
 
     task: str
     mask: dict[str, Any]
+    signal: Signal | None
     analysis: dict[str, Any]
     batch_size: int
     device: str
     precision: str
 
 
-class Base(TypedDict):
-    """The task of a base run."""
+class OfTask(TypedDict):
+    """What an analysis reads of the task of a run."""
 
     task: str
     mask: dict[str, Any]
+    signal: Signal | None
 
 
 @dataclass(frozen=True)
 class AnalysingBeside(Analysing):
     """For `analyse` where it needs other runs: one on another task, one of another seed, or both."""
 
-    base: Base | None
+    base: OfTask | None
     other_seed: int | None
 
 

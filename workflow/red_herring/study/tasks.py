@@ -10,10 +10,12 @@ from typing import Any
 from red_herring.runtime.files import StudyError
 from red_herring.study.defaults import Config, leaves, over
 from red_herring.study.lineage import check_differs, derived, lineage
+from red_herring.study.stage_settings import Signal
 
 DEFAULTS = {
     "patients": "disjoint", "selection": "shifted", "labels": "as_they_are",
     "mask.negatives": "empty", "mask.control": "none", "mask.budget": 1.0, "mask.blur_sigma": 0.0,
+    "signal.kind": "none", "signal.share": 1.0, "signal.of": "positives", "signal.area": 0.01,
 }  # fmt: skip
 """Dotted key -> value of what a task need not say."""
 
@@ -25,6 +27,9 @@ ASKED = ("methods", "analyses")
 
 OF_KIND = {"ellipse": "semi_axis", "anatomy": "structures"}
 """Kind of mask -> the key that only it has."""
+
+OF_SIGNAL = {"tag": "area"}
+"""Kind of signal -> the key that only it has."""
 
 VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
 """A value that the name of a folder may end with."""
@@ -54,15 +59,17 @@ def derive_tasks(config: Config) -> Config:
 
 
 def _whole(line: list[str], entries: Mapping[str, Config]) -> Config:
-    """The first of a lineage with all that it takes from the others; where the kind of mask becomes another one,
-    without what only masks of the former kind have.
+    """The first of a lineage with all that it takes from the others; where the kind of mask or signal becomes another
+    one, without what only the former kind has.
     """
     task: Config = {}
     for name in reversed(line):
-        kind = entries[name].get("mask", {}).get("kind")
-        foreign = {key for of, key in OF_KIND.items() if kind not in (None, of)}
-        mask = {key: value for key, value in task.get("mask", {}).items() if key not in foreign}
-        task = over(entries[name], task | ({"mask": mask} if mask else {}))
+        for part, of_kind in (("mask", OF_KIND), ("signal", OF_SIGNAL)):
+            kind = entries[name].get(part, {}).get("kind")
+            foreign = {key for of, key in of_kind.items() if kind not in (None, of)}
+            kept = {key: value for key, value in task.get(part, {}).items() if key not in foreign}
+            task |= {part: kept} if kept else {}
+        task = over(entries[name], task)
     return task
 
 
@@ -195,6 +202,16 @@ def mask_settings(config: Config, task: str) -> dict[str, Any]:
     mask = config["tasks"][task]["mask"]
     found = {key: mask[key] for key in ("kind", *OF_KIND.values()) if key in mask}
     return found | ({"structures": sorted(mask["structures"])} if "structures" in mask else {})  # a union has no order
+
+
+def signal_settings(config: Config, task: str) -> Signal | None:
+    """The signal that is planted into training and validation images of a task; None where there is none."""
+    whole = effective(config["tasks"][task])
+    kind = whole["signal.kind"]
+    if kind == DEFAULTS["signal.kind"]:
+        return None
+    signal = Signal(kind=kind, share=whole["signal.share"], of=whole["signal.of"])
+    return signal | {"area": whole["signal.area"]} if OF_SIGNAL.get(kind) == "area" else signal
 
 
 def anatomy_sources(config: Config) -> list[str]:

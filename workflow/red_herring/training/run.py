@@ -15,7 +15,7 @@ import pandas as pd
 import safetensors.torch
 import torch
 
-from red_herring.data.dataset import Dataset, check_masks, load
+from red_herring.data.dataset import Dataset, check_masks, load, with_carriers
 from red_herring.data.splits import TESTS, read_split
 from red_herring.runtime.files import read_json, sha256, write_bytes, write_json, write_text
 from red_herring.runtime.hardware import pick
@@ -52,7 +52,9 @@ class Run:
         return self.train.groups if self.settings.labels == NUISANCE else self.train.labels
 
     def _load(self, *names: str) -> list[Dataset]:
-        return load(read_split(self.split), self.folders, self.settings.mask, names)
+        """These splits, those of training and validation with the signal of the task."""
+        found = load(read_split(self.split), self.folders, self.settings.mask, names)
+        return [with_carriers(data, self.settings.signal, self.seed) for data in found]
 
     def fingerprint(self, stage: str, **more: Any) -> str:
         """A digest of all that the result depends on: settings, seed, threads, data, code, and `more`."""

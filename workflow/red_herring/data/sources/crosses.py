@@ -13,6 +13,7 @@ box on either side, and that are drawn alike for both classes.
 
 Where a pixel is 0, so is every product of a map with the image, whatever the network: on black images such maps look
 alike for that reason alone. With `noise` the background is grey and noisy instead, and shapes and box are light grey.
+With `box: none` no box is drawn, and the group of a picture is the side where it would be.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ SETTINGS = {
     },
     "seed": {"type": "integer", "minimum": 0, "maximum": 4294967295, "description": "draws the images"},
     "equalise": {"enum": ["none", "pixels"], "description": "what pictures of one and of two crosses have as much of"},
+    "box": {"enum": ["side", "none"], "description": "at the left or right edge, or not drawn"},
     "noise": {
         "type": "number",
         "minimum": 0,
@@ -75,9 +77,9 @@ class Source(base.Source):
     has_masks = True
     pixel_range = PIXEL_RANGE
 
-    def __init__(self, images_per_cell: int, seed: int, equalise: str = "none", noise: float = 0.0):
+    def __init__(self, images_per_cell: int, seed: int, equalise: str = "none", box: str = "side", noise: float = 0.0):
         self.images_per_cell = images_per_cell
-        self.seed, self.noise = seed, noise
+        self.seed, self.noise, self.has_box = seed, noise, box == "side"
         self.shapes = equal_shapes if equalise == "pixels" else crosses_only
 
     def index(self) -> pd.DataFrame:
@@ -93,7 +95,7 @@ class Source(base.Source):
         finding, side, number = image.split("-")
         crosses = COUNTS[finding.replace("_", " ")]
         mask = draw_shapes(self.shapes(crosses, int(number), (self.seed, crosses, SIDES.index(side))))
-        drawn = np.maximum(mask, draw_box(side))
+        drawn = np.maximum(mask, draw_box(side)) if self.has_box else mask
         return Picture((self._on_noise(drawn, image) if self.noise else drawn) * 255.0, "generated"), mask
 
     def _on_noise(self, drawn: np.ndarray, image: str) -> np.ndarray:
