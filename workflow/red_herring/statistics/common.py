@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import binomtest
 
 RESAMPLES = 2000
 
@@ -32,6 +33,14 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """The ends of Wilson's score interval of a share; undefined of no trial."""
+    if trials == 0:
+        return np.nan, np.nan
+    found = binomtest(successes, trials).proportion_ci(CONFIDENCE, "wilson")
+    return float(found.low), float(found.high)
 
 
 def percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
