@@ -9,7 +9,7 @@ from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.saliency import similarity as module
 from red_herring.saliency.attribution import explain
-from red_herring.saliency.similarity import _scaled, compare, prepare, similarity
+from red_herring.saliency.similarity import scaled, compare, prepare, similarity
 from red_herring.study.names import SIMILARITIES
 from scipy.stats import pearsonr, spearmanr
 from skimage.feature import hog
@@ -284,7 +284,7 @@ def test_independent_maps_share_what_all_such_maps_have(name, maps, expected, to
 def test_scaling_by_the_largest_value_alone_makes_heavy_tails_alike(maps, of_five, of_seven, tolerance):
     """Why `ssim` clips: with windows of 5 pixels and a range of 1, or of 7 and a range of 2."""
     random = np.random.default_rng(5)
-    first, second = _scaled(maps(random)), _scaled(maps(random))
+    first, second = scaled(maps(random)), scaled(maps(random))
     for window, data_range, expected in ((5, 1, of_five), (7, 2, of_seven)):
         found = [
             structural_similarity(*pair, win_size=window, data_range=data_range)

@@ -48,21 +48,30 @@ class Unsmoothed:
 
     The intersection k of the p largest with the mask is hypergeometric, so iop = iot = p / P, and
     iou = E[k / (2p - k)], about a / (2 - a) with a = p / P. pointing and mass are a as well, and auc is 1/2.
-    ap = (H + (p - 1) / (P - 1) (P - H)) / P, H the sum over the pixels of 1 / l, l the last place of a pixel's value:
-    of the l pixels down to the threshold at which a pixel of the mask is found, 1 + (l - 1) (p - 1) / (P - 1) are of
-    the mask. H is 1 + 1/2 + ... + 1/P where all values differ, and 1, which makes ap = a, where all are equal.
+    ap is `expected_ap`.
     """
 
     def levels(self, mask: np.ndarray, last: np.ndarray) -> dict[str, float]:
         p, pixels = int(mask.sum()), mask.size
-        found = np.sum(1 / last)
-        share = (p - 1) / (pixels - 1) if pixels > 1 else 1.0
         return {
             "iou": _iou(p, pixels),
             **dict.fromkeys(("iop", "iot", "pointing", "mass"), p / pixels),
             "auc": CHANCE_AUC,
-            "ap": float(found + share * (pixels - found)) / pixels,
+            "ap": expected_ap(p, last),
         }
+
+
+def expected_ap(p: int, last: np.ndarray) -> float:
+    """The average precision of maps whose values are in random order, for a mask of p of the P pixels; exact.
+
+    last: int [P], the last place of the value of each pixel, as of `Chance.levels`. It is (H + (p - 1) / (P - 1)
+    (P - H)) / P, H the sum over the pixels of 1 / l: of the l pixels down to the threshold at which a pixel of the mask
+    is found, 1 + (l - 1) (p - 1) / (P - 1) are of the mask. H is 1 + 1/2 + ... + 1/P where all values differ, and 1,
+    which makes it p / P, where all are equal.
+    """
+    pixels, found = len(last), np.sum(1 / last)
+    share = (p - 1) / (pixels - 1) if pixels > 1 else 1.0
+    return float(found + share * (pixels - found)) / pixels
 
 
 @cache

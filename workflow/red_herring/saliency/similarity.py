@@ -134,7 +134,7 @@ def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 # Structural similarity (Wang et al. 2004)
 
 
-def _scaled(maps: np.ndarray) -> np.ndarray:
+def scaled(maps: np.ndarray) -> np.ndarray:
     """From 0 to 1 by the smallest and the largest value of each."""
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
     return _quotient(maps - low, high - low)
@@ -142,7 +142,7 @@ def _scaled(maps: np.ndarray) -> np.ndarray:
 
 def _clipped(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
     absolute = np.abs(maps)
-    return _scaled(np.minimum(absolute, np.percentile(absolute, PERCENTILE, axis=(1, 2), keepdims=True)))
+    return scaled(np.minimum(absolute, np.percentile(absolute, PERCENTILE, axis=(1, 2), keepdims=True)))
 
 
 def _ssim(first: np.ndarray, second: np.ndarray, **how: Any) -> np.ndarray:
@@ -170,7 +170,7 @@ def _hog(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
 
 def _ranked_hog(maps: np.ndarray, _: np.ndarray) -> np.ndarray:
     """Of maps from 0 to 1."""
-    found = _histograms(np.nan_to_num(_scaled(maps)))
+    found = _histograms(np.nan_to_num(scaled(maps)))
     return _of_length_one(rankdata(found, axis=1) - (found.shape[1] + 1) / 2)
 
 
@@ -181,7 +181,7 @@ _BY_NAME = {
     "spearman_abs_nonzero": Similarity(_counted_absolute, _ranks_in_common, nonzero=True),
     "ssim": Similarity(_clipped, partial(_ssim, win_size=5, data_range=1), 5),
     "ssim_s2": Similarity(
-        lambda maps, _: _scaled(maps), partial(_ssim, gaussian_weights=True, data_range=2), smallest=11
+        lambda maps, _: scaled(maps), partial(_ssim, gaussian_weights=True, data_range=2), smallest=11
     ),
     "hog": Similarity(_hog, _product, BLOCK),
     "hog_s2": Similarity(_ranked_hog, _product, BLOCK),
