@@ -64,6 +64,7 @@ def test_imports_run_downwards(file):
         "collect_published",
         "cost",
         "bootstrap_auc",
+        "tell_apart",
         "compare_studies",
         "render_explorer",
         "render_overview",

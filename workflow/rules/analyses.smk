@@ -62,3 +62,24 @@ rule collect_analysis:
         results=lambda wildcards, output: os.path.dirname(output.table),
     shell:
         stage("collect_analysis", "wildcards.analysis", "params.settings", "params.results")
+
+
+# A classifier tells the explanations of all runs of a method apart, so that this is of no single run.
+rule tell_apart:
+    input:
+        tables=expand("{{study}}/{analysis}.csv", analysis=EXPLAINING),
+    output:
+        told=f"{{study}}/{TOLD_APART}",
+    log:
+        "{study}/logs/tell_apart.log",
+    benchmark:
+        "{study}/benchmarks/tell_apart.tsv"
+    localrule: True
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        flags=flags,
+        code=code("tell_apart"),
+        results=RESULTS,
+    shell:
+        stage("tell_apart", "params.results")

@@ -28,6 +28,7 @@ from red_herring.stages import make_runnable
 from red_herring.study import configuration
 from red_herring.study import settings as study
 from red_herring.study import pairs, tasks, variants
+from red_herring.study.names import FAMILIES, TOLD_APART
 
 make_runnable()
 
@@ -136,6 +137,8 @@ OF = {RESULTS: OF_STUDY, INCOMPLETE: OF_STUDY, PUBLISHED: OF_PUBLISHED}
 RELEASED = ["runs.csv", "localisation.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv"]
 OWN = ["runs.csv", "measures.csv", "trials.csv", "searches.csv", "missing.csv", "overlaps.csv", "histories.csv"]
 OWN += ["auc_intervals.csv", *(f"{analysis}{made}" for analysis in ANALYSES for made in (".csv", items.MAPS))]
+EXPLAINING = [analysis for analysis in ANALYSES if analysis in FAMILIES]
+OWN += [TOLD_APART] if EXPLAINING else []
 MADE = {RESULTS: [*OWN, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
 ARRAYS_OF = {folder: PUBLISHED if folder == PUBLISHED else RESULTS for folder in OF}
 ASKED = study.described_analyses(config)
@@ -387,6 +390,7 @@ def jobs():
         "collect_analysis": expand("<results>/{analysis}.csv", analysis=ANALYSES),
         "collect_runs": ["<results>/runs.csv"],
         "bootstrap_auc": ["<results>/auc_intervals.csv"],
+        "tell_apart": [f"<results>/{TOLD_APART}"] if EXPLAINING else [],
         "render_table": expand("<results>/tables/{table}.md", table=TABLES[RESULTS]),
         "render_figure": expand("<results>/figures/{figure}.pdf", figure=FIGURES[RESULTS]),
         "render_explorer": ["<results>/explorer.html"],

@@ -19,6 +19,7 @@ WORDS = frozenset(
         *WORDS_OF_DATA,
         *("term", "warning", "other_split", "other_source", "other_image", "same_source", "same_image"),
         *("series", "of", "control", "predictor", "uses"),
+        *("family", "given", "explanation", "question", "signal", "aligned"),
         *("similarity", "pair", "statistics", "target", "block", "interval_over"),
         *("hyperparameter", "law", "status", "why", "score", "test_set", "level", "coefficient", "verdict", "role"),
     }

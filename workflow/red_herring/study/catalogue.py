@@ -174,6 +174,7 @@ TAKEN = frozenset(
             "searches",
             "overlaps",
             "auc_intervals",
+            "told_apart",
             "splits",
             "planned_splits",
         ),

@@ -55,6 +55,16 @@ SIGNALS = {
 }
 """Name -> title of each kind of signal that data/signals.py plants."""
 
+FAMILIES = {
+    "signal_detection": "Attribution",
+    "concepts": "Concepts",
+    "influence": "Training points",
+}
+"""Analysis -> title of the family of explanations that it asks for a planted signal."""
+
+TOLD_APART = "told_apart.csv"
+"""What the models are told apart by, of a study with any of these analyses."""
+
 ARM_IN_WORDS = {
     "cascading": "from the output down",
     "independent": "one block at a time",
