@@ -1,6 +1,7 @@
 """The page of a study in a real browser, without a network: what it shows, what a click opens, what it asks for."""
 
 import base64
+import io
 import json
 from itertools import pairwise
 
@@ -8,10 +9,11 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from red_herring.report.collect import maps_file
 from red_herring.report.pages import explorer
 from red_herring.study.names import MEASURES
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -434,3 +436,106 @@ def chosen_weights(browser):
 def inner(colours):
     """Without the pixels that the outline of the mask may touch."""
     return np.concatenate([colours[:2].reshape(-1, 3), colours[8:].reshape(-1, 3)])
+
+
+@pytest.fixture
+def with_twins(browser, tmp_path):
+    """A page with twins on task b and random weights on all, and its folder."""
+    settings = explorer_study.make(tmp_path)
+    explorer_study.randomise(tmp_path, settings)
+    explorer_study.plant(tmp_path, settings)
+    (tmp_path / "explorer.html").write_text(explorer.page(settings, explorer_study.tables(tmp_path), tmp_path / "maps"))
+    browser.get("about:blank")
+    browser.get((tmp_path / "explorer.html").as_uri() + "#task=b")
+    settle(browser)
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def red_places(browser, canvas):
+    """Whether the left and the upper edge of each pixel of 12 x 10 are red at their middle, bool [2, 12, 10]."""
+    png = browser.execute_script("return document.getElementById(arguments[0]).toDataURL()", canvas).split(",")[1]
+    colours = np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"))
+    scale = colours.shape[1] // 10
+    red = (colours == [255, 48, 48]).all(axis=2)
+    return np.array([red[scale // 2 :: scale, ::scale], red[::scale, scale // 2 :: scale]])
+
+
+def test_without_a_signal_there_is_no_choice_of_twins(page):
+    assert not page.find_element(By.ID, "twins").is_displayed()
+    assert text(page, "picture-title") == "Image and mask\nRed: the mask's outline, in all four."
+
+
+@pytest.mark.parametrize("state", ["planted", "clean"])
+def test_twins_are_side_by_side_with_the_outline_of_the_signal(with_twins, tmp_path, state):
+    choose(with_twins, attribution="random", twins=state)
+    choose(with_twins, image="s/002")
+    stored = load_file(maps_file(tmp_path / "signal_detection", ("b", "classification", 1)))
+    shape = (12, 10)
+    grey = stored[f"example_{state}"][1].astype(int)
+    np.testing.assert_array_equal(centres(with_twins, "picture", shape), np.repeat(grey[:, :, None], 3, 2))
+    for canvas, model in (("map", "own"), ("overlay", "normal")):
+        levels = stored[f"example/{state}/{model}/random"][1]
+        np.testing.assert_array_equal(centres(with_twins, canvas, shape), VIRIDIS[levels])
+    left, upper = np.zeros((2, 12, 10), bool)
+    left[1:4, [1, 4]] = True
+    upper[[1, 4], 1:4] = True
+    for canvas in ("picture", "map", "overlay"):
+        np.testing.assert_array_equal(red_places(with_twins, canvas), [left, upper])
+        assert with_twins.find_element(By.ID, canvas).accessible_name
+    assert not with_twins.find_element(By.ID, "binary").is_displayed()
+    places = [with_twins.find_element(By.ID, canvas).rect for canvas in ("picture", "map", "overlay")]
+    assert len({place["y"] for place in places}) == 1, "they are side by side"
+    own, normal = (stored[f"example_probability/{state}/{model}"][1] for model in ("own", "normal"))
+    assert text(with_twins, "map-title").startswith(f"Random, this run\nSays ill with probability {own:.2f}")
+    assert text(with_twins, "overlay-title").startswith(
+        f"Random, the normal model\nSays ill with probability {normal:.2f}"
+    )
+    assert "signal\n9 px" in text(with_twins, "numbers")
+
+
+def test_what_twins_say_of_all_images_is_that_of_the_table(with_twins):
+    choose(with_twins, twins="planted")
+    assert text(with_twins, "alike") == (
+        "Mean of 5 images with the signal, area under precision and recall beyond the signal's area (0.020): "
+        "this run 0.66 (K-SSD), the normal model 0.12 (FAM-GT), difference 0.54 [0.40, 0.68]."
+    )
+    choose(with_twins, twins="clean")
+    assert text(with_twins, "alike") == (
+        "Mean of 5 images without the signal, SSIM of the two maps: 0.18 (CCM); of two normal models of different "
+        "seeds 0.19, of maps of different images 0.05."
+    )
+
+
+def test_twins_are_of_tasks_with_a_signal_and_of_trained_weights(with_twins):
+    assert options(with_twins, "twins") == ["off", "planted", "clean"]
+    choose(with_twins, weights="stem")
+    choose(with_twins, twins="planted")
+    assert chosen_weights(with_twins) == ("trained", False)
+    assert options(with_twins, "image") == ["s/004", "s/002"]
+    assert "twins=planted" in with_twins.execute_script("return location.hash")
+    choose(with_twins, method="actdiff", seed=2)
+    assert with_twins.find_element(By.ID, "twins").get_property("value") == "planted", "a run without maps of its own"
+    assert with_twins.find_element(By.ID, "views").is_displayed()
+    choose(with_twins, method="classification", seed=1, attribution="integrated_gradients")
+    assert options(with_twins, "twins") == ["off"], "an attribution of which there are none"
+    choose(with_twins, attribution="gradient", twins="clean")
+    choose(with_twins, task="a")
+    assert options(with_twins, "twins") == ["off"], "a task without a signal"
+    assert with_twins.find_element(By.ID, "binary").is_displayed()
+    assert text(with_twins, "picture-title").startswith("Image and mask")
+    assert not with_twins.find_element(By.ID, "alike").is_displayed()
+    assert chosen_weights(with_twins) == ("trained", True)
+
+
+def test_a_constant_map_of_a_twin_is_said_to_be_one(browser, tmp_path):
+    settings = explorer_study.make(tmp_path)
+    explorer_study.plant(tmp_path, settings)
+    path = maps_file(tmp_path / "signal_detection", ("b", "classification", 1))
+    arrays = load_file(path)
+    save_file(arrays | {"example/planted/normal/gradient": np.zeros((3, 12, 10), np.uint8)}, path)
+    (tmp_path / "explorer.html").write_text(explorer.page(settings, explorer_study.tables(tmp_path), tmp_path / "maps"))
+    browser.get((tmp_path / "explorer.html").as_uri() + "#task=b&twins=planted")
+    settle(browser)
+    assert text(browser, "overlay-title").endswith(". The map is constant.")
+    assert text(browser, "map-title").endswith("largest value")

@@ -12,7 +12,7 @@ from red_herring.report.collect import Run, maps_file
 from red_herring.study.names import MEASURES
 from red_herring.study.settings import described_attributions, described_methods
 from safetensors.numpy import load_file, save_file
-from support import randomised
+from support import randomised, twins
 
 NAMES = ["</script><b id=injected>&amp;.png", "NA", "007"]
 MISSING = ("a", "actdiff", 2)
@@ -73,6 +73,15 @@ def randomise(folder: Path, settings: dict[str, Any], shape=(12, 10), examples=3
     for run in product(settings["tasks"], settings["methods"], settings["seeds"]):
         if maps_file(folder / "maps", run).is_file():
             randomised.write_maps(folder / "weight_randomisation", run, known, shape, examples)
+
+
+def plant(folder: Path, settings: dict[str, Any], attributions=("gradient", "random"), shape=(12, 10)) -> None:
+    """Ask the runs on the last task, which has a signal, for twins: the table, and their maps beside the others."""
+    task = list(settings["tasks"])[-1]
+    runs = list(product([task], settings["methods"], settings["seeds"]))
+    twins.table(runs, attributions).to_csv(folder / "signal_detection.csv", index=False)
+    for run in runs:
+        twins.write(folder / "signal_detection", run, attributions, shape)
 
 
 def scores(random: np.random.Generator, names: list[str], attribution: str) -> pd.DataFrame:

@@ -102,7 +102,8 @@ def test_runs_of_other_tasks_are_left_out_and_seeds_beyond_the_plan_kept(tmp_pat
 
 def test_a_study_of_which_only_names_are_known(tmp_path, study):
     data = held(tmp_path, study | {"tasks": {"a": {"groups": ["A", "B"]}}})
-    assert data["tasks"] == [{"name": "a", "about": "", "methods": ["classification", "actdiff"]}]
+    methods = ["classification", "actdiff"]
+    assert data["tasks"] == [{"name": "a", "about": "", "finding": "the positive class", "methods": methods}]
 
 
 def test_a_study_without_any_run(tmp_path, study):

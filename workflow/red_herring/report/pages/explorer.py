@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from red_herring.report import style
 from red_herring.report.collect import KEYS, Run, maps_file
-from red_herring.report.pages import _sheets
+from red_herring.report.pages import _sheets, _twins
 from red_herring.report.reading import read_table
 from red_herring.report.scores import methods_of
 from red_herring.runtime.files import StudyError
@@ -27,11 +27,12 @@ TITLE = "Explorer"
 CATEGORY = "Explorer"
 CAPTION = (
     "Every run of the study with some of its images: pick a task, method, seed, attribution and image, and where the "
-    "study has them random weights, or click a point of the scatter. Look whether images with a good map belong to "
-    "runs that generalise; download the page to keep it, it needs no network."
+    "study has them random weights or the normal model beside one trained with a signal, or click a point of the "
+    "scatter. Look whether images with a good map belong to runs that generalise; download the page to keep it, it "
+    "needs no network."
 )
 FILES = ["runs.csv", "localisation.csv", "missing.csv"]
-OPTIONAL = ["weight_randomisation.csv"]
+OPTIONAL = ["weight_randomisation.csv", "signal_detection.csv"]
 
 TEMPLATE = Path(__file__).with_name("explorer.html")
 
@@ -53,9 +54,9 @@ def page(settings: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], maps: 
     """The page of a study, the same text every time.
 
     settings: title, tasks, methods, seeds, attributions. tables: runs, localisation, missing, one row per run, per run
-    and attribution, and per run that is not there; and weight_randomisation, if the study has it. maps: the folder of
-    localisation with {task}/{method}/seed={seed}.safetensors, of which a run may have none; that of
-    weight_randomisation is beside it. StudyError when the examples of a run do not fit its scores or the attributions.
+    and attribution, and per run that is not there; and weight_randomisation and signal_detection, if the study has
+    them. maps: the folder of localisation with {task}/{method}/seed={seed}.safetensors, of which a run may have none;
+    those of the two are beside it. StudyError when the examples of a run do not fit its scores or the attributions.
     """
     data = study_of(settings, tables, maps)
     # As a script's content may hold neither "</script" nor "<!--", it holds no "<" at all.
@@ -76,11 +77,18 @@ def study_of(settings: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], ma
     found = _runs(runs, tables["localisation"], attributions, maps)
     if "weight_randomisation" in tables:
         _add_randomised(found, tables["weight_randomisation"], maps, attributions)
+    if "signal_detection" in tables:
+        _twins.add(found, tables["signal_detection"], maps, attributions)
     others = sorted(set(runs["seed"].astype(int)) - set(settings["seeds"]))
     return {
         "title": settings["title"],
         "tasks": [
-            {"name": name, "about": _about(task), "methods": list(methods_of(settings, name))}
+            {
+                "name": name,
+                "about": _about(task),
+                "finding": task.get("finding", "the positive class"),
+                "methods": list(methods_of(settings, name)),
+            }
             for name, task in settings["tasks"].items()
         ],
         "methods": _methods(settings["methods"]),
@@ -136,7 +144,7 @@ def _runs(
         run = row["task"], row["method"], int(row["seed"])
         record = dict(zip(KEYS, run, strict=True)) | {name: _number(row, name, given) for name in AT_THE_RUN}
         record["means"] = {name: means[*run, name] for name in attributions if (*run, name) in means}
-        found.append(record | {"examples": _examples(maps, run, attributions), "randomised": None})
+        found.append(record | {"examples": _examples(maps, run, attributions), "randomised": None, "twins": None})
     return found
 
 
