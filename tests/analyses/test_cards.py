@@ -46,7 +46,7 @@ def test_the_code_of_all_attributions_that_an_analysis_makes_maps_by_counts(anal
     if analysis not in ("mprt", "task_contrast"):
         made |= {factor for name in made for factor in PRODUCTS.get(name, ()) if factor != INPUT}
     counted = {f"red_herring.saliency.attributions.{name}" for name in settings.attributions_of(config, analysis)}
-    counted |= {module for of in counted for module in provenance._imports(of)}
+    counted |= {module for of in counted for module in provenance._parsed(of).imports}
     assert {f"red_herring.saliency.attributions.{name}" for name in made} <= counted
 
 

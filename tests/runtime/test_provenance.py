@@ -197,7 +197,7 @@ def test_every_import_of_the_package_is_followed():
     closure = {"red_herring.stages.train"}
     waiting = list(closure)
     while waiting:
-        new = set(provenance._imports(waiting.pop())) - closure
+        new = set(provenance._parsed(waiting.pop()).imports) - closure
         closure |= new
         waiting += new
     assert {
@@ -373,7 +373,7 @@ def logic(code: str) -> str:
 
 
 def untyped(code: str) -> str:
-    return provenance._canonical(provenance._Untyped().visit(ast.parse(code)))
+    return provenance._canonical(provenance._untyped(ast.parse(code)))
 
 
 def test_the_locale_does_not_count(copy, monkeypatch):

@@ -7,9 +7,10 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from red_herring.runtime.typed_json import dumped
 
@@ -57,10 +58,10 @@ def code_digest(*modules: str) -> str:
         module = waiting.pop()
         if module not in closure | PLUMBING:
             closure.add(module)
-            waiting.extend(_imports(module))
+            waiting.extend(_parsed(module).imports)
     digest = hashlib.sha256()
     for module in sorted(closure):
-        digest.update(f"{module}\n{_logic(module)}\n".encode())
+        digest.update(f"{module}\n{_parsed(module).logic}\n".encode())
     return digest.hexdigest()[:12]
 
 
@@ -102,65 +103,77 @@ def _file(module: str) -> Path | None:
     return None
 
 
+class Parsed(NamedTuple):
+    """What of the source of a module counts."""
+
+    imports: tuple[str, ...]  # modules of this package
+    logic: str  # its code, as a text that is the same in every version of Python
+
+
 @cache
-def _tree(module: str) -> ast.Module:
+def _parsed(module: str) -> Parsed:
+    """The tree of a module is not kept: with all of them in memory, collecting garbage takes longer than parsing."""
     file = _file(module)
     if file is None:
         raise ModuleNotFoundError(f"{module} is not a module of {PACKAGE.name}")
     tree = ast.parse(file.read_bytes(), filename=str(file))
+    imports = _imports(tree)
     if not module.startswith(f"{PACKAGE.name}.stages."):  # whose types are their command lines
-        _Untyped().visit(tree)
-    return tree
+        tree = _untyped(tree)
+    if f"{module}.".startswith(CARDS):
+        tree.body = [statement for statement in tree.body if not _describes(statement)]
+    return Parsed(imports, _canonical(tree))
 
 
-class _Untyped(ast.NodeTransformer):
-    """Changes a tree into one without types of parameters, results and variables. Those in the body of a class stay, as
-    they may make it a dataclass's field.
-    """
-
-    def visit_arg(self, node: ast.arg) -> ast.arg:
-        node.annotation = None
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        node.body = [one if isinstance(one, ast.AnnAssign) else self.visit(one) for one in node.body]
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign | None:
-        return ast.Assign([node.target], node.value) if node.value else None
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""The fields of a statement that hold others."""
 
 
-@cache
-def _imports(module: str) -> tuple[str, ...]:
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The tree and all statements in it, each before those that it holds. No expression holds one."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        statement = waiting.pop()
+        yield statement
+        for block in BLOCKS:
+            waiting.extend(getattr(statement, block, ()))
+
+
+def _imports(tree: ast.Module) -> tuple[str, ...]:
+    """The modules of this package that it imports, with the packages that they are in."""
     names: set[str] = set()
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    for statement in _statements(tree):
+        if isinstance(statement, ast.Import):
+            names.update(alias.name for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and statement.level == 0 and statement.module:
+            names.add(statement.module)
+            names.update(f"{statement.module}.{alias.name}" for alias in statement.names)
     parents = {name.rsplit(".", depth)[0] for name in names for depth in range(1, name.count(".") + 1)}
     return tuple(sorted(name for name in names | parents if _file(name)))
 
 
-@cache
-def _logic(module: str) -> str:
-    """The code of a module as a text that is the same in every version of Python.
-
-    `ast.unparse` and `ast.dump` are not: quotes, parentheses and what is left out are their version's.
+def _untyped(tree: ast.Module) -> ast.Module:
+    """The tree without types of parameters, results and variables. Those in the body of a class stay, as they may make
+    it a dataclass's field.
     """
-    body = _tree(module).body
-    if f"{module}.".startswith(CARDS):
-        body = [statement for statement in body if not _describes(statement)]
-    return _canonical(ast.Module(body, []))
+    for statement in _statements(tree):
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            statement.returns = None
+            given = statement.args
+            for parameter in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg):
+                if parameter:
+                    parameter.annotation = None
+        if not isinstance(statement, ast.ClassDef):
+            for block in set(BLOCKS) & vars(statement).keys():
+                setattr(statement, block, [*filter(None, map(_assigned, getattr(statement, block)))])
+    return tree
+
+
+def _assigned(statement: ast.AST) -> ast.AST | None:
+    """The statement, or the assignment in it without its type, if there is one."""
+    if not isinstance(statement, ast.AnnAssign):
+        return statement
+    return ast.Assign([statement.target], statement.value) if statement.value else None
 
 
 def _describes(statement: ast.stmt) -> bool:
@@ -171,15 +184,22 @@ def _describes(statement: ast.stmt) -> bool:
 
 
 def _canonical(part: Any) -> str:
-    """A syntax tree with the names of its fields, without empty ones and without statements that do nothing."""
-    if isinstance(part, list):
-        return f"[{','.join(_canonical(one) for one in part if not _does_nothing(one))}]"
-    if isinstance(part, ast.JoinedStr):
+    """A syntax tree with the names of its fields, without empty ones and without statements that do nothing.
+
+    `ast.unparse` and `ast.dump` are not the same in every version of Python: quotes, parentheses and what is left out
+    are their version's.
+    """
+    kind = type(part)
+    if kind is list:
+        kept = [_canonical(one) for one in part if not _does_nothing(one)]
+        return f"[{','.join(kept)}]"
+    if kind is ast.JoinedStr:
         return f"JoinedStr{_canonical(_joined(part))}"
     if isinstance(part, ast.AST):
-        given = [(name, value) for name, value in ast.iter_fields(part) if value not in (None, []) and name != "kind"]
-        return f"{type(part).__name__}({','.join(f'{name}={_canonical(value)}' for name, value in given)})"
-    return f"{type(part).__name__}:{part!a}"  # in ASCII, as versions know different letters
+        fields = [(name, getattr(part, name, None)) for name in kind._fields if name != "kind"]
+        given = [f"{name}={_canonical(value)}" for name, value in fields if not (value is None or value == [])]
+        return f"{kind.__name__}({','.join(given)})"
+    return f"{kind.__name__}:{part!a}"  # in ASCII, as versions know different letters
 
 
 def _does_nothing(part: Any) -> bool:
