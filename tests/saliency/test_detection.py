@@ -181,7 +181,7 @@ def test_a_constant_map_is_undefined_by_all_measures(value):
 def test_a_signal_of_no_pixel_or_of_all_cannot_be_told_from_the_rest(everywhere):
     maps, truth = heavy((3, 28, 28)), squares(3, n=3)
     truth[1] = everywhere
-    assert detected(maps, truth)[["ap", "mass", "sensitivity"]].isna().all(axis=1).tolist() == [False, True, False]
+    assert detected(maps, truth)[MEASURES].isna().all(axis=1).tolist() == [False, True, False]
     assert floors(truth)["chance_ap"].isna().tolist() == [False, True, False]
     assert floors(truth)["area"][1] == everywhere
 
@@ -201,7 +201,7 @@ def test_the_random_arm_has_the_values_of_the_map_in_any_order():
     assert (shuffled != own).all()
     assert shuffled.mean() == pytest.approx(own.mean(), abs=0.02), "of noise, which knows of no place"
     right = np.where(truth, 1, 0.01 * maps)
-    assert detected(right, truth)["ssim"].mean() > random_ssim(right, truth, 3).mean() + 0.3
+    assert detected(right, truth)["ssim"].mean() > random_ssim(right, truth, 3).mean() + 0.15
     assert random_ssim(maps, truth, 3).tolist() == shuffled.tolist()
     assert random_ssim(maps[:2], truth[:2], 3).tolist() == shuffled[:2].tolist(), "more images change nothing"
     maps[1] = 2

@@ -1,7 +1,8 @@
 """What is kept of the maps of a run."""
 
 import numpy as np
-from red_herring.saliency.summary import as_levels, drawn, mean_maps
+import pytest
+from red_herring.saliency.summary import as_levels, block_means, drawn, mean_maps
 
 
 def test_mean_maps_are_over_the_drawn_images(tiny_data):
@@ -29,3 +30,21 @@ def test_each_map_ends_at_255_and_an_empty_one_stays_dark():
     maps = np.array([[[0.0, 1e-9]], [[5.0, 10.0]], [[0.0, 0.0]]])
     assert as_levels(maps).tolist() == [[[0, 255]], [[128, 255]], [[0, 0]]]
     assert as_levels(maps).dtype == np.uint8
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (224, 224), (56, 30), (57, 83)])
+def test_means_of_blocks_by_a_slow_reference(height, width):
+    values = np.random.default_rng(0).random((2, height, width))
+    block = 1
+    while max(height, width) / block > 28:
+        block += 1
+    expected = [
+        [
+            [image[top : top + block, left : left + block].mean() for left in range(0, width, block)]
+            for top in range(0, height, block)
+        ]
+        for image in values
+    ]
+    found = block_means(values, 28)
+    assert max(found.shape[1:]) <= 28
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -3,8 +3,8 @@
 K-SSD and FAM-GT of Adebayo et al. 2022 ask how well a map agrees with the pixels of the signal: that of a network that
 relies on it, and that of one that cannot know it. They are re-implemented from the published definitions, as there is
 no reference code. Two measures of each image are those of Sun et al. 2023. All are of absolute values, but for the
-cross-correlation. NaN: undefined, which a constant map is by all of them, and a signal of no pixel or of all pixels by
-those that tell it from the rest.
+cross-correlation. NaN: undefined, as with a constant map, or a signal of no pixel or of all, which has no rest to be
+told from.
 """
 
 from __future__ import annotations
@@ -31,15 +31,17 @@ def detected(maps: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
       ssim:         SSIM of the map, scaled to 0 to 1, and the signal, 1 on its pixels (`by_ssim`)
       sensitivity:  `confounder_sensitivity`
     """
-    absolute, area = np.abs(maps), truth.mean(axis=(1, 2))
+    area = truth.mean(axis=(1, 2))
     told = (area > 0) & (area < 1)
     found = pd.DataFrame(np.nan, range(len(maps)), ["ap", "mass", "ssim", "sensitivity"])
     if told.any():
-        scores = measured(absolute[told], truth[told])
+        absolute, inside = np.abs(maps[told]).astype(np.float64), truth[told]
+        scores = measured(absolute, inside)
         found.loc[told, "ap"] = scores["ap"].to_numpy() - area[told]
         found.loc[told, "mass"] = scores["mass"].to_numpy() / area[told]
-        found.loc[told, "sensitivity"] = confounder_sensitivity(absolute[told], truth[told])
-    return found.assign(ssim=by_ssim(scaled(absolute.astype(np.float64)), truth))
+        found.loc[told, "ssim"] = by_ssim(scaled(absolute), inside)
+        found.loc[told, "sensitivity"] = confounder_sensitivity(absolute, inside)
+    return found
 
 
 def floors(truth: np.ndarray) -> pd.DataFrame:

@@ -27,3 +27,15 @@ def as_levels(maps: np.ndarray) -> np.ndarray:
     largest = maps.max(axis=(1, 2), keepdims=True)
     scaled = np.divide(maps, largest, out=np.zeros(maps.shape), where=largest > 0)
     return np.asarray(np.rint(255 * scaled), np.uint8)
+
+
+def block_means(values: np.ndarray, side: int) -> np.ndarray:
+    """Images or maps [n, height, width] made smaller, as the means of square blocks, until none has a longer side than
+    so many pixels; at the right and the lower border a block is what is left of one. Smaller ones stay as they are.
+    """
+    block = -(-max(values.shape[1:]) // side)
+    starts = [np.arange(0, length, block) for length in values.shape[1:]]
+    sums = np.add.reduceat(np.add.reduceat(values.astype(np.float64), starts[0], axis=1), starts[1], axis=2)
+    rows, columns = (np.diff(edges, append=length) for edges, length in zip(starts, values.shape[1:], strict=True))
+    means: np.ndarray = sums / np.outer(rows, columns)
+    return means
