@@ -29,7 +29,10 @@ def declare(tmp_path, monkeypatch):
     catalogue.analysis_card.cache_clear()
 
 
-COMPARING = ("label_randomisation", "mprt", "seed_agreement", "task_contrast", "weight_randomisation")
+COMPARING = (
+    *("label_randomisation", "mprt", "seed_agreement", "signal_detection", "task_contrast"),
+    "weight_randomisation",
+)
 
 
 @pytest.mark.parametrize("analysis", COMPARING)
@@ -41,6 +44,7 @@ def test_the_code_of_all_attributions_that_an_analysis_makes_maps_by_counts(anal
     made = {
         "weight_randomisation": set(weight_randomisation.attributions_of([asked])),
         "mprt": {"random"} if control else {"random", asked},
+        "signal_detection": {asked},
         "task_contrast": {asked, "edges"},
     }.get(analysis, set() if control else {asked})
     if analysis not in ("mprt", "task_contrast"):
