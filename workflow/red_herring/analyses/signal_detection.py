@@ -134,7 +134,7 @@ COUNTED = {
 """Column -> the measure that so many images lack."""
 
 EXPLAINED, SIDE = 64, 28
-"""Images at most whose maps are kept, and pixels a side at most that these have."""
+"""Images at most whose maps are kept, examples among them, and pixels a side at most that these have."""
 
 Maps = Mapping[tuple[str, str], np.ndarray]
 """(clean or planted; own, normal or other_normal) -> signed maps, [n, height, width]."""
@@ -152,6 +152,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     assert run.base is not None
     assert run.base.other is not None
     saliency, clean = settings["saliency"], opposite(run, settings["images"])
+    examples = min(saliency["example_images"], EXPLAINED)
     planted, truth = run.planted(clean)
     images = {"clean": clean, "planted": planted}
     runs = {"own": run, "normal": run.base, "other_normal": run.base.other}
@@ -164,11 +165,11 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
         run.base.untrained, planted, run.hardware, str(run.base.weights), run.seed, untrained_steps(saliency["steps"])
     )
     about = clean.table[["source", "image", "label"]].reset_index(drop=True).join(floors(truth))
-    arrays, found = _examples(runs, images, truth, saliency["example_images"]), []
+    arrays, found = _examples(runs, images, truth, examples), []
     for name in saliency["attributions"]:
         maps = {key: one(name).maps for key, one in its.items()}
         found.append(about.assign(attribution=name, **_measures(maps, untrained(name).maps, truth, run.seed)))
-        arrays |= _arrays(name, maps, saliency)
+        arrays |= _arrays(name, maps, examples, saliency["smoothing_sigma"])
     per_image = pd.concat(found, ignore_index=True)
     rows = [{"attribution": name} | _row(own) for name, own in per_image.groupby("attribution", sort=False)]
     return Analysed(pd.DataFrame(rows), per_image, arrays)
@@ -214,15 +215,15 @@ def _row(images: pd.DataFrame) -> dict[str, float]:
     return row | {column: images[measure].isna().sum() for column, measure in COUNTED.items()}
 
 
-def _arrays(name: str, maps: Maps, saliency: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """What is kept of the maps of one attribution."""
-    arrays, sigma = {}, sigma_of(name, saliency["smoothing_sigma"])
+def _arrays(name: str, maps: Maps, examples: int, sigma: float) -> dict[str, np.ndarray]:
+    """What is kept of the maps of one attribution. sigma: of the study's smoothing, which examples have."""
+    arrays = {}
     for (kind, who), signed in maps.items():
         if who == "other_normal":
             continue
         absolute = np.abs(signed)
         arrays[f"explained/{kind}/{who}/{name}"] = _explained(absolute[:EXPLAINED])
-        arrays[f"example/{kind}/{who}/{name}"] = as_levels(smooth(absolute[: saliency["example_images"]], sigma))
+        arrays[f"example/{kind}/{who}/{name}"] = as_levels(smooth(absolute[:examples], sigma_of(name, sigma)))
     return arrays
 
 
