@@ -36,36 +36,36 @@ class Points(NamedTuple):
 def hessian(points: Points) -> np.ndarray:
     """Of their mean cross entropy, by what moves the logits apart: along (-1, 1) / sqrt(2), [d + 1, d + 1].
 
-    The whole Hessian, 2 (d + 1) each way, has besides it zeros alone, for what moves both logits together. So a damping
-    above 0 is what it takes to invert that; along the gradients the damped inverse is that of this block.
+    The whole Hessian, 2 (d + 1) each way, has besides it zeros alone, for what moves both logits together, and so no
+    inverse unless it is damped; of gradients, which do not go there, the damped inverse is that of this block.
     """
     inputs, certainty = points.inputs, expit(points.margins) * expit(-points.margins)
     return np.asarray(2 * (inputs.T * certainty) @ inputs / len(inputs))
 
 
-def damping_of(curvature: np.ndarray, share: float) -> float:
-    """`share` of the mean eigenvalue, so that it means the same for features and probabilities of any scale."""
-    return float(share * np.trace(curvature) / len(curvature))
+def damped(curvature: np.ndarray, share: float) -> np.ndarray:
+    """With `share` of its mean eigenvalue more in each direction, which is the same for features of any scale."""
+    return np.asarray(curvature + share * np.trace(curvature) / len(curvature) * np.eye(len(curvature)))
 
 
-def influence(queries: Points, candidates: Points, curvature: np.ndarray, damping: float) -> np.ndarray:
+def influence(queries: Points, candidates: Points, curvature: np.ndarray) -> np.ndarray:
     """How much of the loss of each query a training point takes away, [queries, candidates]; above 0: it helps.
 
-    g_query (H + damping 1)^-1 g_candidate, with the gradients g (Koh and Liang 2017). Divided by n this is by how much
-    the query's loss would rise without the point, one of n, where H is of their mean loss and the weights have a
-    penalty of damping / 2 times their square. Koh and Liang's own sign is the other one, by which the most negative
-    help most. numpy.linalg.LinAlgError where the damped Hessian has no inverse.
+    g_query H^-1 g_candidate, with the gradients g and a damped Hessian H, `curvature` (Koh and Liang 2017). Divided by
+    n this is by how much the query's loss would rise without the point, one of n, where H is of their mean loss and a
+    ridge penalty, the damping. Koh and Liang's own sign is the other one, by which the most negative help most.
+    numpy.linalg.LinAlgError where H has no inverse.
     """
-    moved = cho_solve(_damped(curvature, damping), candidates.inputs.T)
+    moved = cho_solve(cho_factor(curvature), candidates.inputs.T)
     return np.asarray(2 * np.outer(queries.residuals, candidates.residuals) * (queries.inputs @ moved))
 
 
-def influence_normalised(queries: Points, candidates: Points, curvature: np.ndarray, damping: float) -> np.ndarray:
-    """`influence` by how far a training point moves the weights, |(H + damping 1)^-1 g| (Barshan et al. 2020).
+def influence_normalised(queries: Points, candidates: Points, curvature: np.ndarray) -> np.ndarray:
+    """`influence` by how far a training point moves the weights, |H^-1 g_candidate| (Barshan et al. 2020).
 
     So a point that is fitted well, whose gradient is next to 0, is not left out for that.
     """
-    moved = cho_solve(_damped(curvature, damping), candidates.inputs.T)
+    moved = cho_solve(cho_factor(curvature), candidates.inputs.T)
     signs = np.where(candidates.labels == 1, -1, 1)
     per_length = queries.inputs @ (moved / np.linalg.norm(moved, axis=0))
     return np.asarray(np.sqrt(2) * np.outer(queries.residuals, signs) * per_length)
@@ -99,7 +99,3 @@ def top(scores: np.ndarray, count: int) -> np.ndarray:
     weights = above + equal * (count - above.sum(axis=1, keepdims=True)) / equal.sum(axis=1, keepdims=True)
     ranked = np.isfinite(threshold) & (scores.min(axis=1, keepdims=True) < scores.max(axis=1, keepdims=True))
     return np.asarray(np.where(ranked, weights / count, np.nan))
-
-
-def _damped(curvature: np.ndarray, damping: float) -> tuple[np.ndarray, bool]:
-    return cho_factor(curvature + damping * np.eye(len(curvature)))
