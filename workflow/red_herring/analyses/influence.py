@@ -147,7 +147,7 @@ def _ranked(
     """By form. own: the training images of this network."""
     trained = _points(run, own)
     candidates = trained if own is asked.train else _points(run, asked.train)
-    curvature = by.damped(by.hessian(trained), settings["damping"])
+    curvature = by.damped(_hessian(run, trained), settings["damping"])
     planted = _scores(_points(run, asked.planted, asked.towards), candidates, curvature, random)
     clean = _scores(_points(run, asked.clean), trained, curvature, random)
     shown, found = settings["saliency"]["example_images"], {}
@@ -170,6 +170,16 @@ def _points(run: Run, data: Dataset, label: int | None = None) -> Points:
     weights, bias = (values.detach().cpu().double().numpy() for values in (run.model.fc.weight, run.model.fc.bias))
     labels = data.labels.numpy() if label is None else np.full(len(data), label)
     return Points(found, found @ (weights[1] - weights[0]) + bias[1] - bias[0], labels)
+
+
+def _hessian(run: Run, trained: Points) -> np.ndarray:
+    found = by.hessian(trained)
+    if not np.trace(found) > 0:
+        raise StudyError(
+            f"{run.weights}: is so sure of every training image that their loss has no curvature, in double precision; "
+            "its training has diverged, so train it with a lower learning rate"
+        )
+    return found
 
 
 def _scores(
