@@ -132,6 +132,15 @@ def test_which_figures_show_images():
     }  # fmt: skip
 
 
+def test_signals_are_shown_of_the_tasks_that_have_one():
+    tasks = {
+        task: about | {"signal": {"kind": "tag"} if task == "vpc" else None} for task, about in PAPER["tasks"].items()
+    }
+    figure = items.figures(PAPER | {"tasks": tasks}, OWN, ASKED)["signals"]
+    assert (figure.tasks, figure.options) == (("vpc",), {})
+    assert "signals" not in items.figures(PAPER, OWN, ASKED)
+
+
 def test_a_table_of_the_paper_needs_one_of_its_tasks():
     tables = items.tables(PAPER | {"tasks": {"spc": PAPER["tasks"]["spc"]}}, OWN, ASKED)
     assert tables["table_1"].tasks == ("spc",)

@@ -10,8 +10,7 @@ from PIL import Image
 from red_herring.report.collect import maps_file
 from red_herring.report.pages import explorer
 from red_herring.report.twins import MODELS, STATES
-from red_herring.runtime.files import StudyError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from support import explorer_study, twins
 
 RUN = ("b", "classification", 1)
@@ -78,25 +77,14 @@ def test_means_are_those_of_the_table_and_undefined_is_null(tmp_path, study):
     assert numbers["random"]["planted"] == [None, 0.12, None, None, None]
 
 
-def test_what_does_not_belong_together_is_refused(tmp_path, study):
-    path = maps_file(tmp_path / "signal_detection", RUN)
-    arrays = load_file(path)
-    save_file({name: own for name, own in arrays.items() if name != "example/clean/normal/gradient"}, path)
-    with pytest.raises(
-        StudyError, match=r"seed=1\.safetensors: has no example/clean/normal/gradient, expected maps of both"
-    ):
-        held(tmp_path, study)
-    save_file(arrays | {"example_clean": np.zeros((3, 4, 4), np.uint8)}, path)
-    with pytest.raises(StudyError, match=r"seed=1\.safetensors: its examples differ in size"):
-        held(tmp_path, study)
-    save_file(arrays | {"explained_rows": np.array([90, 91, 92])}, path)
-    with pytest.raises(StudyError, match=r"seed=1_images\.csv: has not the images of the arrays beside it"):
-        held(tmp_path, study)
-    path.unlink()
-    with pytest.raises(
-        StudyError, match=r"signal_detection/b/classification/seed=1\.safetensors: there is no such file"
-    ):
-        held(tmp_path, study)
+def test_the_task_says_what_is_planted(tmp_path, study):
+    study["tasks"]["b"] = study["tasks"]["b"] | {"signal": {"kind": "half_blur", "share": 0.5, "of": "negatives"}}
+    about = {
+        task["name"]: task["about"]
+        for task in explorer.study_of(study, explorer_study.tables(tmp_path), tmp_path / "maps")["tasks"]
+    }
+    assert about["b"].endswith("ratio 0.9; signal: blur of one half on 50 % of training negatives.")
+    assert about["a"].endswith("ratio 0.9.")
 
 
 def test_large_images_are_reduced_and_few_are_kept(tmp_path):

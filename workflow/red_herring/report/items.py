@@ -61,9 +61,9 @@ class Card:
     list, `each` for one thing of each, whose name has TASK in its place, or `others` for those in no list); `each`, for
     one thing of each value of a setting of an analysis, {"similarity": "weight_randomisation.similarities"}, or of each
     method that runs on the task, {"method": METHODS}, whose names have {similarity} and so on in their place, as titles
-    may; `series`, the key of the series of tasks that it shows, and `attribution`, without which it is not made; and
-    whatever else the module reads. Under ANALYSIS one thing of each analysis that has no module of its name; it stands
-    in FILES and TITLE as well.
+    may; `having`, the setting of a task without which it is not shown; `series`, the key of the series of tasks that it
+    shows, and `attribution`, without which it is not made; and whatever else the module reads. Under ANALYSIS one thing
+    of each analysis that has no module of its name; it stands in FILES and TITLE as well.
     IN_VALIDATION: relation -> the words for it. RELEASED: False for what the authors' released runs cannot show.
     """
 
@@ -242,8 +242,10 @@ def _items(of: Card, study: Settings, made: Collection[str], analyses: Analyses)
     for name, about in of.items.items():
         if "attribution" in about and about["attribution"] not in study["attributions"]:
             continue
-        options = {key: value for key, value in about.items() if key not in ("title", "tasks", "each")}
+        options = {key: value for key, value in about.items() if key not in ("title", "tasks", "each", "having")}
         which = about.get("tasks")
+        if "having" in about:
+            which = [task for task in tasks if known_tasks(study)[task].get(about["having"])]
         if "series" in about:
             options["series"] = study.get("series", {}).get(about["series"], [])
             which = list(dict.fromkeys(task for series in options["series"] for task in series))

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -272,6 +273,19 @@ def picture(axes: Axes, image: np.ndarray, **arguments: Any) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set(visible=True, color="grey", linewidth=0.4)
+
+
+def outline(axes: Axes, inside: np.ndarray, colour: Any, **look: Any) -> None:
+    """Lines between the pixels of a picture that are inside and those that are not, or the edge of the picture.
+
+    inside: bool [height, width]. look: of Matplotlib's LineCollection.
+    """
+    padded = np.pad(inside.astype(bool), 1)
+    above = np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1]) - 0.5
+    before = np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1]) - 0.5
+    lines = [[(column, row), (column + 1, row)] for row, column in above]
+    lines += [[(column, row), (column, row + 1)] for row, column in before]
+    axes.add_collection(LineCollection(lines, colors=[colour], **({"linewidths": 0.6} | look)))
 
 
 def save(figure: Figure, pdf: Path, png: Path) -> None:

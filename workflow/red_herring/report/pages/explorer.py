@@ -21,7 +21,7 @@ from red_herring.report.pages import _sheets, _twins
 from red_herring.report.reading import read_table
 from red_herring.report.scores import methods_of
 from red_herring.runtime.files import StudyError
-from red_herring.study.names import MEASURES, SIMILARITIES
+from red_herring.study.names import MEASURES, SIGNALS, SIMILARITIES
 
 TITLE = "Explorer"
 CATEGORY = "Explorer"
@@ -115,10 +115,13 @@ def _about(task: Mapping[str, Any]) -> str:
     if "finding" not in task:
         return ""
     first, second = task["groups"]
-    return (
-        f"{task['finding']} against {task['control']}; nuisance: {task['nuisance']} ({first}, {second}), "
-        f"ratio {task['ratio']:g}."
-    )
+    parts = [f"{task['finding']} against {task['control']}"]
+    parts += [f"nuisance: {task['nuisance']} ({first}, {second}), ratio {task['ratio']:g}"]
+    if signal := task.get("signal"):
+        parts += [
+            f"signal: {SIGNALS[signal['kind']].lower()} on {100 * signal['share']:.3g} % of training {signal['of']}"
+        ]
+    return "; ".join(parts) + "."
 
 
 def _methods(methods: style.Known) -> list[dict[str, str]]:
