@@ -497,8 +497,8 @@ def test_twins_are_side_by_side_with_the_outline_of_the_signal(with_twins, tmp_p
 def test_what_twins_say_of_all_images_is_that_of_the_table(with_twins):
     choose(with_twins, twins="planted")
     assert text(with_twins, "alike") == (
-        "Mean of 5 images with the signal, area under precision and recall beyond the signal's area (0.020): "
-        "this run 0.66 (K-SSD), the normal model 0.12 (FAM-GT), difference 0.54 [0.40, 0.68]."
+        "Mean of 5 images with the signal, area under precision and recall of the unsmoothed maps beyond the signal's "
+        "area (0.020): this run 0.66 (K-SSD), the normal model 0.12 (FAM-GT), difference 0.54 [0.40, 0.68]."
     )
     choose(with_twins, twins="clean")
     assert text(with_twins, "alike") == (
