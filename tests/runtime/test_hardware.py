@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from red_herring.runtime import cards
+from red_herring.runtime import cards, hardware
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware, pick
 
@@ -133,3 +133,18 @@ def test_float32_is_not_rounded_to_tf32():
         assert not torch.backends.cudnn.allow_tf32
     with pytest.raises(StudyError, match=r"training\.precision: is tf32, which only GPUs have"):
         pick("cpu", "tf32")
+
+
+@pytest.mark.parametrize(("device", "mode"), [("cuda", 1), ("cpu", 0)])
+def test_on_a_gpu_sums_are_in_the_same_order_each_time(monkeypatch, device, mode):
+    """Maps and analyses too, not training alone, which asks for more. A CPU has no other way."""
+    monkeypatch.setattr(hardware, "_device", torch.device)
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("default")
+    try:
+        pick(device, "float32")
+        assert torch.get_deterministic_debug_mode() == mode
+        assert torch.utils.deterministic.fill_uninitialized_memory == (device == "cpu")
+    finally:
+        torch.set_deterministic_debug_mode(before)

@@ -28,7 +28,8 @@ class Hardware:
 
 
 def pick(device: str, precision: str, threads: int = 1) -> Hardware:
-    """What a study asks for, on this machine, and PyTorch set to it.
+    """What a study asks for, on this machine, and PyTorch set to it: on a GPU also to sums in the same order each time,
+    with a warning where it knows no such way.
 
     device: `auto` is CUDA when there is a card; any of CUDA's is the one that this process was given, if it was.
     precision: `auto` is bfloat16 where the processor multiplies matrices of it in hardware, else float32. threads: of
@@ -42,6 +43,9 @@ def pick(device: str, precision: str, threads: int = 1) -> Hardware:
         raise StudyError("training.precision: is tf32, which only GPUs have; set it to float32, bfloat16 or auto")
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    if chosen.type == "cuda":  # which adds up in any order unless it is asked not to
+        torch.set_deterministic_debug_mode("warn")
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return Hardware(chosen, precision)
 
 
