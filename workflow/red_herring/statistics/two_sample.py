@@ -72,7 +72,7 @@ def tell_apart(twins: Sequence[Twins]) -> ToldApart:
     """
     twins = _defined(twins)
     images = np.array([len(one.images) for one in twins])
-    exchanges = _exchanges(np.count_nonzero(images))
+    exchanges = _exchanges(int(np.count_nonzero(images)))
     signs = np.ones((len(exchanges), len(twins)))
     signs[:, images > 0] = exchanges
     aucs = np.stack([_left_out(twins, seed, signs) for seed in range(len(twins))])
