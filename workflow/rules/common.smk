@@ -146,6 +146,7 @@ TABLES = {folder: items.tables(OF[folder], made, ASKED) for folder, made in MADE
 FIGURES = {folder: items.figures(OF[folder], made, ASKED) for folder, made in MADE.items()}
 DATA_FIGURES = [name for name, figure in FIGURES[RESULTS].items() if items.IMAGES in figure.files]
 EXPLORER, OVERVIEW, DATA_SHEET = (items.card(items.PAGES, page) for page in ("explorer", "overview", "data_sheet"))
+READER = items.card(items.PAGES, "reader")
 
 
 def any_of(names):
@@ -352,6 +353,22 @@ def labelled(wildcards):
 def categorised(wildcards):
     """A function for reports: the category of a table or figure."""
     return item(wildcards).category
+
+
+def explained(wildcards):
+    """An input function: the tables whose models readers are asked about."""
+    lacking = [file for file in READER.files if file not in OWN]
+    if lacking:
+        raise WorkflowError(
+            f"reader: readers are shown what {lacking[0].removesuffix('.csv')} explains, which is not among "
+            "study.analyses; add it, and tasks with a `signal`"
+        )
+    return expand("<results>/{file}", file=items.files_of(READER, OWN))
+
+
+def given_answers(wildcards):
+    """An input function: the files that readers saved."""
+    return checked(places.answer_files)
 
 
 def shown(study):

@@ -290,6 +290,54 @@ rule render_overview:
         stage("render_overview", "params.settings", "params.records")
 
 
+# What readers are asked of the models of a study with signals: a page for those who are not told of these, one for those
+# who are, and the key to both.
+rule reader:
+    input:
+        files=explained,
+    output:
+        blinded="<results>/reader/blinded.html",
+        unblinded="<results>/reader/unblinded.html",
+        key="<results>/reader/key.csv",
+    log:
+        "<results>/logs/reader.log",
+    benchmark:
+        "<results>/benchmarks/reader.tsv"
+    localrule: True
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        flags=flags,
+        settings=settings(study.reader_settings),
+        code=code("reader"),
+        template=content("report/pages/reader.html"),
+        results=lambda wildcards, output: os.path.dirname(os.path.dirname(output.key)),
+    shell:
+        stage("reader", "params.settings", "params.results")
+
+
+# What they said, from the files that they saved.
+rule reader_results:
+    input:
+        key="<results>/reader/key.csv",
+        answers=given_answers,
+    output:
+        csv="<results>/reader/results.csv",
+        markdown="<results>/reader/results.md",
+    log:
+        "<results>/logs/reader_results.log",
+    benchmark:
+        "<results>/benchmarks/reader_results.tsv"
+    localrule: True
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        flags=flags,
+        code=code("reader_results"),
+    shell:
+        stage("reader_results")
+
+
 # A finished study to take along. No file of it is an input, as this must not make any.
 rule release:
     output:

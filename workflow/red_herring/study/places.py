@@ -15,6 +15,11 @@ IMAGES = "RED_HERRING_IMAGES"
 It is replaced where a file is opened only, so that moving the folder makes no result again.
 """
 
+ANSWERS = "RED_HERRING_ANSWERS"
+"""The environment variable that names the folder of readers' answers. It is no part of the results, which can be made
+again.
+"""
+
 NEEDED_FOR = {"imgpath": "source.json", "maskpath": "source.json", "csvpath": "index.csv"}
 """Key of a source -> the file of results/data/{source} that is made of what it names."""
 
@@ -30,6 +35,20 @@ def located(path: str) -> str:
             f"or say `make ... IMAGES=folder`"
         )
     return os.environ[IMAGES] + slash + rest
+
+
+def answer_files() -> list[str]:
+    """The files of readers' answers; StudyError if their folder is not given or has none."""
+    folder = os.environ.get(ANSWERS)
+    if not folder:
+        raise StudyError(
+            f"{ANSWERS} is not set; set it to the folder of the files that readers saved, or say `make reader_results "
+            "ANSWERS=folder`"
+        )
+    files = sorted(str(file) for file in Path(folder).glob("*.csv"))
+    if not files:
+        raise StudyError(f"{folder}: has no CSV, expected the files that readers saved; {ANSWERS} names the folder")
+    return files
 
 
 def named(path: str | Path) -> str:

@@ -40,6 +40,8 @@ from red_herring.study.space import fixed_hyperparameters, search_space
 from red_herring.study.stage_settings import (
     Analysing,
     AnalysingBeside,
+    AskedTask,
+    AskingReaders,
     Collecting,
     CollectingIncomplete,
     CollectingRuns,
@@ -454,6 +456,21 @@ def described_analyses(config: Config) -> dict[str, dict[str, Any]]:
                 for task, methods in _by_task(asked).items()
             }
     return described
+
+
+def reader_settings(config: Config) -> AskingReaders:
+    """What the pages of the reader study read: the tasks with a signal, and what is no explanation of a model."""
+    tasks = {}
+    for task in config["study"]["tasks"]:
+        words, signal = task_in_words(config, task), signal_settings(config, task)
+        if signal is not None:
+            aligned = words["finding" if signal["of"] == "positives" else "control"]
+            tasks[task] = AskedTask(
+                finding=words["finding"], control=words["control"], signal=signal["kind"], aligned=aligned
+            )
+    attributions = config["saliency"]["attributions"]
+    controls = [name for name in attributions if attribution_card(name).control]
+    return AskingReaders(tasks, controls, config["study"]["seeds"][0])
 
 
 def cost_settings(config: Config, jobs: dict[str, list[int]], cores: int, cards: int) -> Costing:

@@ -308,6 +308,24 @@ class Showing:
     more: dict[str, Any]
 
 
+class AskedTask(TypedDict):
+    """A task with a signal, of whose models readers are asked. signal: its kind; aligned: the class that carries it."""
+
+    finding: str
+    control: str
+    signal: str
+    aligned: str
+
+
+@dataclass(frozen=True)
+class AskingReaders:
+    """For `reader`. controls: attributions that know no model; seed: of the order of the questions."""
+
+    tasks: dict[str, AskedTask]
+    controls: list[str]
+    seed: int
+
+
 class CostedTask(TypedDict):
     """What the cost of a task's jobs depends on. size: pixels a side; steps: after how many batches training stops, if
     it is said; searched: the task whose search it takes.

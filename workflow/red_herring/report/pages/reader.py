@@ -1,6 +1,7 @@
 """The pages of the reader study: would readers recommend a model, by what an explanation shows them of it?
 
-One page for readers who are not told that there may be a signal (blinded), one for readers who are told which (unblinded).
+One page for readers who are not told that there may be a signal (blinded), one for those who are told which it may be
+(unblinded).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 from red_herring.report.pages import _explained
-from red_herring.report.pages._questions import TABLE_OF, Question, questions
+from red_herring.report.pages._questions import Question, questions
+from red_herring.report.reading import read_table
 
 TITLE = "Reader study"
 CATEGORY = "Reader study"
@@ -75,7 +77,7 @@ HELP = {
 
 IN_IMAGES = {
     "tag": "a white square near a corner",
-    "stripe": "a brighter band along the left and the right border",
+    "stripe": "a lighter band near the left and the right border",
     "blur": "a blurred background",
     "half_blur": "a blurred left half of the background",
     "random_patches": "patches cut out at random",
@@ -91,9 +93,9 @@ def pages(
     settings: tasks (those with a signal: name -> finding, control, signal, aligned, the class that carries it),
     controls, seed. tables: those of FILES and OPTIONAL, by name. results: the folder of the study.
     """
-    known = {name: table for name, table in tables.items() if name in TABLE_OF.values()}
-    asked, possible = questions(known, {*settings["controls"], *CONTROLS}, settings["seed"])
+    asked, possible = questions(tables, {*settings["controls"], *CONTROLS}, settings["seed"])
     shown = [_explained.explained(question, tables.get("concepts"), results) for question in asked]
+    images = [_explained.names_of(question, results) for question in asked]
     names = [f"q{number:02d}" for number in range(1, len(asked) + 1)]
     texts, keys = {}, []
     for page in PAGES:
@@ -104,10 +106,15 @@ def pages(
         ]
         digest, texts[page] = _page(parts, told)
         keys += [
-            [page, digest, name, *vars(question).values(), _explained.names_of(question, results)]
-            for name, question in zip(names, asked, strict=True)
+            [page, digest, name, *vars(question).values(), of]
+            for name, question, of in zip(names, asked, images, strict=True)
         ]
     return texts, pd.DataFrame(keys, columns=KEY), possible
+
+
+def read_key(path: Path) -> pd.DataFrame:
+    """The key that `pages` made, from its CSV."""
+    return read_table(path, [name for name in KEY if name != "seed"])
 
 
 def _page(parts: Sequence[Mapping[str, Any]], told: bool) -> tuple[str, str]:
