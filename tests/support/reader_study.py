@@ -48,7 +48,7 @@ def make(folder: Path, families=("signal_detection", "concepts", "influence"), e
             _save(folder, "influence", run, {
                 f"example_clean/{form}/{model}": _levels(random, examples, 5)
                 for form, model in product(FORMS, ("own", "normal"))
-            })  # fmt: skip
+            }, {"form": FORMS})  # fmt: skip
         if "concepts" in rows:
             rows["concepts"] += [keys | row for row in _concepts(random, run)]
     tables = {family: pd.DataFrame(own) for family, own in rows.items()}
@@ -75,23 +75,24 @@ def _levels(random: np.random.Generator, *size: int) -> np.ndarray:
 
 
 def _write_maps(random: np.random.Generator, folder: Path, run: tuple[str, str, int], examples: int) -> None:
-    """The examples are the last rows of the table of images, in reverse."""
     arrays = {"example_clean": _levels(random, examples), "example_planted": _levels(random, examples)}
-    arrays["explained_rows"] = np.arange(7)[::-1].copy()
     for kind, model in product(("clean", "planted"), ("own", "normal")):
         arrays[f"example_probability/{kind}/{model}"] = random.random(examples).astype(np.float32)
         for name in ATTRIBUTIONS:
             arrays[f"example/{kind}/{model}/{name}"] = _levels(random, examples)
-    _save(folder, "signal_detection", run, arrays)
-    names = pd.DataFrame({"source": "zq_source", "image": ["zq_a", "zq_b", *IMAGES[::-1]], "label": 0})
-    images = pd.concat([names.assign(attribution=name) for name in ATTRIBUTIONS])
-    images.to_csv(answer_file(folder, "signal_detection", run, "_images.csv"), index=False)
+    _save(folder, "signal_detection", run, arrays, {"attribution": ATTRIBUTIONS})
 
 
-def _save(folder: Path, analysis: str, run: tuple[str, str, int], arrays: dict[str, np.ndarray]) -> None:
+def _save(
+    folder: Path, analysis: str, run: tuple[str, str, int], arrays: dict[str, np.ndarray], by: dict[str, list[str]]
+) -> None:
+    """Arrays and images, of which the last are IMAGES in reverse."""
     file = answer_file(folder, analysis, run, ".safetensors")
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_file(arrays, file)
+    save_file(arrays | {"explained_rows": np.arange(len(IMAGES) + 2)[::-1].copy()}, file)
+    names = pd.DataFrame({"source": "zq_source", "image": ["zq_a", "zq_b", *IMAGES[::-1]], "label": 0})
+    images = pd.concat([names.assign(**{column: name}) for column, values in by.items() for name in values])
+    images.to_csv(answer_file(folder, analysis, run, "_images.csv"), index=False)
 
 
 def data_of(page: str) -> dict[str, Any]:

@@ -243,3 +243,12 @@ def test_answers_that_do_not_fit_are_named(tmp_path, analysis, change, sentence)
         save_file({name: array for name, array in arrays.items() if array is not None}, file)
     with pytest.raises(StudyError, match=sentence):
         reader.pages(SETTINGS, tables, tmp_path)
+
+
+def test_training_points_of_other_images_are_refused(tmp_path):
+    tables = reader_study.make(tmp_path)
+    for file in (tmp_path / "influence").glob("*/*/*.safetensors"):
+        arrays = load_file(file)
+        save_file(arrays | {"explained_rows": arrays["explained_rows"][::-1].copy()}, file)
+    with pytest.raises(StudyError, match="signal_detection and influence have other images, expected the same; give"):
+        reader.pages(SETTINGS, tables, tmp_path)

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from red_herring.report.collect import KEYS, answer_file
 from red_herring.report.pages import _sheets
-from red_herring.report.pages._questions import NORMAL, Question
+from red_herring.report.pages._questions import EXPLAINERS, NORMAL, Question
 from red_herring.report.reading import read_table
 from red_herring.runtime.files import StudyError
 
@@ -59,11 +59,26 @@ def example(question: Question, results: Path) -> dict[str, Any]:
 
 
 def names_of(question: Question, results: Path) -> str:
-    """The images of a question, JSON: [[source, image], ...]."""
-    arrays = _arrays(results, "signal_detection", question)
-    images = read_table(answer_file(results, "signal_detection", question.run, "_images.csv"))
-    rows = arrays("explained_rows")[: len(arrays("example_clean"))]
-    return json.dumps(images.loc[rows, ["source", "image"]].to_numpy().tolist(), ensure_ascii=False)
+    """The images of a question, JSON: [[source, image], ...]. StudyError if its training points are of others."""
+    names = _names(question, results, "signal_detection")
+    if question.family == "training_points" and _names(question, results, "influence") != names:
+        raise StudyError(
+            f"{_named(question)}: signal_detection and influence have other images, expected the same; give both the same "
+            "`images` in `analyses`"
+        )
+    return json.dumps(names, ensure_ascii=False)
+
+
+def _names(question: Question, results: Path, analysis: str) -> list[list[str]]:
+    images = read_table(answer_file(results, analysis, question.run, "_images.csv"), list(EXPLAINERS.values()))
+    count = len(_arrays(results, "signal_detection", question)("example_clean"))
+    rows = _arrays(results, analysis, question)("explained_rows")[:count]
+    names: list[list[str]] = images.loc[rows, ["source", "image"]].to_numpy().tolist()
+    return names
+
+
+def _named(question: Question) -> str:
+    return f"{question.task}, {question.method}, seed {question.seed}"
 
 
 def _arrays(results: Path, analysis: str, question: Question) -> Callable[[str], np.ndarray]:
@@ -89,7 +104,7 @@ def _tiles(layers: Sequence[np.ndarray], question: Question) -> dict[str, Any]:
     """
     if len({layer.shape for layer in layers}) > 1 or any(layer.dtype != np.uint8 for layer in layers):
         raise StudyError(
-            f"{question.task}, {question.method}, seed {question.seed}: the examples of signal_detection and influence "
+            f"{_named(question)}: the examples of signal_detection and influence "
             "differ in number or size, expected the same images; make both again"
         )
     side = -(-max(layers[0].shape[1:]) // LARGEST)

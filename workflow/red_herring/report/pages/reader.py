@@ -72,7 +72,7 @@ HELP = {
     "attribution": "The colours say how much each pixel matters to the answer, from dark (nothing) to yellow (most).",
     "concepts": "How often the answer moves towards “{class}” when an image becomes more like what is named: at 50 % "
     "as often towards as away from it.",
-    "training_points": "Below each image are the five training images that speak most for the answer.",
+    "training_points": "Below each image are the training images that speak most for the right answer.",
 }
 
 IN_IMAGES = {
