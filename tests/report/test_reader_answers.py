@@ -84,7 +84,7 @@ def test_what_no_page_saves_is_refused_even_with_the_right_check(tmp_path, key, 
 @pytest.mark.parametrize("reader", ["", "-1", "1.5", "me", "²"])
 def test_a_reader_is_a_number(tmp_path, key, reader):
     file = save(tmp_path / "a.csv", rechecked([[*row[:1], reader, *row[2:]] for row in rows_of(key)]))
-    with pytest.raises(StudyError, match="reader is .*, expected a number"):
+    with pytest.raises(StudyError, match=r"reader is .*, expected a number"):
         read_answers([file], key)
 
 

@@ -82,7 +82,7 @@ def _given(answers: pd.DataFrame, model: str) -> np.ndarray:
         means = answers.pivot_table("recommend", "reader", "model").reindex(columns=[OWN, NORMAL])
         return (means[OWN] - means[NORMAL]).dropna().to_numpy(float)[:, None]
     own = answers[answers["model"] == model].pivot_table("recommend", "reader", "question")
-    return own.to_numpy(float).reshape(len(own), -1)
+    return own.to_numpy(float)
 
 
 def _mean(values: Any) -> float:
@@ -114,13 +114,14 @@ def _note(answers: pd.DataFrame) -> str:
     left_out = int(answers["recommend"].isna().sum())
     lacking = f"{left_out} of {len(answers)} questions have no recommendation, and count in no mean or median."
     return joined(
-        f"Would you recommend this model: 1 {SCALE[0].lower()}, {len(SCALE)} {SCALE[-1].lower()}. Blinded readers are not "
-        "told that there may be a signal, unblinded ones are told which. Median of all answers, and of what each reader's "
-        "mean is larger with the signal than without it, with 95 % bootstrap intervals over readers, of which fewer than "
-        f"{LEAST_READERS} have none.",
+        f"Would you recommend this model: 1 {SCALE[0].lower()}, {len(SCALE)} {SCALE[-1].lower()}. Blinded readers are "
+        "not told that there may be a signal, unblinded ones are told which. Median of all answers, and of what each "
+        "reader's mean is larger with the signal than without it, with 95 % bootstrap intervals over readers, of which "
+        f"fewer than {LEAST_READERS} have none.",
         "Goes by the wrong: the share of the questions at which readers ticked that the model seems to go by something "
         "that it should not go by.",
         "Difference: the mean of the unblinded readers less that of the blinded ones; p by the permutation distribution "
-        "of the Mann-Whitney statistic of the readers' means, after Holm over the groups of a table for each kind of model.",
+        "of the Mann-Whitney statistic of the readers' means, after Holm over the groups of a table for each kind of "
+        "model.",
         lacking if left_out else "",
     )

@@ -63,8 +63,8 @@ def names_of(question: Question, results: Path) -> str:
     names = _names(question, results, "signal_detection")
     if question.family == "training_points" and _names(question, results, "influence") != names:
         raise StudyError(
-            f"{_named(question)}: signal_detection and influence have other images, expected the same; give both the same "
-            "`images` in `analyses`"
+            f"{_named(question)}: signal_detection and influence have other images, expected the same; give "
+            "both the same `images` in `analyses`"
         )
     return json.dumps(names, ensure_ascii=False)
 
