@@ -116,6 +116,8 @@ def test_shares_are_of_the_most_helpful_by_the_whole_hessian(run, analysed, form
     pictures = analysed.arrays[f"example/{form}/{who}"]
     assert pictures.shape == (2, 5, SIZE, SIZE)
     np.testing.assert_array_equal(pictures[:, :TOP], train.levels.numpy()[rows[first]])
+    pictures = analysed.arrays[f"example_clean/{form}/{who}"]
+    np.testing.assert_array_equal(pictures[:, :TOP], trained.levels.numpy()[clean[first]])
 
 
 def test_rates_are_those_of_the_training_images(analysed):

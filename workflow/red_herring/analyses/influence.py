@@ -96,8 +96,8 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     helpful for the query without the signal and its own label, each network's of its own training images, reduced to
     SIDE pixels a side (NaN: undefined); explained_rows, int64 [n], the rows of per_image that have the names of these
     queries; and of the first `example_images` queries example/{form}/{own|normal}, uint8 [n, SHOWN, height, width], the
-    most helpful images of the planted query (0: undefined). StudyError for fewer than three queries, and for weights by
-    which features are no numbers.
+    most helpful images of the planted query (0: undefined), and example_clean/{form}/{own|normal}, of the one without
+    the signal, as the means. StudyError for fewer than three queries, and for weights by which features are no numbers.
     """
     assert run.base is not None
     asked, random = _asked(run, settings), np.random.default_rng([run.seed, *b"influence"])
@@ -107,6 +107,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     for who, forms in ranked.items():
         for form, found in forms.items():
             arrays |= {f"explained/clean/{who}/{form}": found.means, f"example/{form}/{who}": found.pictures}
+            arrays[f"example_clean/{form}/{who}"] = found.clean_pictures
     per_image = pd.concat([_of_queries(asked, ranked, form) for form in FORMS], ignore_index=True)
     rates = _rates(asked)
     rows = [{"form": form, **rates, **_row(own)} for form, own in per_image.groupby("form", sort=False)]
@@ -132,6 +133,7 @@ class Ranked(NamedTuple):
     identical_class: np.ndarray
     means: np.ndarray
     pictures: np.ndarray
+    clean_pictures: np.ndarray
 
 
 def _asked(run: Run, settings: dict[str, Any]) -> Asked:
@@ -158,6 +160,7 @@ def _ranked(
             alike @ (trained.labels != asked.towards),
             _mean_images(own, alike[:EXPLAINED]),
             _pictures(asked.train, planted[form][:shown], helpful[:shown]),
+            _pictures(own, clean[form][:shown], alike[:shown]),
         )
     return found
 
