@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,8 +88,8 @@ def activations(tapped: Tapped, data: Dataset, device: torch.device) -> dict[str
 def vectors(
     tapped: Tapped, target: int, data: Dataset, sets: Mapping[str, Dataset], pairs: Sequence[tuple[str, str]],
     device: torch.device,
-) -> dict[str, list[Vector]]:  # fmt: skip
-    """Layer -> the CAV of each pair, with its score over the images of `data` for the class `target`.
+) -> dict[str, dict[tuple[str, str], Vector]]:  # fmt: skip
+    """Layer -> pair -> its CAV, with its score over the images of `data` for the class `target`.
 
     sets: name -> images. pairs: the set of images with a concept, and that of others that it is held against.
 
@@ -96,27 +97,35 @@ def vectors(
     order from 17 pairs on, so they are found by key, and its own accuracies, of two concepts, are no accuracies.
     """
     concepts = {name: Concept(number, name, _batches(of, device)) for number, (name, of) in enumerate(sets.items())}
-    experiments = [[concepts[first], concepts[second]] for first, second in pairs]
-    keys = [concepts_to_str(experiment) for experiment in experiments]
+    experiments = {pair: [concepts[name] for name in pair] for pair in pairs}
+    keys = {pair: concepts_to_str(experiment) for pair, experiment in experiments.items()}
     with tempfile.TemporaryDirectory() as folder:
-        captum = TCAV(tapped, tapped.places, classifier=LinearClassifier(), save_path=folder)
-        captum.compute_cavs(experiments, force_train=True)  # activations once; else anew for every pair
-        sums = {(key, place): 0.0 for key in keys for place in tapped.places}
+        captum = _Tcav(tapped, tapped.places, classifier=LinearClassifier(), save_path=folder)
+        captum.compute_cavs([*experiments.values()], force_train=True)  # activations once; else anew for every pair
+        rising = dict.fromkeys(product(tapped.places, pairs), 0.0)
         for images in _batches(data, device):
-            found = captum.interpret(images, experiments, target=target)
-            for key, place in sums:
-                sums[key, place] += float(found[key][place]["sign_count"][0]) * len(images)
-        return {
-            layer: [
-                _vector(captum.cavs[key][place], first.id, sums[key, place] / len(data))
-                for key, (first, _) in zip(keys, experiments, strict=True)
-            ]
-            for layer, place in zip(tapped.taps, tapped.places, strict=True)
+            found = captum.interpret(images, [*experiments.values()], target=target)
+            for place, pair in rising:
+                rising[place, pair] += float(found[keys[pair]][place]["sign_count"][0]) * len(images)
+    return {
+        layer: {
+            pair: _vector(captum.cavs[keys[pair]][place], concepts[pair[0]], rising[place, pair] / len(data))
+            for pair in pairs
         }
+        for layer, place in zip(tapped.taps, tapped.places, strict=True)
+    }
 
 
-def _vector(cav: CAV, concept: int, score: float) -> Vector:
-    row = cav.stats["classes"].index(concept)
+class _Tcav(TCAV):  # type: ignore[misc]
+    """Captum's, with CAVs as they are at hand: it would read its files again for every batch of images."""
+
+    def load_cavs(self, concepts: list[Concept]) -> tuple[list[str], dict[Concept, list[str]]]:
+        """None is missing."""
+        return [], {}
+
+
+def _vector(cav: CAV, concept: Concept, score: float) -> Vector:
+    row = cav.stats["classes"].index(concept.id)
     return Vector(score, cav.stats["weights"][row].numpy(), cav.stats["intercepts"][row])
 
 
@@ -128,7 +137,7 @@ def accuracy(vector: Vector, concept: np.ndarray, others: np.ndarray) -> float:
     return float(np.mean(rights))
 
 
-class LinearClassifier(Classifier):
+class LinearClassifier(Classifier):  # type: ignore[misc]
     """Logistic regression with the ridge of scikit-learn on activations less their mean, divided by one number, their
     root mean square. (Divided by its own deviation, each that is hardly ever but 0 would have the largest weight. Of
     Captum's classifier, by stochastic steps on activations as they are, no two fits are the same.)
