@@ -36,14 +36,14 @@ def maps_of(name: str, model: ResNet18, data: Dataset, hardware: Hardware, steps
     return torch.from_numpy(explain(name, own, data, BATCH, hardware, "the network", 0, steps).maps)
 
 
-def positives() -> Dataset:
-    images = crosses(BATCH, 28)
-    return images.subset(np.flatnonzero(images.labels.numpy()))
+def positives(count: int) -> Dataset:
+    images = crosses(2 * BATCH, 28)
+    return images.subset(np.flatnonzero(images.labels.numpy())[:count])
 
 
 def check_signed_maps(table: Table, sizes: Sizes, device: torch.device) -> None:
     check, twice = "signed maps against the CPU", "the same map twice"
-    model, data = trained_a_little(sizes.width).folded(), positives()
+    model, data = trained_a_little(sizes.width).folded(), positives(sizes.mapped)
     for name in attribution_names():
         with table.reporting(check, name, "float32", 28):
             hardware = pick(device.type, "float32", sizes.threads)
@@ -57,7 +57,7 @@ def check_signed_maps(table: Table, sizes: Sizes, device: torch.device) -> None:
 
 def check_randomised_networks(table: Table, sizes: Sizes, device: torch.device) -> None:
     """Down to each block: the weights, and the gradient, of which the worst is told."""
-    check, trained, data = "randomised networks against the CPU", trained_a_little(sizes.width), positives()
+    check, trained, data = "randomised networks against the CPU", trained_a_little(sizes.width), positives(sizes.mapped)
     hardware = pick(device.type, "float32", sizes.threads)
     on_device = copy.deepcopy(trained).to(device)
     for statistics in ("kept", "reset"):

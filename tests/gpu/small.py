@@ -29,7 +29,7 @@ NOISE = 0.1
 @dataclass(frozen=True)
 class Sizes:
     """What fits the machine. threads: of the CPU where it computes what a GPU is compared with. seconds: for which each speed is measured. side: of the matrices that are multiplied.
-    batches: those of which the speed is measured. asked_width, asked_images, attributions: of the run that is analysed.
+    batches: those of which the speed is measured. mapped: images whose maps are compared. asked_width, asked_images, attributions: of the run that is analysed.
     """
 
     width: int
@@ -38,6 +38,7 @@ class Sizes:
     batches: tuple[int, ...]
     seconds: float
     side: int
+    mapped: int
     job_width: int
     job_seconds: float
     asked_width: int
@@ -46,12 +47,12 @@ class Sizes:
 
 
 GPU_SIZES = Sizes(
-    width=64, threads=min(8, os.cpu_count() or 1), pixels=(28, 224), batches=(16, 64), seconds=0.6, side=8192, job_width=8, job_seconds=4.0,
+    width=64, threads=min(8, os.cpu_count() or 1), pixels=(28, 224), batches=(16, 64), seconds=0.6, side=8192, mapped=8, job_width=8, job_seconds=4.0,
     asked_width=8, asked_images=12,
     attributions=("gradient", "integrated_gradients", "smoothgrad", "guided_grad_cam", "edges", "random"),
 )  # fmt: skip
 CPU_SIZES = Sizes(
-    width=2, threads=1, pixels=(28, 56), batches=(16,), seconds=0.05, side=512, job_width=2, job_seconds=0.5,
+    width=2, threads=1, pixels=(28, 56), batches=(16,), seconds=0.05, side=512, mapped=2, job_width=2, job_seconds=0.5,
     asked_width=2, asked_images=4, attributions=("gradient", "edges"),
 )  # fmt: skip
 
