@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from support.stage_server import StageServer
+from support.stage_server import STAGES, StageServer
 
 if TYPE_CHECKING:
     from red_herring.data.dataset import Dataset
@@ -40,7 +40,7 @@ def real_images() -> Path:
 
 @pytest.fixture(scope="session")
 def stage_server():
-    server = StageServer()
+    server = StageServer(STAGES)
     yield server
     server.close()
 

@@ -1,6 +1,7 @@
-"""Runs stages as processes of their own that need not import the libraries again: each is forked from this one.
+"""Runs stages, and Snakemake's dry runs, as processes of their own that need not import the libraries again: each is
+forked from this one.
 
-Of `python stage_server.py`: a call on standard input is a line of JSON, with `module`, `arguments`, `cwd`,
+Of `python stage_server.py libraries`: a call on standard input is a line of JSON, with `module`, `arguments`, `cwd`,
 `environment`, the code to run `before` and the files `stdout` and `stderr`; the answer is a line with the exit status, negative for a signal.
 """
 
@@ -14,12 +15,13 @@ import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import coverage
 
-LIBRARIES = (
+STAGES = (
     "numpy",
     "pandas",
     "scipy.ndimage",
@@ -30,17 +32,18 @@ LIBRARIES = (
     "PIL.Image",
     "skopt",
 )
-"""What stages import most of the time for. Nothing of the package: its own imports stay what is tested."""
+PLANS = ("snakemake.cli", "jsonschema")
+"""What stages, and dry runs, import most of the time for. Nothing of the package: its own imports stay what is tested."""
 
 
 class StageServer:
     """The process above, at the other end of its pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, libraries: Sequence[str]) -> None:
         # Coverage begins in each stage, not here.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
         self.process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, __file__, *libraries], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=environment | {"OMP_NUM_THREADS": "1"},
         )  # fmt: skip
 
@@ -77,7 +80,7 @@ def become(call: dict[str, Any]) -> None:
     os.chdir(call["cwd"])
     os.environ.clear()
     os.environ.update(call["environment"])
-    sys.path.insert(0, call["environment"]["PYTHONPATH"])
+    sys.path[:0] = filter(None, call["environment"].get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = [call["module"], *call["arguments"]]
     covered = coverage.process_startup()
     try:
@@ -100,7 +103,7 @@ def serve() -> None:
 
 if __name__ == "__main__":
     sys.path.pop(0)  # the folder of this file
-    for library in LIBRARIES:
+    for library in sys.argv[1:]:
         importlib.import_module(library)
     gc.freeze()  # else each stage copies what it looks through
     serve()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import yaml
 from conftest import ROOT
+from support.stage_server import PLANS, StageServer
 
 KEPT = ("Snakefile", "config.yaml", "config", "workflow", "envs", "profiles", "slurm", "README.md")
 
@@ -19,6 +22,14 @@ TINY = ("--configfile=tiny.yaml",)
 """Lays the study of the fixture `finished` over config.yaml."""
 
 TARGETS = {"all", "data", "planned_splits", "tuning", "training", "analyses", "published", "incomplete", "cost"}
+
+
+@cache
+def planner() -> StageServer:
+    """What makes dry runs, once for all of this process."""
+    server = StageServer(PLANS)
+    atexit.register(server.close)
+    return server
 
 
 class Checkout:
@@ -47,13 +58,18 @@ class Checkout:
     def snakemake(
         self, *arguments: str, check: bool = True, where: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess:
-        """Run in the checkout, or in another folder, `where`, with these environment variables besides."""
+        """Run in the checkout, or in another folder, `where`, with these environment variables besides. What only plans
+        is forked from a process that has imported Snakemake.
+        """
         # A user's environment: not the tests' import path, nor coverage, which would slow every job down.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONPATH", "COV"))}
-        command = [str(Path(sys.executable).parent / "snakemake"), *arguments]
-        done = subprocess.run(
-            command, cwd=where or self.folder, env=environment | variables, capture_output=True, text=True, check=False
-        )
+        environment |= variables
+        folder = where or self.folder
+        if "-n" in arguments:
+            done = planner().run("snakemake", arguments, folder, environment)
+        else:
+            command = [str(Path(sys.executable).parent / "snakemake"), *arguments]
+            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         return done
 
