@@ -32,7 +32,7 @@ SETTINGS = {
     "damping": {
         "type": "number",
         "exclusiveMinimum": 0,
-        "default": 0.01,
+        "default": 0.1,
         "description": "of the Hessian, a share of its mean eigenvalue",
     },
 }
