@@ -63,7 +63,9 @@ NOTE = (
     "points the share less that of all training images, by concepts the share of normal models. Mean over n seeds with "
     "its 95 % interval by Student's t, no narrower than those of the runs leave it; of the share by concepts Wilson's; "
     "with no correction for how many verdicts there are. Yes: above 0; no: below; else undecided. Where all images of "
-    "a class carry the signal, the most helpful ones do so by their label alone. Controls are left out. Gate: runs "
+    "a class carry the signal, the most helpful ones do so by their label alone; and as those of a spurious model "
+    "carry it whoever picks them, a yes of theirs to Unknown is to be held against those drawn at random, in the "
+    "table of what is told apart. Controls are left out. Gate: runs "
     f"with a spurious score above {PASSES}, and whose normal model has one below {NORMAL_PASSES}, by their Wilson "
     "intervals."
 )
