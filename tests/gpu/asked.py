@@ -4,8 +4,8 @@ A small study of the crosses is prepared, drawn and trained as Snakemake would, 
 for the cards that ask for others (`OF_TASKS`, `base_run`, `other_seed`), what is derived from it, with two seeds. Then
 each analysis that is there is asked by the stage `analyse` with the settings that the study gives it.
 
-Tolerances. A column may differ by TABLES of its largest absolute value: of some twenty images one, by a threshold or a
-rank at which roundings decide, may come to lie on the other side, and that is its part of a mean. Where more hangs on
+Tolerances. A column may differ by TABLES of its largest absolute value: of a dozen images one, by a threshold or a rank
+at which roundings decide, may come to lie on the other side, and that is its part of a mean. Where more hangs on
 roundings, as of p-values and differences of nearly equal numbers, the yardstick is the CPU itself: how far the same
 column comes out by networks whose weights differ by PERTURBED of themselves, more than roundings on any device do, and
 a column may differ TWIN times as much. What is missing must be missing on both, and rows must be the same.
@@ -21,13 +21,14 @@ import time
 import traceback
 from collections.abc import Iterator
 from functools import reduce
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import safetensors.torch
 import torch
-from gpu.small import CPU_SIZES, GPU_SIZES, NOISE, Sizes, the_same_noise
+from gpu.small import NOISE, Sizes, the_same_noise
 from gpu.table import Table
 from red_herring.runtime.files import write_json
 from red_herring.stages.analyse import analyse
@@ -43,7 +44,7 @@ from red_herring.study.pairs import companions
 from red_herring.study.tasks import derive_tasks
 from red_herring.study.variants import derive_methods
 
-TABLES, TWIN, PERTURBED = 0.05, 3.0, 1e-5
+TABLES, TWIN, PERTURBED = 0.1, 3.0, 1e-5
 SOURCE, BASE, METHOD, SEED = "noisy", "small", "classification", 1
 OTHER_ARMS = ("reference", "twin")
 """On the CPU: the networks as they are, and with weights that differ a little."""
@@ -189,10 +190,10 @@ def ask(folder: Folder, config: Config, arm: str, analysis: str) -> None:
         )  # fmt: skip
 
 
-def answer(place: str, arm: str, on_gpu: bool) -> None:
+def answer(place: str, sizes: Sizes, arms: list[str]) -> None:
     """What another process runs: all analyses on the CPU. One that fails leaves no table, and its reason behind."""
-    folder, config = Folder(Path(place)), study_of(GPU_SIZES if on_gpu else CPU_SIZES, "cpu")
-    for analysis in analysis_names():
+    folder, config = Folder(Path(place)), study_of(sizes, "cpu")
+    for arm, analysis in product(arms, analysis_names()):
         try:
             ask(folder, config, arm, analysis)
         except Exception:
@@ -205,8 +206,9 @@ def check_analyses(table: Table, sizes: Sizes, device: torch.device) -> None:
         folder = Folder(Path(place))
         prepare(folder, study_of(sizes, "cpu"))
         script = Path(__file__).with_name("check.py")
-        words = [sys.executable, str(script), "--answer", place]
-        others = [subprocess.Popen([*words, arm, str(int(sizes == GPU_SIZES))]) for arm in OTHER_ARMS]
+        words = [sys.executable, str(script), "--device", device.type, "--answer", place]
+        arms = [[arm] for arm in OTHER_ARMS] if device.type == "cuda" else [list(OTHER_ARMS)]
+        others = [subprocess.Popen([*words, *some]) for some in arms]  # while this process asks the GPU
         config, seconds = study_of(sizes, device.type), {}
         check_stage(table, folder, config)
         for analysis in analysis_names():

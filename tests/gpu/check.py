@@ -74,15 +74,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: a GPU if there is one")
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
-    parser.add_argument("--answer", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--answer", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.job:
         name, width, seconds = given.job
         job(name, int(width), float(seconds))
         return 0
     if given.answer:
-        folder, arm, on_gpu = given.answer
-        answer(folder, arm, on_gpu == "1")
+        folder, *arms = given.answer
+        answer(folder, GPU_SIZES if given.device == "cuda" else CPU_SIZES, arms)
         return 0
     on_gpu = given.device == "cuda" or (given.device == "auto" and cards.granted() is not None)
     device, sizes = (torch.device("cuda"), GPU_SIZES) if on_gpu else (CPU, CPU_SIZES)

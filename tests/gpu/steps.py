@@ -84,8 +84,10 @@ def check_determinism(table: Table, sizes: Sizes, device: torch.device) -> None:
             {name: value.cpu().contiguous() for name, value in fitted.model.state_dict().items()}
         )
 
+    if device.type == "cpu":
+        table.skipped(check, "all methods, bfloat16", "tests/training has it; here it is for a GPU")
     for method in method_names():
-        for precision in ("float32", "bfloat16"):
+        for precision in ("float32", "bfloat16") if device.type == "cuda" else ("float32",):
             with table.reporting(check, method, precision, 28):
                 same = weights(method, precision) == weights(method, precision)
                 table.identical(check, method, precision, 28, same)

@@ -104,7 +104,7 @@ def test_tables_differ_by_what_they_may_and_no_more():
     twin = table.assign(p=[0.2, np.nan])
     found = table.assign(value=[0.5, 0.98], p=[0.35, np.nan])
     assert list(differences(found, table, twin)) == [
-        ("value", pytest.approx(0.02), 0.05),
+        ("value", pytest.approx(0.02), 0.1),
         ("p", pytest.approx(2.5), pytest.approx(3.0)),
     ]
     for other in (table.assign(p=0.1), table.assign(map="a"), table.iloc[:1], table.rename(columns={"p": "q"})):
