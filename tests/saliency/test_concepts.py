@@ -129,21 +129,22 @@ def test_more_than_sixteen_vectors_are_those_of_a_slow_computation_each_in_its_p
 
 
 @pytest.mark.parametrize("size", [28, 30], ids=["whole blocks", "blocks that overlap"])
-def test_taps_leave_the_answers_as_they_are_and_move_activations_in_blocks(size):
+@pytest.mark.parametrize(("layer", "shrunk"), [("layer1", 1), ("layer2", 2)], ids=["below another tap", "above it"])
+def test_taps_leave_the_answers_as_they_are_and_move_activations_in_blocks(size, layer, shrunk):
     network = resnet().double()
     images = torch.rand(3, 1, size, size, dtype=torch.double, generator=torch.Generator().manual_seed(0))
     tapped = Tapped(network, ["layer1", "layer2"])
     means = {}
-    tapped.taps["layer2"].register_forward_hook(lambda *of: means.update(h=of[2]))
+    tapped.taps[layer].register_forward_hook(lambda *of: means.update(h=of[2]))
     logits = tapped(images.requires_grad_())
     torch.testing.assert_close(logits, network(images), rtol=0, atol=0)
-    assert means["h"].shape == (3, 4, 7, 7)
+    assert means["h"].shape == (3, 2 * shrunk, 7, 7)
     (gradient,) = torch.autograd.grad(logits[:, 1].sum(), means["h"])
     towards = torch.rand(means["h"].shape[1:], dtype=torch.double, generator=torch.Generator().manual_seed(1))
 
     def moved(step):
-        blocks = nn.functional.interpolate(step * towards[None], size=(size // 2, size // 2))
-        handle = network.layer2.register_forward_hook(lambda *of: of[2] + blocks)
+        blocks = nn.functional.interpolate(step * towards[None], size=(size // shrunk, size // shrunk))
+        handle = network.get_submodule(layer).register_forward_hook(lambda *of: of[2] + blocks)
         with torch.no_grad():
             found = network(images)[:, 1]
         handle.remove()

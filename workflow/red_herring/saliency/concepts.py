@@ -73,8 +73,10 @@ class Tapped(nn.Module):
 
 
 def _tapped(activations: Tensor, tap: nn.Module) -> Tensor:
+    """The means begin at the tap: through them the derivative by a lower tap would count what is above twice."""
     height, width = activations.shape[-2:]
-    means = tap(F.adaptive_avg_pool2d(activations, (min(SIDE, height), min(SIDE, width))))
+    means = F.adaptive_avg_pool2d(activations.detach(), (min(SIDE, height), min(SIDE, width)))
+    means = tap(means.requires_grad_(torch.is_grad_enabled()))
     return activations + F.interpolate(means - means.detach(), (height, width))
 
 
