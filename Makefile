@@ -14,7 +14,7 @@ SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 BENCHED := results/bench
 
-.PHONY: help env demo published doses robust sanity xray_small masks_small studies release compare counts plan check test acceptance chaos bench gpu lint format lock upgrade clean
+.PHONY: help env demo published doses robust sanity xray_small masks_small studies release reader reader_results compare counts plan check test acceptance chaos bench gpu lint format lock upgrade clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
@@ -25,6 +25,8 @@ help:
 	@echo "make xray_small IMAGES=folder   a study of real X-rays in minutes; so is masks_small"
 	@echo "make studies IMAGES=folder   all of these whole, and whether they show what they should"
 	@echo "make release STUDY=my.yaml   pack a finished study without its images, to take along or to publish"
+	@echo "make reader STUDY=my.yaml   offline pages that ask readers whether they would recommend models; of a study with signals"
+	@echo "make reader_results STUDY=my.yaml ANSWERS=folder   what they said, by the files that the pages saved"
 	@echo "make counts how many images the splits of the full study have, without any image"
 	@echo "make plan STUDY=my.yaml   what a study costs before it is started: jobs, images passed, hours by what was measured"
 	@echo "make check  lint, and the tests that are not slow, in minutes"
@@ -62,6 +64,13 @@ studies: xray_small masks_small demo doses robust sanity
 # A finished study in one file, with its report if that is of the same results. STUDY: its file; without it config.yaml.
 release: env
 	$(SNAKEMAKE) release $(if $(STUDY),--configfile="$(STUDY)")
+
+# Pages for readers, and what they answered. STUDY: its file; ANSWERS: the folder of the files that readers saved.
+ifdef ANSWERS
+export RED_HERRING_ANSWERS := $(ANSWERS)
+endif
+reader reader_results: env
+	$(SNAKEMAKE) $@ $(if $(STUDY),--configfile="$(STUDY)")
 
 # What differs between two folders of results beyond noise.
 compare: env

@@ -71,6 +71,8 @@ def test_imports_run_downwards(file):
         "render_table",
         "render_figure",
         "render_data_sheet",
+        "reader",
+        "reader_results",
         "release",
         "report_missing",
     ],

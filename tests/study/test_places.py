@@ -115,3 +115,22 @@ def test_weights_of_ones_own_are_there_before_anything_runs(config, tmp_path, pa
     with pytest.raises(StudyError):
         places.check_weights(config, ["clinic", "another"])
     places.check_weights(config | {"anatomy": {"weights": None}}, ["another"])
+
+
+def test_answers_are_the_files_of_their_folder(tmp_path, monkeypatch):
+    for name in ("b.csv", "a.csv", "notes.txt"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv(places.ANSWERS, str(tmp_path))
+    assert places.answer_files() == [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+
+
+def test_answers_that_are_not_there_are_asked_for(tmp_path, monkeypatch):
+    monkeypatch.delenv(places.ANSWERS, raising=False)
+    with pytest.raises(
+        StudyError, match="RED_HERRING_ANSWERS is not set; set it to the folder of the files that readers"
+    ):
+        places.answer_files()
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        monkeypatch.setenv(places.ANSWERS, str(folder))
+        with pytest.raises(StudyError, match=f"{folder}: has no CSV, expected the files that readers saved"):
+            places.answer_files()

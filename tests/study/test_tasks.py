@@ -484,6 +484,22 @@ def test_a_signal_is_a_condition_of_a_task_whole_where_it_is_read():
         assert study.analysis_settings(config, "reliance", task, 1234).signal == signal
 
 
+def test_readers_are_asked_of_tasks_with_a_signal_and_told_which_class_carries_it():
+    config = typed(SIGNALS)
+    control = config["tasks"]["spc"]["control"]
+    words = {"finding": "Cardiomegaly", "control": control}
+    of_tag = words | {"signal": "tag", "aligned": "Cardiomegaly"}
+    assert study.reader_settings(config).tasks == {
+        "tag": of_tag, "stripe": words | {"signal": "stripe", "aligned": control}, "tag_signal.share=0.5": of_tag,
+    }  # fmt: skip
+    assert study.reader_settings(config).seed == config["study"]["seeds"][0]
+
+
+def test_no_reader_is_asked_of_a_control():
+    config = typed(SIGNALS + "saliency: {attributions: [gradient, edges, random]}")
+    assert study.reader_settings(config).controls == ["edges", "random"]
+
+
 def test_only_a_tag_has_an_area():
     with pytest.raises(StudyError, match=r"tasks.b.signal.area: goes with kind tag, and only with it"):
         typed("study: {tasks: [b]}\ntasks: {b: {of: spc, signal: {kind: blur, area: 0.1}}}")

@@ -252,3 +252,12 @@ def test_training_points_of_other_images_are_refused(tmp_path):
         save_file(arrays | {"explained_rows": arrays["explained_rows"][::-1].copy()}, file)
     with pytest.raises(StudyError, match="signal_detection and influence have other images, expected the same; give"):
         reader.pages(SETTINGS, tables, tmp_path)
+
+
+def test_tasks_without_a_signal_are_no_questions(study):
+    folder, tables, _, _ = study
+    tasks = {name: task for name, task in SETTINGS["tasks"].items() if name == "with_blur_zq"}
+    _, key, possible = reader.pages(SETTINGS | {"tasks": tasks}, tables, folder)
+    assert (set(key["task"]), possible) == ({"with_blur_zq"}, 8)
+    with pytest.raises(StudyError, match="reader: no task of the study has a signal in training; give one"):
+        reader.pages(SETTINGS | {"tasks": {}}, tables, folder)

@@ -459,11 +459,11 @@ def described_analyses(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def reader_settings(config: Config) -> AskingReaders:
-    """What the pages of the reader study read: the tasks with a signal, and what is no explanation of a model."""
+    """What the pages of the reader study read: tasks of which some images carry a signal, and what explains no model."""
     tasks = {}
     for task in config["study"]["tasks"]:
         words, signal = task_in_words(config, task), signal_settings(config, task)
-        if signal is not None:
+        if signal is not None and signal["share"] > 0:
             aligned = words["finding" if signal["of"] == "positives" else "control"]
             tasks[task] = AskedTask(
                 finding=words["finding"], control=words["control"], signal=signal["kind"], aligned=aligned

@@ -21,6 +21,7 @@ from matplotlib.colors import to_hex
 from red_herring.report.pages import _explained
 from red_herring.report.pages._questions import Question, questions
 from red_herring.report.reading import read_table
+from red_herring.runtime.files import StudyError
 
 TITLE = "Reader study"
 CATEGORY = "Reader study"
@@ -90,9 +91,15 @@ def pages(
 ) -> tuple[dict[str, str], pd.DataFrame, int]:
     """The text of each of PAGES, the key, and of how many pairs of twins there could be questions. The same every time.
 
-    settings: tasks (those with a signal: name -> finding, control, signal, aligned, the class that carries it),
+    settings: tasks (those to ask about: name -> finding, control, signal, aligned, the class that carries it),
     controls, seed. tables: those of FILES and OPTIONAL, by name. results: the folder of the study.
+    StudyError where there is no model to ask about.
     """
+    if not settings["tasks"]:
+        raise StudyError(
+            "reader: no task of the study has a signal in training; give one a `signal` of a share above 0"
+        )
+    tables = {name: table[table["task"].isin(list(settings["tasks"]))] for name, table in tables.items()}
     asked, possible = questions(tables, {*settings["controls"], *CONTROLS}, settings["seed"])
     shown = [_explained.explained(question, tables.get("concepts"), results) for question in asked]
     images = [_explained.names_of(question, results) for question in asked]
