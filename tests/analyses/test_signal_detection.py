@@ -63,7 +63,7 @@ def expected(analysed):
     row_of = {name: row for row, name in enumerate(images.table["image"])}
     rows = [row_of[image] for image in table["image"]]
     levels, masks = images.levels.numpy()[rows], images.masks.numpy()[rows]
-    planted = plant(levels, masks, names_of(images.table.iloc[rows]), TAG, 7)
+    planted = plant(levels, masks, names_of(images.table.iloc[rows]), TAG)
     stored = {"clean": levels, "planted": planted.levels}
     weights = {who: Weighted(seed).weights.double().numpy() for who, seed in WHO.items()}
     maps = {(kind, who): stored[kind] / 255 * weights[who] for kind in stored for who in WHO}

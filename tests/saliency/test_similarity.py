@@ -9,7 +9,7 @@ from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.saliency import similarity as module
 from red_herring.saliency.attribution import explain
-from red_herring.saliency.similarity import scaled, compare, prepare, similarity
+from red_herring.saliency.similarity import compare, prepare, scaled, similarity
 from red_herring.study.names import SIMILARITIES
 from scipy.stats import pearsonr, spearmanr
 from skimage.feature import hog

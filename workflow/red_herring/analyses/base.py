@@ -106,7 +106,7 @@ class Run:
         planted = signal or self.signal
         if planted is None:
             raise StudyError(f"{self.task}: has no signal to plant; give the task one")
-        return data.planted(planted, self.seed)
+        return data.planted(planted)
 
     @cached_property
     def test(self) -> Dataset:

@@ -48,9 +48,9 @@ class Dataset:
         table = self.table.assign(label=self.table["label"].to_numpy()[order])
         return Dataset(self.levels.numpy(), self.masks.numpy(), table, (self.low, self.high))
 
-    def planted(self, signal: Mapping[str, Any], seed: int) -> tuple[Dataset, np.ndarray]:
+    def planted(self, signal: Mapping[str, Any]) -> tuple[Dataset, np.ndarray]:
         """The same images, all with a signal, and its pixels, bool [n, size, size]; see `red_herring.data.signals`."""
-        found = signals.plant(self.levels.numpy(), self.masks.numpy(), signals.names_of(self.table), signal, seed)
+        found = signals.plant(self.levels.numpy(), self.masks.numpy(), signals.names_of(self.table), signal)
         return Dataset(found.levels, self.masks.numpy(), self.table, (self.low, self.high)), found.truth
 
     @property
@@ -123,7 +123,7 @@ def with_carriers(data: Dataset, signal: Mapping[str, Any] | None, seed: int) ->
     if signal is None or len(rows) == 0:
         return data
     levels = data.levels.numpy().copy()
-    levels[rows] = data.subset(rows).planted(signal, seed)[0].levels.numpy()
+    levels[rows] = data.subset(rows).planted(signal)[0].levels.numpy()
     return Dataset(levels, data.masks.numpy(), data.table, (data.low, data.high))
 
 

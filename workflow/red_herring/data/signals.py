@@ -1,8 +1,9 @@
 """Planted signals: a tag, a stripe or a blur that goes along with one class in training, and where exactly it is.
 
 After Adebayo et al. 2022, who released no code: re-implemented from the published definitions, with sizes of our own. A
-signal is planted into images as they are stored, at the network's own resolution, and never written to disk. What one
-image carries depends on its name and the seed alone, not on the order or the company in which it is loaded.
+signal is planted into images as they are stored, at the network's own resolution, and never written to disk. Whether an
+image carries it depends on its name and the seed alone, and where on its ROI mask, not on the order or the company in
+which it is loaded.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def carriers(table: pd.DataFrame, signal: Mapping[str, Any], seed: int) -> np.nd
 
     table: all images of a split with source, image, label and split.
     """
-    place = np.array([_random(seed, "carriers", name).random() for name in names_of(table)])
+    draws = (np.random.default_rng([seed, *f"carriers {name}".encode()]) for name in names_of(table))
+    place = np.array([draw.random() for draw in draws])
     found = np.zeros(len(table), bool)
     for split in CARRYING:
         rows = np.flatnonzero((table["split"] == split).to_numpy() & (table["label"] == aligned(signal)).to_numpy())
@@ -70,30 +72,26 @@ def carriers(table: pd.DataFrame, signal: Mapping[str, Any], seed: int) -> np.nd
     return found
 
 
-def plant(levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any], seed: int) -> Planted:
+def plant(levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any]) -> Planted:
     """All of these images with the signal, wherever it may be: outside the ROI mask.
 
     levels: uint8 [n, height, width]; masks: bool of that shape; names: as `names_of`. signal: kind, and of a tag its
     area as a share of the image. StudyError names an image without room for a tag, or without a mask where its
     background is to be blurred.
 
-    tag: a white square in a corner, drawn, or as near to it as the mask allows. stripe: a band near the left and the
-    right border, lighter by RISE. blur: of the background, a Gaussian of which the mask is no part, so that nothing of
-    what is inside is smeared over it; half_blur: the same of the left half alone.
+    tag: a white square in the upper left corner, or as near to it as the mask allows, as a hospital's is where it is on
+    all images. stripe: a band near the left and the right border, lighter by RISE. blur: of the background, a Gaussian
+    of which the mask is no part, so that nothing of what is inside is smeared over it; half_blur: the same of the left
+    half alone.
     """
-    return _PLANT[signal["kind"]](levels, masks, names, signal, seed)
+    return _PLANT[signal["kind"]](levels, masks, names, signal)
 
 
-def _random(seed: int, purpose: str, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed, *f"{purpose} {name}".encode()])
-
-
-def _tag(levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any], seed: int) -> Planted:
+def _tag(levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any]) -> Planted:
     side, margin = tag_side(levels.shape[1:], signal["area"]), _pixels(MARGIN, levels.shape)
     truth = np.zeros(levels.shape, bool)
     for inside, out, name in zip(masks, truth, names, strict=True):
-        corner = _random(seed, "tag", name).integers(4)
-        row, column = _free_place(inside, side, margin, int(corner), name)
+        row, column = _free_place(inside, side, margin, name)
         out[row : row + side, column : column + side] = True
     return Planted(np.where(truth, np.uint8(WHITE), levels), truth)
 
@@ -103,8 +101,8 @@ def tag_side(shape: tuple[int, ...], area: float) -> int:
     return max(1, round(float(np.sqrt(area * shape[0] * shape[1]))))
 
 
-def _free_place(inside: np.ndarray, side: int, margin: int, corner: int, name: str) -> tuple[int, int]:
-    """The first row and column of a square without a pixel inside the mask, as near to a corner (0 to 3) as can be."""
+def _free_place(inside: np.ndarray, side: int, margin: int, name: str) -> tuple[int, int]:
+    """The first row and column of a square without a pixel inside the mask, as near to the upper left as can be."""
     height, width = inside.shape
     rows, columns = (np.arange(margin, length - margin - side + 1) for length in (height, width))
     summed = np.pad(inside.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
@@ -114,15 +112,11 @@ def _free_place(inside: np.ndarray, side: int, margin: int, corner: int, name: s
         raise StudyError(
             f"{name}: has no room for a tag of {side} x {side} pixels outside its ROI mask; make signal.area smaller"
         )
-    down, right = divmod(corner, 2)
-    away = np.abs(top - rows[-1 if down else 0]) + np.abs(left - columns[-1 if right else 0])
-    row, column = np.unravel_index(np.where(within > 0, height + width, away).argmin(), away.shape)
+    row, column = np.unravel_index(np.where(within > 0, height + width, top + left).argmin(), within.shape)
     return int(rows[row]), int(columns[column])
 
 
-def _stripe(
-    levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any], seed: int
-) -> Planted:
+def _stripe(levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any]) -> Planted:
     width = levels.shape[2]
     margin, band = _pixels(MARGIN, levels.shape), max(1, round(BAND * width))
     truth = np.zeros(levels.shape, bool)
@@ -132,7 +126,7 @@ def _stripe(
     return Planted(np.where(truth, risen, levels), truth)
 
 
-def _blur(levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any], seed: int) -> Planted:
+def _blur(levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any]) -> Planted:
     without = np.flatnonzero(~masks.any(axis=(1, 2)))
     if len(without):
         raise StudyError(
@@ -151,10 +145,8 @@ def _blur(levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: M
     return Planted(blurred, truth)
 
 
-def _half_blur(
-    levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any], seed: int
-) -> Planted:
-    whole = _blur(levels, masks, names, signal, seed)
+def _half_blur(levels: np.ndarray, masks: np.ndarray, names: Sequence[str], signal: Mapping[str, Any]) -> Planted:
+    whole = _blur(levels, masks, names, signal)
     truth = whole.truth.copy()
     truth[:, :, levels.shape[2] // 2 :] = False
     return Planted(np.where(truth, whole.levels, levels), truth)
@@ -170,6 +162,6 @@ def _pixels(share: float, shape: tuple[int, ...]) -> int:
     return max(1, round(share * shape[2]))
 
 
-_Plant = Callable[[np.ndarray, np.ndarray, Sequence[str], Mapping[str, Any], int], Planted]
+_Plant = Callable[[np.ndarray, np.ndarray, Sequence[str], Mapping[str, Any]], Planted]
 
 _PLANT: dict[str, _Plant] = {"tag": _tag, "stripe": _stripe, "blur": _blur, "half_blur": _half_blur}

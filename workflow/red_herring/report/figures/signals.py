@@ -147,7 +147,7 @@ def _planted(sheet: Sheet, row: int, signal: Signal) -> Planted | None:
     """One of the images with the signal; None where it has no place there."""
     one = slice(row, row + 1)
     try:
-        return plant(sheet.levels[one], sheet.masks[one], names_of(sheet.sample[one]), signal, sheet.seed)
+        return plant(sheet.levels[one], sheet.masks[one], names_of(sheet.sample[one]), signal)
     except StudyError:
         return None
 
