@@ -14,15 +14,16 @@ SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 BENCHED := results/bench
 
-.PHONY: help env demo published doses robust sanity xray_small masks_small studies release reader reader_results compare counts plan check test acceptance chaos bench gpu lint format lock upgrade clean
+.PHONY: help env demo published doses robust sanity spurious spurious_xray xray_small masks_small studies release reader reader_results compare counts plan check test acceptance chaos bench gpu lint format lock upgrade clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
 	@echo "make doses  how much shift, how many masks and whose; make robust: rivals without masks; crosses, in minutes"
 	@echo "make sanity do maps of saliency depend on what was learnt? the crosses, in minutes"
+	@echo "make spurious would an explanation have shown a signal that nobody told of? the crosses, in minutes"
 	@echo "make published   tables, figures and statistics of the authors' released runs, in a minute"
 	@echo "make compare BEFORE=results/published AFTER=results/demo   what differs beyond noise"
-	@echo "make xray_small IMAGES=folder   a study of real X-rays in minutes; so is masks_small"
+	@echo "make xray_small IMAGES=folder   a study of real X-rays in minutes; so are masks_small and spurious_xray"
 	@echo "make studies IMAGES=folder   all of these whole, and whether they show what they should"
 	@echo "make release STUDY=my.yaml   pack a finished study without its images, to take along or to publish"
 	@echo "make reader STUDY=my.yaml   offline pages that ask readers whether they would recommend models; of a study with signals"
@@ -54,11 +55,11 @@ published: env
 	@echo "The report: $(CURDIR)/results/published/report.html"
 
 # Small studies of crosses, and of real X-rays. IMAGES: the folder that holds nih_chestxray14, kermany and covid_chestxray.
-doses robust sanity xray_small masks_small: env
+doses robust sanity spurious spurious_xray xray_small masks_small: env
 	$(SNAKEMAKE) all --configfile=workflow/studies/$@.yaml
 
 # Every study of workflow/studies/ whole, and the bounds of what it must show. Without covid: its images are on the internet.
-studies: xray_small masks_small demo doses robust sanity
+studies: xray_small masks_small spurious_xray demo doses robust sanity spurious
 	python -m pytest tests/acceptance
 
 # A finished study in one file, with its report if that is of the same results. STUDY: its file; without it config.yaml.
