@@ -87,8 +87,9 @@ counts: env
 plan: env
 	@$(SNAKEMAKE) --quiet all $(if $(STUDY),--configfile="$(STUDY)") -- cost
 
-# A file's tests stay in one process, as they share what is slow to make. slow: marked so for what they take.
-TESTS := python -m pytest tests --ignore tests/acceptance --numprocesses $(CORES) --dist loadfile
+# A file's tests stay in one process, as they share what is slow to make; files in the order of tests/conftest.py, not by
+# how many tests they have. slow: marked so for what they take.
+TESTS := python -m pytest tests --ignore tests/acceptance --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 check: lint
 	$(TESTS) -m "not slow"

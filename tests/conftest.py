@@ -25,9 +25,23 @@ ROOT = Path(__file__).parents[1]
 REAL_IMAGES = Path(os.environ.get("RED_HERRING_IMAGES", ROOT.parent / "shared" / "data"))
 
 
+# Files that take more than half a minute, the longest first. Those on Slurm wait most of the time, beside which the other
+# process has to have something to do.
+LONGEST = (
+    *("slurm/test_study", "workflow/test_reruns", "workflow/test_extend", "workflow/test_xray_small"),
+    *("stages/test_stages", "workflow/test_sweeps", "slurm/test_disturbed", "workflow/test_anywhere"),
+    *("workflow/test_cached_results", "workflow/test_gpus", "workflow/test_sanity", "workflow/test_pairs"),
+    *("workflow/test_masks_small", "workflow/test_names", "workflow/test_full_disk", "workflow/test_anatomy"),
+    *("workflow/test_analyses", "workflow/test_derived", "workflow/test_report", "workflow/test_plan"),
+    *("workflow/test_fetching", "workflow/test_twice", "workflow/test_release", "gpu/test_check"),
+    *("envs/test_create", "browser/test_explorer", "runtime/test_provenance"),
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that the other process has something to do beside them."""
-    items.sort(key=lambda item: not (item.path.stem.endswith("_small") or item.path.parent.name == "slurm"))
+    """The longest files first, so that no process is left with one at the end."""
+    order = {ROOT / f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import LONGEST, ROOT
 
 PACKAGE = ROOT / "workflow" / "red_herring"
 LAYERS = [
@@ -135,3 +135,7 @@ def test_importing_the_package_in_a_notebook_imports_nothing_heavy():
         [sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True, text=True, check=True
     )
     assert not {"pandas", "numpy", "yaml"} & set(done.stdout.split())
+
+
+def test_the_files_of_tests_that_are_run_first_are_there():
+    assert [name for name in LONGEST if not (ROOT / "tests" / f"{name}.py").is_file()] == []
