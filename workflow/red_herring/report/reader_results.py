@@ -120,7 +120,8 @@ def _note(answers: pd.DataFrame) -> str:
         f"fewer than {LEAST_READERS} have none.",
         "Goes by the wrong: the share of the questions at which readers ticked that the model seems to go by something "
         "that it should not go by.",
-        "Difference: the mean of the unblinded readers less that of the blinded ones; p by the permutation distribution "
-        "of the Mann-Whitney statistic of readers' means, after Holm over the groups of a table for each kind of model.",
+        "Difference: the mean of the unblinded readers less that of the blinded ones; p by the permutation "
+        "distribution of the Mann-Whitney statistic of readers' means, after Holm over the groups of a table for each "
+        "kind of model.",
         lacking if left_out else "",
     )

@@ -459,7 +459,7 @@ def described_analyses(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def reader_settings(config: Config) -> AskingReaders:
-    """What the pages of the reader study read: tasks of which some images carry a signal, and what explains no model."""
+    """What the pages for readers read: the tasks of which some images carry a signal, and what explains no model."""
     tasks = {}
     for task in config["study"]["tasks"]:
         words, signal = task_in_words(config, task), signal_settings(config, task)
