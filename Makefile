@@ -58,8 +58,9 @@ published: env
 doses robust sanity spurious spurious_xray xray_small masks_small: env
 	$(SNAKEMAKE) all --configfile=workflow/studies/$@.yaml
 
-# Every study of workflow/studies/ whole, and the bounds of what it must show. Without covid: its images are on the internet.
-studies: xray_small masks_small spurious_xray demo doses robust sanity spurious
+# Every study of workflow/studies/ whole, the released runs, and the bounds of what they must show. Without covid: its images
+# are on the internet.
+studies: xray_small masks_small spurious_xray demo doses robust sanity spurious published
 	python -m pytest tests/acceptance
 
 # A finished study in one file, with its report if that is of the same results. STUDY: its file; without it config.yaml.
@@ -97,9 +98,10 @@ check: lint
 test: env
 	$(TESTS) --cov --cov-report=term-missing:skip-covered --cov-fail-under=85
 
-# Does the demo's result show what the paper found? Reads what `make demo` made.
+# Does the demo's result show what the paper found, and the released runs what is known of them? Reads what `make demo`
+# and `make published` made.
 acceptance: env
-	python -m pytest tests/acceptance/test_demo.py
+	python -m pytest tests/acceptance/test_demo.py tests/acceptance/test_published.py
 
 # Is anything lost, double or different after random kills?
 chaos: env
