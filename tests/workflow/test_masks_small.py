@@ -9,9 +9,12 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
+BRIEF = {"model": {"width": 1}, "training": {"epochs": 1, "burn_in": 0}}
+
+
 @pytest.fixture(scope="module")
 def results(smallest):
-    return smallest("masks_small", ["classification", "actdiff"])
+    return smallest("masks_small", ["classification", "actdiff"], BRIEF).folder / "results/masks_small"
 
 
 def test_boxes_and_lungs_are_the_masks(results):

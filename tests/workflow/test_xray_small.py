@@ -1,14 +1,22 @@
-"""The study of real images in its smallest form, to its tables and figures; of the whole, tests/acceptance."""
+"""The study of real images in its smallest form, to its tables and figures, and what doses and rivals are asked beside
+it; of the whole, tests/acceptance.
+"""
 
 import pandas as pd
 import pytest
+from support.workflow_checkout import Checkout
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def results(smallest):
+def finished(smallest) -> Checkout:
     return smallest("xray_small", ["classification", "masked"])
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    return finished.folder / "results/xray_small"
 
 
 def test_the_shift_is_visible_on_real_images(results):
@@ -51,3 +59,49 @@ def test_tables_and_figures_hold_both_tasks(results):
 def test_no_job_took_more_than_three_gibibytes(results):
     for file in (results / "benchmarks").rglob("*.tsv"):
         assert pd.read_csv(file, sep="\t")["max_rss"].max() < 3 * 1024, file
+
+
+# Laid over that study, of which the images and the splits stay.
+MORE = {
+    "study": {
+        "tasks": ["site_pneumonia", "site_ratio", "site_control"],
+        "methods": ["classification", "actdiff", "reweighting"],
+        "analyses": ["localisation", "reliance", "nuisance_probe", "weight_randomisation"],
+    },
+    "tasks": {
+        "site_pneumonia": {"analyses": ["reliance", "nuisance_probe"]},
+        "site_ratio": {
+            "of": "site_pneumonia", "each": {"ratio": [0.5]}, "methods": ["classification", "actdiff"],
+            "analyses": ["reliance", "nuisance_probe", "weight_randomisation"], "tuned_on": "site_pneumonia",
+        },
+        "site_control": {
+            "of": "site_pneumonia", "mask": {"control": "random"}, "methods": ["actdiff"], "analyses": [],
+            "tuned_on": "site_pneumonia",
+        },
+    },
+    "methods": {"reweighting": {"hyperparameters": {"lr": 1e-3}}},
+    "analyses": {"weight_randomisation": {"images": 4, "draws": 1}},
+    "training": {"epochs": 1, "burn_in": 0},
+    "saliency": {"attributions": ["gradient"]},
+}  # fmt: skip
+TO_MAKE = (
+    *("tables/doses.md", "tables/mask_controls.md", "figures/doses.png"),
+    *("tables/ranking.md", "tables/predictors.md", "figures/predictors.png"),
+    "tables/site_ratio=0.5_weight_randomisation.md",
+)
+
+
+def test_doses_and_rivals_on_x_rays_at_two_ratios(finished, real_images, tmp_path):
+    checkout = finished.copy(tmp_path / "more")
+    checkout.study("more", MORE)
+    studies = ("workflow/studies/xray_small.yaml", "smallest.yaml", "more.yaml")
+    targets = [f"results/xray_small/{name}" for name in TO_MAKE]
+    done = checkout.snakemake("-c2", *targets, "--configfile", *studies, RED_HERRING_IMAGES=str(real_images))
+    assert "rule prepare_images" not in done.stdout + done.stderr
+    runs = pd.read_csv(checkout.folder / "results/xray_small/runs.csv")
+    assert runs.groupby("task")["method"].agg(set).to_dict() == {
+        "site_pneumonia": {"classification", "actdiff", "reweighting"},
+        "site_ratio=0.5": {"classification", "actdiff"},
+        "site_control": {"actdiff"},
+    }
+    assert runs["test_auc"].between(0, 1).all()
