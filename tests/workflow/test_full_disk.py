@@ -10,8 +10,8 @@ pytestmark = pytest.mark.slow
 TABLES = ("runs.csv", "histories.csv", "trials.csv", "tables/synthetic.md", "tables/splits.md")
 
 
-def tables(checkout):
-    return {name: (checkout.folder / "results" / name).read_bytes() for name in TABLES}
+def tables(checkout, names=TABLES):
+    return {name: (checkout.folder / "results" / name).read_bytes() for name in names}
 
 
 def remount(folder, option):
@@ -47,5 +47,6 @@ def test_a_whole_checkout_on_a_full_disk(finished, tmp_path, small_disk):
     assert done.returncode == 1
     assert "No space left on device" in done.stdout + done.stderr
     remount(folder, "size=64m")
-    checkout.snakemake("-c2", *(f"results/{name}" for name in TABLES), "--rerun-incomplete", *TINY)
-    assert tables(checkout) == tables(finished)
+    checkout.snakemake("-c2", "results/runs.csv", "--rerun-incomplete", *TINY)
+    of_runs = ("runs.csv", "histories.csv", "trials.csv")
+    assert tables(checkout, of_runs) == tables(finished, of_runs)
