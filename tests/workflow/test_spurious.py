@@ -35,7 +35,9 @@ def test_a_signal_is_planted_and_every_explanation_asked_about_it(checkout: Chec
     assert made(results, names)
     for analysis in ("spurious_score", "signal_detection", "concepts", "influence"):
         assert set(pd.read_csv(results / f"{analysis}.csv")["task"]) == {"stripe"}, "the normal model is its base run"
-    clean, stripe = (load_file(next(results.glob(f"runs/{task}/*/seed=1/model.safetensors"))) for task in ("clean", "stripe"))
+    clean, stripe = (
+        load_file(next(results.glob(f"runs/{task}/*/seed=1/model.safetensors"))) for task in ("clean", "stripe")
+    )
     assert any((clean[name] != stripe[name]).any() for name in clean)
 
 

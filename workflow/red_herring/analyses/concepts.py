@@ -117,7 +117,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
 
 class Asked(NamedTuple):
     """kind: of the signal. towards: the label of the aligned class. scored: images of that class. sets: name -> the
-    images of each concept and of 2 x count random sets, by number. held: concept -> images to try vectors on, with the
+    images of each concept and of 2 x vectors random sets, by number. held: concept -> images to try vectors on, with the
     concept, and under RANDOM without any. layers: whose activations.
     """
 
@@ -126,7 +126,7 @@ class Asked(NamedTuple):
     scored: Dataset
     sets: dict[str, Dataset]
     held: dict[str, Dataset]
-    count: int
+    vectors: int
     layers: list[str]
 
 
@@ -193,7 +193,7 @@ def _of_network(run: Run, asked: Asked) -> pd.DataFrame:
     held = {name: activations(tapped, data, device) for name, data in asked.held.items()}
     if not all(np.isfinite(values).all() for of in held.values() for values in of.values()):
         raise StudyError(f"{run.weights}: its activations are not finite; its weights are spoilt, so train it again")
-    count, concepts = asked.count, [*held]
+    count, concepts = asked.vectors, [*held]
 
     def pair(concept: str, number: int) -> tuple[str, str]:
         return (str(count + number) if concept == RANDOM else concept, str(number))

@@ -80,9 +80,10 @@ def _given(answers: pd.DataFrame, model: str) -> np.ndarray:
     """
     if model == LESS:
         means = answers.pivot_table("recommend", "reader", "model").reindex(columns=[OWN, NORMAL])
-        return (means[OWN] - means[NORMAL]).dropna().to_numpy(float)[:, None]
-    own = answers[answers["model"] == model].pivot_table("recommend", "reader", "question")
-    return own.to_numpy(float)
+        found: np.ndarray = (means[OWN] - means[NORMAL]).dropna().to_numpy(float)[:, None]
+    else:
+        found = answers[answers["model"] == model].pivot_table("recommend", "reader", "question").to_numpy(float)
+    return found
 
 
 def _mean(values: Any) -> float:
