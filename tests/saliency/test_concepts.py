@@ -78,7 +78,9 @@ def penalised(inputs, labels):
         value = np.logaddexp(0, -margins).sum() + weights[:-1] @ weights[:-1] / 2
         return value, np.append(x.T @ slope + weights[:-1], slope.sum())
 
-    found = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="BFGS", options={"gtol": 1e-7}).x
+    found = minimize(
+        loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"gtol": 1e-9, "ftol": 1e-15}
+    ).x
     return found[:-1] / scale, found[-1] - found[:-1] @ centre / scale
 
 
@@ -118,17 +120,17 @@ def test_more_than_sixteen_vectors_are_those_of_a_slow_computation_each_in_its_p
     sets = {str(number): images(5) for number in range(19)}
     pairs = [("18", str(number)) for number in range(18)]
     network, scored = resnet(), images(30)
-    found = vectors(Tapped(network, ["layer2"]), 1, scored, sets, pairs, CPU)["layer2"]
-    expected = by_hand(network, "layer2", 1, scored, sets, pairs)
-    assert len({vector.score for vector in expected.values()}) > 10, "an order that can be told"
+    found = vectors(Tapped(network, ["layer1"]), 1, scored, sets, pairs, CPU)["layer1"]
+    expected = by_hand(network, "layer1", 1, scored, sets, pairs)
+    assert len({vector.score for vector in expected.values()}) > 8, "an order that can be told"
     for pair in pairs:
         size = np.abs(expected[pair].weights).max()
         np.testing.assert_allclose(found[pair].weights, expected[pair].weights, atol=2e-3 * size, err_msg=str(pair))
-        assert found[pair].intercept == pytest.approx(expected[pair].intercept, rel=0.01)
+        assert found[pair].intercept == pytest.approx(expected[pair].intercept, abs=0.02)
         assert found[pair].score == pytest.approx(expected[pair].score, abs=1 / 30 + 1e-9), pair
 
 
-@pytest.mark.parametrize("size", [28, 30], ids=["whole blocks", "blocks that overlap"])
+@pytest.mark.parametrize("size", [56, 60], ids=["whole blocks", "blocks that overlap"])
 @pytest.mark.parametrize(("layer", "shrunk"), [("layer1", 1), ("layer2", 2)], ids=["below another tap", "above it"])
 def test_taps_leave_the_answers_as_they_are_and_move_activations_in_blocks(size, layer, shrunk):
     network = resnet().double()
@@ -138,7 +140,7 @@ def test_taps_leave_the_answers_as_they_are_and_move_activations_in_blocks(size,
     tapped.taps[layer].register_forward_hook(lambda *of: means.update(h=of[2]))
     logits = tapped(images.requires_grad_())
     torch.testing.assert_close(logits, network(images), rtol=0, atol=0)
-    assert means["h"].shape == (3, 2 * shrunk, 7, 7)
+    assert means["h"].shape == (3, 2 * shrunk, 14, 14)
     (gradient,) = torch.autograd.grad(logits[:, 1].sum(), means["h"])
     towards = torch.rand(means["h"].shape[1:], dtype=torch.double, generator=torch.Generator().manual_seed(1))
 

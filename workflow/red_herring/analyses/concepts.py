@@ -117,8 +117,8 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
 
 class Asked(NamedTuple):
     """kind: of the signal. towards: the label of the aligned class. scored: images of that class. sets: name -> the
-    images of each concept and of 2 x vectors random sets, by number. held: concept -> images to try vectors on, with the
-    concept, and under RANDOM without any. layers: whose activations.
+    images of each concept and of random sets, by number, two for each of `vectors`. held: concept -> images to try
+    vectors on, with the concept, and under RANDOM without any. layers: whose activations.
     """
 
     kind: str

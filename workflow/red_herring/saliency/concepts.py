@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from red_herring.data.dataset import Dataset
 from red_herring.saliency.attribution import PIXELS
 
-SIDE = 7
-"""Positions a side at which activations are told apart, at most: as many as the third stage has of images of 28
-pixels. Of 224 pixels and 64 channels a set of 30 would else be numbers by the hundred million, of which Captum makes
-Python lists and files.
+SIDE = 14
+"""Positions a side at which activations are told apart, at most: as many as the second stage has of images of 28
+pixels, on which nothing is lost in the second or third. Of 224 pixels and 64 channels 30 images would else be numbers
+by the tens of millions, of which Captum makes Python lists and files.
 """
 
 ITERATIONS = 1000
