@@ -60,7 +60,8 @@ def test_the_table_needs_eleven_packages_and_no_gpu():
         [sys.executable, "-c", ALONE, json.dumps(refused), ROOT / "tests/gpu/check.py"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    failed = [line for line in done.stdout.splitlines() if line.endswith("| FAILED |")]
+    assert done.returncode == 0, "\n".join([*failed, done.stderr[-3000:]])
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     checks = {row[0] for row in rows[2:]}
     assert {
