@@ -102,6 +102,23 @@ def test_a_mistyped_target_is_refused(checkout):
     assert checkout.snakemake("-n", "results/runs/spc/rr/seed=451/run.json", check=False).returncode == 1
 
 
+@pytest.mark.slow
+def test_readers_are_asked_of_a_study_with_signals_and_their_answers_looked_for_where_it_is_said(checkout, tmp_path):
+    done = checkout.snakemake("-n", "reader", check=False)
+    assert "readers are shown what signal_detection explains, which is not among study.analyses; add it" in done.stdout
+    signals = {"study": {"tasks": ["no_spc", "tag"], "analyses": ["localisation", "signal_detection"], "seeds": [1, 2]}}
+    checkout.study(
+        "signals", signals | {"tasks": {"tag": {"of": "no_spc", "signal": {"kind": "tag"}, "tuned_on": "no_spc"}}}
+    )
+    asked = ("reader_results", "--configfile=signals.yaml")
+    done = checkout.snakemake("-n", *asked, check=False)
+    assert "RED_HERRING_ANSWERS is not set; set it to the folder of the files that readers saved" in done.stdout
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers/one.csv").touch()
+    planned = checkout.planned(*asked, RED_HERRING_ANSWERS=str(tmp_path / "answers"))
+    assert {"reader", "reader_results", "signal_detection"} <= {rule for rule, _ in planned}
+
+
 def test_traps_of_snakemake_are_not_stepped_into():
     for forbidden in (r"^\s+run:", r"^\s+script:", r"^\s+cache:", r"^\s+retries:", r"\btemp\("):
         assert not re.search(forbidden, RULES, re.MULTILINE), forbidden

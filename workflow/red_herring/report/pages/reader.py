@@ -81,7 +81,7 @@ IN_IMAGES = {
     "stripe": "a lighter band near the left and the right border",
     "blur": "a blurred background",
     "half_blur": "a blurred left half of the background",
-    "random_patches": "patches cut out at random",
+    "random_patches": "a square of noise",
 }
 """Signal or other concept -> what one sees of it, without saying that it is anything to look for."""
 
