@@ -492,6 +492,8 @@ def test_twins_are_side_by_side_with_the_outline_of_the_signal(with_twins, tmp_p
         f"Random, the normal model\nSays ill with probability {normal:.2f}"
     )
     assert "signal\n9 px" in text(with_twins, "numbers")
+    where = {"planted": "the outline of the signal", "clean": "where the signal would be"}[state]
+    assert text(with_twins, "picture-title").endswith(f"\nRed: {where}, 8 % of the image.")
 
 
 def test_what_twins_say_of_all_images_is_that_of_the_table(with_twins):
@@ -537,5 +539,5 @@ def test_a_constant_map_of_a_twin_is_said_to_be_one(browser, tmp_path):
     (tmp_path / "explorer.html").write_text(explorer.page(settings, explorer_study.tables(tmp_path), tmp_path / "maps"))
     browser.get((tmp_path / "explorer.html").as_uri() + "#task=b&twins=planted")
     settle(browser)
-    assert text(browser, "overlay-title").endswith(". The map is constant.")
-    assert text(browser, "map-title").endswith("largest value")
+    assert text(browser, "overlay-title").endswith(".\nThe map is constant.")
+    assert text(browser, "map-title").endswith("largest value of this map")

@@ -47,7 +47,10 @@ def test_rows_are_the_two_models_with_and_without_the_signal_and_columns_attribu
         image, whose = twin_maps.IMAGE[state], twin_maps.WHOSE[model]
         assert row[0].get_ylabel() == f"{image},\n{whose}: {said:.2f}"
     title = figure.get_suptitle().replace("\n", " ")
-    assert title == "tag, ActDiff, seed 1; beside each row the probability of ill"
+    assert title == (
+        "tag, ActDiff, seed 1; beside each row the probability of ill; "
+        "in red the outline of the signal, 7.5 % of the image"
+    )
 
 
 def test_the_outline_is_that_of_the_signal_where_the_image_has_it(tmp_path, study):

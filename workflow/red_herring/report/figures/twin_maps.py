@@ -66,7 +66,10 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     blocks = [dict(list(titles.items())[start : start + ACROSS]) for start in range(0, len(titles), ACROSS)]
     columns = 1 + len(blocks[0])
     figure = Figure(figsize=(columns * PANEL + LABELS, len(blocks) * (len(ROWS) * PANEL + 0.3) + 0.2))
-    words = f"{task}, {title}, seed {seed}; beside each row the probability of {about['finding']}"
+    words = (
+        f"{task}, {title}, seed {seed}; beside each row the probability of {about['finding']}; "
+        f"in red the outline of the signal, {100 * twins.truth[0].mean():.1f} % of the image"
+    )
     figure.suptitle(style.wrapped(words, int(figure.get_figwidth() / style.CHARACTER)), fontsize=7)
     for block, some in zip(figure.subfigures(len(blocks), 1, squeeze=False)[:, 0], blocks, strict=True):
         _draw_block(block, twins, some, columns)
