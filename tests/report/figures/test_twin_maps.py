@@ -48,8 +48,7 @@ def test_rows_are_the_two_models_with_and_without_the_signal_and_columns_attribu
         assert row[0].get_ylabel() == f"{image},\n{whose}: {said:.2f}"
     title = figure.get_suptitle().replace("\n", " ")
     assert title == (
-        "tag, ActDiff, seed 1; beside each row the probability of ill; "
-        "in red the outline of the signal, 7.5 % of the image"
+        "tag, ActDiff, seed 1; beside each row the probability of ill; red: the signal's outline, 7.5 % of the image"
     )
 
 
@@ -80,6 +79,12 @@ def test_the_first_seed_that_is_there_is_shown_and_none_is_said(tmp_path, study)
     assert "seed 0" in draw(tmp_path, study, other).get_suptitle()
     (axes,) = draw(tmp_path, study, ("tag", "masked", 0)).axes
     assert words(axes) == ["tag, ActDiff: no run with its normal model"]
+
+
+def test_a_narrow_figure_has_its_whole_title(tmp_path, study):
+    twins.write(study["maps"], RUN, NAMES)
+    study["attributions"] = described_attributions(["gradient"])
+    assert draw(tmp_path, study, RUN).get_suptitle().endswith("of the image")
 
 
 def test_many_attributions_are_shown_seven_at_a_time(tmp_path, study):

@@ -68,9 +68,9 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(columns * PANEL + LABELS, len(blocks) * (len(ROWS) * PANEL + 0.3) + 0.2))
     words = (
         f"{task}, {title}, seed {seed}; beside each row the probability of {about['finding']}; "
-        f"in red the outline of the signal, {100 * twins.truth[0].mean():.1f} % of the image"
+        f"red: the signal's outline, {100 * twins.truth[0].mean():.1f} % of the image"
     )
-    figure.suptitle(style.wrapped(words, int(figure.get_figwidth() / style.CHARACTER)), fontsize=7)
+    figure.suptitle(style.wrapped(words, int(figure.get_figwidth() / style.CHARACTER), rows=5), fontsize=7)
     for block, some in zip(figure.subfigures(len(blocks), 1, squeeze=False)[:, 0], blocks, strict=True):
         _draw_block(block, twins, some, columns)
     return figure
