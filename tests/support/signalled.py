@@ -67,7 +67,7 @@ def tables() -> dict[str, pd.DataFrame]:
     ]  # fmt: skip
     concepts = [
         {**run, "concept": concept, "layer": layer, "difference": round(reliant(run)) if known else 0.5,
-         "alarm": float(known and layer == "layer2") if run["task"] == "tag" else np.nan}
+         "alarm": 1.0, "alarm_towards": float(known and layer == "layer2") if run["task"] == "tag" else np.nan}
         for run, concept, layer in product(RUNS, ("tag", "blur", "random_patches"), ("layer2", "layer3"))
         for known in [concept == SIGNALS[run["task"]]["kind"]]
     ]  # fmt: skip

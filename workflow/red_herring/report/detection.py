@@ -99,7 +99,7 @@ def _of_attributions(own: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _of_concepts(own: pd.DataFrame) -> list[pd.DataFrame]:
     own = own[own["concept"] == own["kind"]].rename(columns={"layer": "explanation"})
-    return [_named(own, KNOWN, "difference"), _named(own, FALSE_ALARM, "alarm")]
+    return [_named(own, KNOWN, "difference"), _named(own, FALSE_ALARM, "alarm_towards")]
 
 
 def _of_training_points(own: pd.DataFrame) -> list[pd.DataFrame]:

@@ -40,9 +40,9 @@ CAPTION = (
     "those of normal models, with p < 0.05 over exchanges of twins, for which it takes six seeds. False alarm, of a "
     "normal model, yes: by attribution where its map has more on the signal than a map in random order; by training "
     "points where more of the most helpful ones carry it than of all, with the interval over seeds above 0; by "
-    "concepts where the share of normal models whose scores differ from those of random concepts (p < 0.05) has "
-    "Wilson's interval above 0.05. All runs count, also those that do not pass the gate: look at how many do before "
-    "anything else."
+    "concepts where the share of normal models whose score of the signal is above that of random concepts (p < 0.05) "
+    "has Wilson's interval above 0.05. All runs count, also those that do not pass the gate: look at how many do "
+    "before anything else."
 )
 FILES = ["spurious_score.csv", "told_apart.csv"]
 OPTIONAL = ["signal_detection.csv", "concepts.csv", "influence.csv"]
@@ -64,10 +64,9 @@ NOTE = (
     "its 95 % interval by Student's t, no narrower than those of the runs leave it; of the share by concepts Wilson's; "
     "with no correction for how many verdicts there are. Yes: above 0; no: below; else undecided. Where all images of "
     "a class carry the signal, the most helpful ones do so by their label alone; and as those of a spurious model "
-    "carry it whoever picks them, a yes of theirs to Unknown is to be held against those drawn at random, in the "
-    "table of what is told apart. Controls are left out. Gate: runs "
-    f"with a spurious score above {PASSES}, and whose normal model has one below {NORMAL_PASSES}, by their Wilson "
-    "intervals."
+    "carry it whoever picks them, a yes of theirs to Unknown is to be held against those drawn at random, in the table "
+    f"of what is told apart. Controls are left out. Gate: runs with a spurious score above {PASSES}, and whose normal "
+    f"model has one below {NORMAL_PASSES}, by their Wilson intervals."
 )
 SUMMARY = "How many explanations of each family say yes"
 SUMMARY_HEADINGS = ["", "Method", "Family", "Gate", "Gate, normal", "Known", "Unknown", "False alarm"]
