@@ -35,7 +35,7 @@ SECONDS = 400
 
 CHECKS = (
     check_steps, check_second_derivatives, check_signed_maps, check_randomised_networks, check_analyses,
-    check_determinism,
+    check_determinism, check_compile,
 )  # fmt: skip
 PACKAGES = ("numpy", "pandas", "scipy", "captum", "scikit-learn", "scikit-image", "statsmodels")
 
@@ -51,12 +51,15 @@ def described(device: torch.device) -> str:
     return f"{where}; {', '.join(versions)}"
 
 
-def all_checks(table: Table, sizes: Sizes, device: torch.device) -> None:
+def check_all(table: Table, sizes: Sizes, device: torch.device) -> None:
     for check in CHECKS:
         name = check.__name__.replace("_", " ")
         if not table.late(name, ""):
             with table.reporting(name, ""):
                 check(table, sizes, device)
+
+
+def measure_all(table: Table, sizes: Sizes, device: torch.device) -> None:
     maps: dict[str, float] = {}
     speeds = {}
     with table.reporting("measure maps", ""):
@@ -65,14 +68,12 @@ def all_checks(table: Table, sizes: Sizes, device: torch.device) -> None:
         speeds = measure_speeds(table, sizes, device)
     with table.reporting("measure cost", ""):
         measure_cost(table, sizes, device, speeds, maps)
-    if not table.late("check compile", ""):
-        with table.reporting("check compile", ""):
-            check_compile(table, sizes, device)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: a GPU if there is one")
+    parser.add_argument("--part", choices=["all", "checks", "speeds"], default="all", help="for less time at once")
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--answer", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -89,11 +90,15 @@ def main() -> int:
     table = Table(SECONDS if on_gpu else math.inf)
     if not on_gpu:
         table.skipped("all on a GPU", "the whole", "asked for the CPU" if given.device == "cpu" else "no GPU is here")
-    check_two_jobs(table, sizes, device)  # before this process takes the card
+    if given.part != "checks":
+        check_two_jobs(table, sizes, device)  # before this process takes the card
     try:
         with cards.given(device.type):
             pick(device.type, "float32")
-            all_checks(table, sizes, device)
+            if given.part != "speeds":
+                check_all(table, sizes, device)
+            if given.part != "checks":
+                measure_all(table, sizes, device)
             about = described(device)
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
