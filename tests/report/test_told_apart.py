@@ -68,6 +68,18 @@ def test_a_row_for_each_run_and_one_for_all_seeds(folder):
     )
 
 
+def test_a_file_of_images_has_the_words_of_its_analysis(folder):
+    """Such as the form of influence, a column of text that is in no other table."""
+    runs = RUNS[RUNS["family"] == "signal_detection"]
+    expected = told_apart(folder, runs)
+    (folder / "signal_detection").rename(folder / "influence")
+    for file in folder.glob("influence/*/*/*_images.csv"):
+        file.write_text(file.read_text().replace("attribution", "form").replace("gradient", "tracin"))
+    found = told_apart(folder, runs.assign(family="influence"))
+    np.testing.assert_array_equal(found["auc"], expected["auc"])
+    assert found["auc"].notna().all()
+
+
 def test_two_seeds_are_there_but_say_nothing(folder):
     table = told_apart(folder, RUNS[RUNS["seed"] > 1])
     assert table["auc"].isna().all()

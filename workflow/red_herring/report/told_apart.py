@@ -13,6 +13,7 @@ from red_herring.report.collect import answer_file
 from red_herring.report.reading import read_table
 from red_herring.runtime.files import StudyError
 from red_herring.statistics.two_sample import Twins, tell_apart
+from red_herring.study.catalogue import analysis_card
 
 EXPLAINED = "explained"
 """Arrays of an analysis called explained/{given}/{own or normal}/{explanation} hold one explanation in each row."""
@@ -55,8 +56,9 @@ def _read(results: Path, family: str, run: tuple[str, str, int]) -> Arrays:
         names = [name for name in stored.keys() if name.startswith(EXPLAINED)]  # noqa: SIM118, it is no dict
         arrays = {name: stored.get_tensor(name) for name in names}
     if ROWS in arrays:
-        images = read_table(answer_file(results, family, run, "_images.csv")).iloc[arrays[ROWS]]
-        arrays[ROWS] = (images["source"] + "/" + images["image"]).to_numpy()
+        images = read_table(answer_file(results, family, run, "_images.csv"), analysis_card(family).by)
+        names_of = images["source"] + "/" + images["image"]
+        arrays[ROWS] = names_of.iloc[arrays[ROWS]].to_numpy()
     return arrays
 
 
