@@ -48,7 +48,7 @@ FILES = ["spurious_score.csv", "told_apart.csv"]
 OPTIONAL = ["signal_detection.csv", "concepts.csv", "influence.csv"]
 RELEASED = False
 
-BY = ["task", "method", "family", "explanation"]
+KEYS = ["task", "method", "family", "explanation"]
 FRAME = [
     *("task", "signal", "share", "of", "method", "family", "explanation", "question"),
     *("n", "value", "low", "high", "p", "verdict"),
@@ -82,8 +82,8 @@ def tabulate(study: Study, settings: Settings) -> Table:
     undefined, too few seeds).
     """
     signals, scores = signalled(settings), own_scores(study["spurious_score"])
-    grouped = answers(study, settings).groupby([*BY, "question"], sort=False)
-    rows = [dict(zip([*BY, "question"], key, strict=True)) | _over_seeds(own) for key, own in grouped]
+    grouped = answers(study, settings).groupby([*KEYS, "question"], sort=False)
+    rows = [dict(zip([*KEYS, "question"], key, strict=True)) | _over_seeds(own) for key, own in grouped]
     told = unknown(study["told_apart"], settings)
     rows += [_told(row) for _, row in told[told["seed"].isna()].iterrows()]
     found = pd.DataFrame(rows, columns=[column for column in FRAME if column not in ABOUT])
@@ -136,7 +136,7 @@ def _told(told: pd.Series) -> dict[str, Any]:
     else:
         said = YES if told["p"] < SIGNIFICANCE else UNDECIDED
     return {
-        **told[[*BY, "low", "high", "p"]].to_dict(),
+        **told[[*KEYS, "low", "high", "p"]].to_dict(),
         **{"question": UNKNOWN, "n": told["seeds"], "value": told["auc"], "verdict": said},
     }
 

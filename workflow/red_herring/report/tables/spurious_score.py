@@ -23,11 +23,11 @@ CAPTION = (
 FILES = ["spurious_score.csv"]
 RELEASED = False
 
-BY = ["task", "method", "signal", "aligned", "trained"]
+KEYS = ["task", "method", "signal", "aligned", "trained"]
 MODELS = ["", "normal_"]
-COLUMNS = ["n", "images", "score", "low", "high", "passed"]
+OF_MODELS = ["n", "images", "score", "low", "high", "passed"]
 AUCS = ["auc", "normal_auc", "auc_planted", "normal_auc_planted"]
-FRAME = [*BY, *(f"{model}{column}" for model in MODELS for column in COLUMNS), *AUCS]
+FRAME = [*KEYS, *(f"{model}{column}" for model in MODELS for column in OF_MODELS), *AUCS]
 HEADINGS = [
     *("", "Aligned", "Method", "n", "Images", "Score [95 %]", "Passed", "Normal model [95 %]", "Passed"),
     *("AUC", "normal", "AUC, planted", "normal"),
@@ -49,8 +49,8 @@ def tabulate(study: Study, settings: Settings) -> Table:
     its 95 % interval low and high, passed (runs), the same of the normal model after normal_, and the mean AUCs.
     """
     scores = gated(study["spurious_score"]).sort_values("trained", ascending=False, kind="stable")
-    groups = scores.groupby(BY, sort=False)
-    rows = [dict(zip(BY, key, strict=True)) | _over_seeds(runs) for key, runs in groups]
+    groups = scores.groupby(KEYS, sort=False)
+    rows = [dict(zip(KEYS, key, strict=True)) | _over_seeds(runs) for key, runs in groups]
     frame = in_order(pd.DataFrame(rows, columns=FRAME), settings)
     sections = [
         Section(f"{task}: {signal_in_words(signal)}", HEADINGS, _lines(of_task(frame, task), settings), names=3)
