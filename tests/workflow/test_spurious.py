@@ -41,30 +41,26 @@ def test_a_signal_is_planted_and_every_explanation_asked_about_it(checkout: Chec
     assert any((clean[name] != stripe[name]).any() for name in clean)
 
 
-def test_a_tag_on_pneumonia(smallest_spurious):
+SMALLEST = {
+    "study": {"methods": ["classification"]},
+    "model": {"width": 2},
+    "training": {"epochs": 2},
+    "analyses": {"signal_detection": {"images": 6}, "concepts": {"sets": 2, "images": 8}, "influence": {"images": 6}},
+}
+
+
+def test_a_tag_on_pneumonia(checkout: Checkout, real_images):
     """Real X-rays at 64 pixels; the tag has the area that it is asked for, and the images are told to have it."""
-    results = smallest_spurious
-    assert made(results, [f"tables/{name}.md" for name in TABLES])
-    assert made(results, ["explorer.html", "overview.rst", "figures/signals.png"])
+    checkout.study("smallest", SMALLEST)
+    names = [*(f"tables/{name}.md" for name in TABLES), "figures/signals.png"]
+    targets = [f"results/spurious_xray/{name}" for name in names]
+    studies = ("workflow/studies/spurious_xray.yaml", "smallest.yaml")
+    checkout.snakemake("-c2", *targets, "--configfile", *studies, RED_HERRING_IMAGES=str(real_images))
+    results = checkout.folder / "results" / "spurious_xray"
+    assert made(results, names)
     detection = pd.read_csv(results / "signal_detection.csv")
     assert detection["area"].unique() == pytest.approx([6**2 / 64**2])
-    edges = detection.query("attribution == 'edges'")
-    assert (edges["difference_ap"] == 0).all()
+    assert (detection.query("attribution == 'edges'")["difference_ap"] == 0).all()
     influence = pd.read_csv(results / "influence.csv")
     assert (influence["base_rate_aligned"] == 1).all()
     np.testing.assert_allclose(influence["base_rate"], 0.5)
-
-
-@pytest.fixture(scope="module")
-def smallest_spurious(smallest):
-    """Two seeds, as maps are held against those of another normal model."""
-    laid = {
-        "study": {"methods": ["classification"], "seeds": [1234, 3232]},
-        "training": {"epochs": 2},
-        "analyses": {
-            "signal_detection": {"images": 8},
-            "concepts": {"sets": 3, "images": 8},
-            "influence": {"images": 8},
-        },
-    }
-    return smallest("spurious_xray", ["classification"], laid).folder / "results" / "spurious_xray"
