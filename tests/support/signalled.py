@@ -62,6 +62,7 @@ def tables() -> dict[str, pd.DataFrame]:
     """Attribution shows what models rely on, and so does TCAV; training points cry wolf by every form but `random`."""
     detection = [
         {**run, "attribution": name, "chance_ap": 0.01, **with_interval("famgt_ap", 0.01 + 0.001 * run["seed"], 0.02),
+         **with_interval("kssd_ap", reliant(run) + 0.001 * run["seed"]),
          **with_interval("difference_ap", 0.0 if name == "edges" else reliant(run) - 0.05 + 0.001 * run["seed"])}
         for run, name in product(RUNS, ("gradient", "integrated_gradients", "edges"))
     ]  # fmt: skip

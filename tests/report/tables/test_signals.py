@@ -35,6 +35,16 @@ def test_known_is_yes_where_the_difference_to_the_normal_model_lies_above_0():
     assert known.loc[("blur", "actdiff", "concepts", "layer3"), "verdict"] == "undecided", "all alike at 0"
 
 
+def test_known_is_no_yes_where_the_map_shows_the_signal_less_than_chance():
+    """However much less the normal model's map shows it, as with a blur of nearly all of the image."""
+    detection = tables()["signal_detection"]
+    for kssd, verdict in ((-0.05, "undecided"), (0.01, "undecided"), (0.05, "yes")):
+        values = {"kssd_ap": kssd, "kssd_ap_low": kssd - 0.01, "kssd_ap_high": kssd + 0.01, "chance_ap": 0.01}
+        frame = tabulated(signal_detection=detection.assign(**values)).frame
+        own = frame[(frame["task"] == "tag") & (frame["method"] == "classification") & (frame["question"] == "known")]
+        assert own.set_index("explanation")["verdict"]["gradient"] == verdict
+
+
 def test_a_false_alarm_is_asked_of_the_normal_model():
     frame = tabulated().frame
     alarm = frame[frame["question"] == "false_alarm"]

@@ -30,7 +30,10 @@ PASSES, NORMAL_PASSES = 0.85, 0.1
 it lies below the second (Adebayo et al. 2022, who ask it of the score itself).
 """
 
-COLUMNS = [*KEYS, "family", "explanation", "question", "value", "low", "high"]
+SHOWN = ["shown", "shown_low", "shown_high"]
+"""What an attribution shows of a known signal by the spurious model alone, with its interval within the run."""
+
+COLUMNS = [*KEYS, "family", "explanation", "question", "value", "low", "high", *SHOWN]
 
 
 def signalled(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -66,7 +69,8 @@ def own_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 def answers(tables: Mapping[str, pd.DataFrame], settings: Mapping[str, Any]) -> pd.DataFrame:
     """What the families that the study has say of each run, with the columns COLUMNS: 0 is nothing, and low to high the
-    interval within the run where there is one. Of a false alarm of concepts: 1 or 0.
+    interval within the run where there is one. Of a false alarm of concepts: 1 or 0. SHOWN: of known signals, by
+    attribution alone.
 
     tables: name -> table of the study. Without controls.
     """
@@ -94,7 +98,9 @@ def _controls(settings: Mapping[str, Any]) -> set[str]:
 
 def _of_attributions(own: pd.DataFrame) -> list[pd.DataFrame]:
     own = own.rename(columns={"attribution": "explanation"})
-    return [_named(own, KNOWN, "difference_ap"), _named(own, FALSE_ALARM, "famgt_ap", own["chance_ap"])]
+    shown = [_less(own, "kssd_ap", own["chance_ap"])[end] for end in ("value", "low", "high")]
+    known = _named(own, KNOWN, "difference_ap").assign(**dict(zip(SHOWN, shown, strict=True)))
+    return [known, _named(own, FALSE_ALARM, "famgt_ap", own["chance_ap"])]
 
 
 def _of_concepts(own: pd.DataFrame) -> list[pd.DataFrame]:
@@ -116,6 +122,11 @@ assert OF_FAMILY.keys() == FAMILIES.keys()
 
 
 def _named(own: pd.DataFrame, question: str, column: str, nothing: pd.Series | float = 0.0) -> pd.DataFrame:
+    """The answers to a question by a column."""
+    return own.assign(question=question, **_less(own, column, nothing), **dict.fromkeys(SHOWN, np.nan))
+
+
+def _less(own: pd.DataFrame, column: str, nothing: pd.Series | float) -> dict[str, pd.Series]:
     """The column, and its interval where it has one, less what says nothing."""
     ends = {end: own.get(f"{column}_{end}", np.nan) - nothing for end in ("low", "high")}
-    return own.assign(question=question, value=own[column] - nothing, **ends)
+    return {"value": own[column] - nothing, **ends}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.report.collect import KEYS, Run
+from red_herring.report.twins import MODELS
 
 FAMILIES = {
     "none": "No explanation",
@@ -29,7 +30,7 @@ TABLE_OF = {
 EXPLAINERS = {"attribution": "attribution", "concepts": "layer", "training_points": "form"}
 """Family -> the column of its table that names its explanations."""
 
-OWN, NORMAL = MODELS = ("own", "normal")
+OWN, NORMAL = MODELS
 """That trained with the signal, and its twin without."""
 
 MOST = 24

@@ -12,6 +12,7 @@ from red_herring.report.detection import (
     NORMAL_PASSES,
     PASSES,
     QUESTIONS,
+    SHOWN,
     UNKNOWN,
     answers,
     explanation_title,
@@ -33,8 +34,9 @@ CATEGORY = "Spurious signals"
 CAPTION = (
     "Would an explanation have shown a signal that the model relies on? Known, to a reader who knows of it, yes: by "
     "attribution where K-SSD is above FAM-GT, the map of the planted image having more on the signal by the spurious "
-    "model than by the normal one; by concepts where the TCAV score of the signal is higher for the spurious model; by "
-    "training points where more of the most helpful ones carry it for the spurious model; always with the 95 % "
+    "model than by the normal one, and also above a map in random order; by concepts where the TCAV score of the "
+    "signal is higher for the spurious model; by training points where more of the most helpful ones carry it for the "
+    "spurious model; always with the 95 % "
     "interval of the difference over seeds above 0, or all seeds alike above 0. Unknown, to a reader who does not, "
     "yes: where a classifier tells explanations of images without the signal, or by other concepts, of spurious from "
     "those of normal models, with p < 0.05 over exchanges of twins, for which it takes six seeds. False alarm, of a "
@@ -57,7 +59,8 @@ ABOUT = ["signal", "share", "of"]
 YES, NO, UNDECIDED, FEW = "yes", "no", "undecided", "too few seeds"
 
 NOTE = (
-    "Bold: yes. Known: by attribution AUPRC less area, K-SSD less FAM-GT; by concepts the TCAV score, by training "
+    "Bold: yes. Known: by attribution AUPRC less area, K-SSD less FAM-GT, and yes only where K-SSD itself is above a "
+    "map in random order; by concepts the TCAV score, by training "
     "points the share of the most helpful ones with the signal, spurious less normal model. Unknown: AUC of the "
     "classifier, 0.5 says nothing. False alarm: by attribution FAM-GT less that of a map in random order, by training "
     "points the share less that of all training images, by concepts the share of normal models. Mean over n seeds with "
@@ -116,7 +119,11 @@ def _over_seeds(runs: pd.DataFrame) -> dict[str, Any]:
         interval, nothing = Interval(values.mean(), *wilson(int(values.sum()), n)), SIGNIFICANCE
     else:
         interval = interval_over_runs(values, defined["low"].to_numpy(float), defined["high"].to_numpy(float))
-    return {"n": n, **interval._asdict(), "p": np.nan, "verdict": _verdict(interval, nothing, alike=n > 1)}
+    verdict = _verdict(interval, nothing, alike=n > 1)
+    shown = defined[SHOWN].dropna(subset="shown").to_numpy(float)
+    if verdict == YES and len(shown):  # less wrong than the normal model's map, it may still not show the signal
+        verdict = YES if _verdict(interval_over_runs(*shown.T), 0.0, alike=len(shown) > 1) == YES else UNDECIDED
+    return {"n": n, **interval._asdict(), "p": np.nan, "verdict": verdict}
 
 
 def _verdict(interval: Interval, nothing: float, alike: bool) -> str:
