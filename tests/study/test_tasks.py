@@ -8,6 +8,7 @@ import yaml
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from red_herring.data.signals import of_kind
 from red_herring.report import items
 from red_herring.runtime.files import StudyError
 from red_herring.study import configuration, tasks
@@ -498,6 +499,16 @@ def test_readers_are_asked_of_tasks_with_a_signal_and_told_which_class_carries_i
 def test_no_reader_is_asked_of_a_control():
     config = typed(SIGNALS + "saliency: {attributions: [gradient, edges, random]}")
     assert study.reader_settings(config).controls == ["edges", "random"]
+
+
+def test_permuted_labels_have_no_signal():
+    said = error("study: {tasks: [b]}\ntasks: {b: {of: spc, labels: permuted, signal: {kind: tag}, tuned_on: spc}}")
+    assert said.startswith("config: tasks.b.signal: goes along with a class, which permuted labels are not")
+
+
+def test_a_tag_is_as_large_where_another_signal_is_trained_as_where_a_task_does_not_say():
+    assert of_kind({"kind": "blur"}, "tag")["area"] == tasks.DEFAULTS["signal.area"]
+    assert of_kind({"kind": "tag", "area": 0.2}, "tag")["area"] == 0.2
 
 
 def test_only_a_tag_has_an_area():

@@ -122,6 +122,11 @@ def _check_task(config: Config, name: str) -> None:
             f"config: tasks.{name}.stop.patience: goes by the validation loss, which says nothing where labels are "
             "permuted; give train_accuracy or steps"
         )
+    if task.get("labels") == "permuted" and task.get("signal", {}).get("kind", "none") != "none":
+        raise StudyError(
+            f"config: tasks.{name}.signal: goes along with a class, which permuted labels are not; give the task one "
+            "of the two, or kind none"
+        )
     _check_mask(name, task["mask"])
     for kind, key in OF_SIGNAL.items():
         if key in task.get("signal", {}) and task["signal"]["kind"] != kind:
