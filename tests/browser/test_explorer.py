@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from itertools import pairwise
 
 import matplotlib
@@ -19,6 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from support import explorer_study
+from support.offline import asked_for, check_kept_to_itself, open_anew, settle
 from support.randomised import BLOCKS
 
 CANVASES = ("picture", "map", "overlay", "binary")
@@ -46,31 +46,10 @@ def study(tmp_path_factory):
 @pytest.fixture
 def page(browser, study):
     """The page, newly opened; nothing may be complained of, and nothing asked of the network, until the test ends."""
-    browser.get("about:blank")
-    browser.set_window_size(1280, 900)
-    for log in ("browser", "performance"):
-        browser.get_log(log)
-    browser.get((study / "explorer.html").as_uri())
+    open_anew(browser, study / "explorer.html")
     settle(browser)
     yield browser
-    assert browser.get_log("browser") == []
-    assert set(asked_for(browser)) <= {"file", "data", "about", "blob"}
-
-
-def asked_for(browser):
-    """The scheme of all that was requested."""
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [
-        message["params"]["request"]["url"].split(":")[0]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
-
-
-def settle(browser):
-    WebDriverWait(browser, 10, 0.02).until(
-        lambda _: browser.find_element(By.ID, "main").get_attribute("aria-busy") == "false"
-    )
+    check_kept_to_itself(browser)
 
 
 def choose(browser, **values):

@@ -3,7 +3,6 @@
 import base64
 import csv
 import io
-import json
 import time
 
 import matplotlib
@@ -17,6 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from support import reader_study
+from support.offline import check_kept_to_itself, open_anew, settle
 
 VIRIDIS = np.round(255 * np.array(matplotlib.colormaps["viridis"].colors)).astype(int)
 COUNT = 24
@@ -47,34 +47,14 @@ def open_page(browser, study):
     """open_page(name) opens a page anew; until the test ends nothing may be complained of or asked of the network."""
 
     def opened(name, forget=True):
-        browser.get("about:blank")
-        browser.set_window_size(1280, 900)
-        for log in ("browser", "performance"):
-            browser.get_log(log)
-        browser.get((study[0] / f"{name}.html").as_uri())
+        open_anew(browser, study[0] / f"{name}.html")
         if forget:
             browser.execute_script("localStorage.clear()")
         settle(browser)
         return browser
 
     yield opened
-    assert browser.get_log("browser") == []
-    assert set(asked_for(browser)) <= {"file", "data", "about", "blob"}
-
-
-def asked_for(browser):
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [
-        message["params"]["request"]["url"].split(":")[0]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
-
-
-def settle(browser):
-    WebDriverWait(browser, 10, 0.02).until(
-        lambda _: browser.find_element(By.ID, "main").get_attribute("aria-busy") == "false"
-    )
+    check_kept_to_itself(browser)
 
 
 def begin(browser, number=7):

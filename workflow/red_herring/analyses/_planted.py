@@ -8,10 +8,11 @@ from red_herring.analyses.base import Run
 from red_herring.data.dataset import Dataset
 from red_herring.data.signals import aligned
 from red_herring.runtime.files import StudyError
+from red_herring.saliency.mapped import LEAST_IMAGES
 from red_herring.saliency.summary import drawn
 
-LEAST_IMAGES = 3
-"""Of fewer there is no interval."""
+EXPLAINED, SIDE = 64, 28
+"""Images at most whose explanations are kept for telling models apart, and pixels a side at most that these have."""
 
 
 def opposite(run: Run, count: int) -> Dataset:

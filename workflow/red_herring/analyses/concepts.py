@@ -13,7 +13,7 @@ from scipy import stats
 from red_herring.analyses._planted import aligned_test
 from red_herring.analyses.base import Analysed, Run
 from red_herring.data.dataset import Dataset
-from red_herring.data.signals import aligned, names_of
+from red_herring.data.signals import aligned, names_of, of_kind
 from red_herring.runtime.files import StudyError
 from red_herring.saliency.concepts import Tapped, accuracy, activations, vectors
 from red_herring.saliency.summary import drawn
@@ -85,9 +85,6 @@ PARTS = 4
 
 PATCH = 1 / 4
 """Sides of an image that a square of noise has."""
-
-TAG_AREA = 0.01
-"""Of a tag, where the task has another signal."""
 
 
 def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
@@ -166,7 +163,7 @@ def _concepts(run: Run) -> dict[str, Callable[[Dataset], Dataset]]:
     """Concept -> what gives it to images, the signal first."""
     assert run.signal is not None
     own = run.signal["kind"]
-    other = {"area": TAG_AREA, **run.signal, "kind": "tag" if own == "stripe" else "stripe"}
+    other = of_kind(run.signal, "tag" if own == "stripe" else "stripe")
     return {
         own: lambda data: run.planted(data)[0],
         other["kind"]: lambda data: run.planted(data, other)[0],

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from red_herring.analyses._planted import opposite
+from red_herring.analyses._planted import EXPLAINED, SIDE, opposite
 from red_herring.analyses.base import Analysed, Run
 from red_herring.data.dataset import Dataset
 from red_herring.data.signals import aligned, carriers
@@ -84,9 +84,6 @@ TOP = 0.01
 
 SHOWN = 5
 """Most helpful training images of a query that are kept as pictures."""
-
-EXPLAINED, SIDE = 64, 28
-"""Queries at most whose most helpful images are kept, and pixels a side at most that their means have."""
 
 
 def analyse(run: Run, settings: dict[str, Any]) -> Analysed:

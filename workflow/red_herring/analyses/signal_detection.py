@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from red_herring.analyses._planted import opposite
+from red_herring.analyses._planted import EXPLAINED, SIDE, opposite
 from red_herring.analyses.base import Analysed, Run, untrained_steps
 from red_herring.data.dataset import Dataset
 from red_herring.saliency.attribution import POSITIVE, sigma_of
@@ -132,9 +132,6 @@ COUNTED = {
     **{f"{measure}_undefined": measure for measure in (*ALIKE, "ccm_floor", "ccm_independent", "ncc", "normal_ncc")},
 }
 """Column -> the measure that so many images lack."""
-
-EXPLAINED, SIDE = 64, 28
-"""Images at most whose maps are kept, examples among them, and pixels a side at most that these have."""
 
 Maps = Mapping[tuple[str, str], np.ndarray]
 """(clean or planted; own, normal or other_normal) -> signed maps, [n, height, width]."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from red_herring.analyses.base import Analysed, Run
 from red_herring.data.dataset import Dataset
-from red_herring.data.signals import aligned
+from red_herring.data.signals import aligned, of_kind
 from red_herring.runtime.files import StudyError
 from red_herring.statistics.common import wilson
 from red_herring.study.names import SIGNALS
@@ -65,16 +65,12 @@ def _planted(run: Run, data: Dataset) -> Iterator[tuple[dict[str, Any], Dataset]
     """
     assert run.signal is not None
     for kind in SIGNALS:
-        signal = {"area": TAG_AREA, **run.signal, "kind": kind}
+        signal = of_kind(run.signal, kind)
         try:
             yield signal, run.planted(data, signal)[0]
         except StudyError:
             if kind == run.signal["kind"]:
                 raise
-
-
-TAG_AREA = 0.01
-"""Of a tag where the task has another signal: what it is where a task does not say."""
 
 
 def _margins(run: Run, data: Dataset) -> np.ndarray:

@@ -33,6 +33,9 @@ SIGMA = 0.02
 CLEARANCE = 1 / 14
 """How far around the mask there is no blur, in image sides."""
 
+TAG_AREA = 0.01
+"""Of a tag where a task has another signal: what it is where a task does not say."""
+
 BLURRED_AT_ONCE = 64
 
 CARRYING = ("train", "valid")
@@ -49,6 +52,11 @@ class Planted(NamedTuple):
 def aligned(signal: Mapping[str, Any]) -> int:
     """The label of the class that carries the signal."""
     return 1 if signal["of"] == "positives" else 0
+
+
+def of_kind(signal: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Another kind of signal on the same class; a tag of TAG_AREA where the signal is none."""
+    return {"area": TAG_AREA, **signal, "kind": kind}
 
 
 def names_of(table: pd.DataFrame) -> list[str]:
