@@ -106,5 +106,6 @@ def _work(connection: Connection, parent: int, level: int, run: tuple[Any, ...])
     except interrupt.Interrupted as stop:
         sys.exit(stop.status)
     except Exception as error:
+        interrupt.deafen()  # there is nothing left to save, and to be stopped while it ends could keep it from ending
         error.add_note(traceback.format_exc())  # where it was raised is known only here
         connection.send(error)
