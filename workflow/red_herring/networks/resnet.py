@@ -79,6 +79,8 @@ class ResNet18(nn.Module):
     layer2: nn.Sequential
     layer3: nn.Sequential
     layer4: nn.Sequential
+    masker: nn.Module | None
+    """What predicts a mask from the activations of this network (`red_herring.networks.masker`), where there is one."""
 
     def __init__(self, width: int = 64):
         super().__init__()
@@ -93,6 +95,7 @@ class ResNet18(nn.Module):
                 channels = width * 2**stage
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
         self.fc = layers.Linear(channels, CLASSES)
+        self.masker = None
         self._compiled: Callable[[torch.Tensor], torch.Tensor] | None = None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -121,20 +124,35 @@ class ResNet18(nn.Module):
         logits: torch.Tensor = self.fc(maps.mean(dim=(2, 3)))
         return logits, (maps * weights.view(1, -1, 1, 1)).sum(dim=1)
 
+    def logits_and_stages(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Logits, float32 [n, 2], and the activations after each of the four stages, [n, width * 2**k, h, w], h and w
+        those of the images, divided by 2**k and rounded up; k from 0 to 3.
+        """
+        stages = self._stages(x)
+        logits: torch.Tensor = self.fc(self._mean(stages[-1]))
+        return logits, stages
+
     def _features(self, x: torch.Tensor) -> torch.Tensor:
-        return self._maps(x).mean(dim=(2, 3), dtype=self.fc.weight.dtype)
+        return self._mean(self._maps(x))
+
+    def _mean(self, maps: torch.Tensor) -> torch.Tensor:
+        return maps.mean(dim=(2, 3), dtype=self.fc.weight.dtype)
 
     def _maps(self, x: torch.Tensor) -> torch.Tensor:
         """The activations of the last stage, [n, 8 * width, h, w]."""
+        return self._stages(x)[-1]
+
+    def _stages(self, x: torch.Tensor) -> list[torch.Tensor]:
         x = self.conv1(x)
         if x.is_cuda or x.dtype == torch.bfloat16:
             # Not float32 on a CPU: there oneDNN writes where it should not, with channels fewer than 16.
             x = x.contiguous(memory_format=torch.channels_last)
-        x = self.layer3(self.layer2(self.layer1(self.relu(self.bn1(x)))))
-        if not x.is_cuda:
-            x = x.contiguous()  # oneDNN was faster so at width 64, on maps of 4 x 4
-        maps: torch.Tensor = self.layer4(x)
-        return maps
+        first = self.layer1(self.relu(self.bn1(x)))
+        second = self.layer2(first)
+        third = self.layer3(second)
+        # oneDNN was faster so at width 64, on maps of 4 x 4.
+        fourth = self.layer4(third if third.is_cuda else third.contiguous())
+        return [first, second, third, fourth]
 
     def compile_features(self) -> None:
         """From now on passes in training that are differentiated once at most are compiled, when first made.
