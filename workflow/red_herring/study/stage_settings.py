@@ -167,6 +167,26 @@ class Stop(TypedDict):
     steps: NotRequired[int]
 
 
+class Arm(TypedDict):
+    """How a masker is fitted to a classifier, see `red_herring.training.masker`.
+
+    form: which stages of the classifier it reads, all four or the last two. examples: images per class that it is
+    fitted to, None for all; draw: which draw of them, from 1. steps: of the optimiser.
+    """
+
+    form: Literal["all", "two"]
+    objectives: Literal["both", "in", "out"]
+    infill: Literal["mean", "shuffled", "blurred"]
+    examples: int | None
+    draw: int
+    steps: int
+    batch_size: int
+    lr: float
+    lambda_in: float
+    lambda_out: float
+    lambda_tv: float
+
+
 @dataclass(frozen=True)
 class Training:
     """For `train`. method: its name in the study; file: that of methods/ which it is a variant of; guidance: None for a
