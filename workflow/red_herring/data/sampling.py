@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from red_herring.runtime.files import StudyError
 
 
 def draw_order(sampling: str, cells: Tensor, generator: torch.Generator, repeats: Tensor | None = None) -> Tensor:
@@ -30,13 +33,32 @@ def _cells_equally(cells: Tensor, count: int, generator: torch.Generator) -> Ten
     present = present[torch.randperm(len(present), generator=generator)]
     places, left_over = divmod(count, len(present))
     drawn = [
-        _in_rounds((cells == cell).nonzero().flatten(), places + (number < left_over), generator)
+        in_rounds((cells == cell).nonzero().flatten(), places + (number < left_over), generator)
         for number, cell in enumerate(present)
     ]
     return torch.cat(drawn)[torch.randperm(count, generator=generator)]
 
 
-def _in_rounds(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def draw_examples(labels: Tensor, count: int | None, seed: int, draw: int) -> Tensor:
+    """Rows of `count` training images of each class, int64 [classes * count], or of all of them if it is None.
+
+    labels: int64 [n]. Those of one seed and draw contain those of a smaller count. StudyError if a class has fewer.
+    """
+    if count is None:
+        return torch.arange(len(labels))
+    parts = []
+    for label in (0, 1):
+        rows = (labels == label).nonzero().flatten()
+        if len(rows) < count:
+            raise StudyError(
+                f"examples: is {count}, and of label {label} there are {len(rows)} training images; give at most that"
+            )
+        order = np.random.default_rng([seed, draw, label, *b"examples"]).permutation(len(rows))
+        parts.append(rows[order[:count]])
+    return torch.cat(parts)
+
+
+def in_rounds(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """The first `count` of these rows in one random order after another."""
     rounds = [rows[torch.randperm(len(rows), generator=generator)] for _ in range(-(-count // len(rows)))]
     return torch.cat(rounds)[:count] if rounds else rows[:0]

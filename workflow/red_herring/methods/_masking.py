@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 INFILLS = ("mean", "shuffled", "blurred")
@@ -42,9 +43,14 @@ def fill(images: Tensor, infill: str, mean: float, generator: torch.Generator) -
     if infill == "shuffled":
         order = torch.rand(images.flatten(1).shape, generator=generator, device=images.device).argsort(dim=1)
         return images.flatten(1).gather(1, order).view_as(images)
-    sigma = BLUR * images.shape[-1]
-    blurred = gaussian_filter(images.detach().cpu().numpy(), (0, 0, sigma, sigma), mode="nearest")
-    return torch.from_numpy(blurred).to(images)
+    # In float64, which mixed precision leaves alone.
+    rows, columns = (_blurring(side).to(images.device) for side in images.shape[-2:])
+    return (rows @ images.double() @ columns.T).to(images.dtype)
+
+
+def _blurring(side: int) -> Tensor:
+    """The matrix that blurs a line of pixels, whose first and last ones go on beyond its ends; float64 [side, side]."""
+    return torch.from_numpy(gaussian_filter1d(np.eye(side), BLUR * side, axis=0, mode="nearest"))
 
 
 def inside(images: Tensor, mask: Tensor, filled: Tensor) -> Tensor:
@@ -57,11 +63,13 @@ def outside(images: Tensor, mask: Tensor, filled: Tensor) -> Tensor:
     return images + mask * (filled - images)
 
 
-def terms(mask: Tensor, labels: Tensor, right: Tensor, logits_in: Tensor, logits_out: Tensor) -> dict[str, Tensor]:
+def terms(
+    mask: Tensor, labels: Tensor, right: Tensor, logits_in: Tensor | None, logits_out: Tensor | None
+) -> dict[str, Tensor]:
     """The parts of the loss, each a mean over the batch; those of the area to be large, the others small.
 
     mask: 0 to 1, [n, 1, height, width]; labels: int64 [n]; right: bool [n], which whole images the classifier tells
-    right; logits_in, logits_out: [n, 2], of the images inside and outside.
+    right; logits_in, logits_out: [n, 2], of the images inside and outside, or None where their terms are not asked for.
       inside:        cross entropy of the image inside
       area_inside:   ReLU(1[inside is told right] - mean m): a small mask is rewarded where it does its work
       outside:       minus the entropy of the image outside, nats, of images that are told right; at least -ln 2
@@ -69,17 +77,22 @@ def terms(mask: Tensor, labels: Tensor, right: Tensor, logits_in: Tensor, logits
       variation:     `variation`
     """
     area = mask.flatten(1).mean(dim=1)
-    logarithms = logits_out.log_softmax(dim=1)
-    entropy = -(logarithms.exp() * logarithms).sum(dim=1)
-    kept = logits_in.argmax(dim=1) == labels
-    lost = right & (logits_out.argmax(dim=1) != labels)
-    return {
-        "inside": F.cross_entropy(logits_in, labels),
-        "area_inside": F.relu(kept.to(area.dtype) - area).mean(),
-        "outside": -(right.to(entropy.dtype) * entropy).mean(),
-        "area_outside": F.relu(lost.to(area.dtype) - area).mean(),
-        "variation": variation(mask),
-    }
+    found = {"variation": variation(mask)}
+    if logits_in is not None:
+        kept = logits_in.argmax(dim=1) == labels
+        found["inside"] = F.cross_entropy(logits_in, labels)
+        found["area_inside"] = F.relu(kept.to(area.dtype) - area).mean()
+    if logits_out is not None:
+        lost = right & (logits_out.argmax(dim=1) != labels)
+        found["outside"] = -(right.to(logits_out.dtype) * entropy(logits_out)).mean()
+        found["area_outside"] = F.relu(lost.to(area.dtype) - area).mean()
+    return found
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Of the softmax, in nats, [n]."""
+    logarithms = logits.log_softmax(dim=1)
+    return -(logarithms.exp() * logarithms).sum(dim=1)
 
 
 def variation(mask: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from red_herring.networks.resnet import Batch, ResNet18
 class Adam(torch.optim.Adam):
     """PyTorch's fused Adam without its guards against being compiled, which import the compiler: a second a process."""
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float):
-        super().__init__(parameters, lr=lr, fused=True)
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float = 0.0):
+        super().__init__(parameters, lr=lr, weight_decay=weight_decay, fused=True)
 
     add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
     zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
