@@ -19,6 +19,10 @@ for analysis in ANALYSES:
             other_model=companion(analysis, "other", model_of),
             base_other_split=companion(analysis, "base_other", split_of),
             base_other_model=companion(analysis, "base_other", model_of),
+            masker=own_maskers(analysis),
+            base_masker=companion(analysis, "base", maskers_of(analysis)),
+            other_masker=companion(analysis, "other", maskers_of(analysis)),
+            base_other_masker=companion(analysis, "base_other", maskers_of(analysis)),
         output:
             table=f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv",
             per_image=f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}_images.csv",

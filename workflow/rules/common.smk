@@ -27,7 +27,7 @@ from red_herring.runtime.typed_json import dumped
 from red_herring.stages import make_runnable
 from red_herring.study import configuration
 from red_herring.study import settings as study
-from red_herring.study import pairs, tasks, variants
+from red_herring.study import maskers, pairs, tasks, variants
 from red_herring.study.names import FAMILIES, TOLD_APART
 
 make_runnable()
@@ -105,6 +105,14 @@ def of_searches(name):
 def of_runs(pattern, of=PAIRS):
     """A file of every run of these pairs of task and method, of which each has one for every seed."""
     return [path for task, method in of for path in expand(pattern, task=task, method=method, seed=SEEDS)]
+
+
+# The runs whose maskers something reads; not of runs that are only compared with, which have some anyway.
+MASKED = [
+    pair
+    for pair in PAIRS
+    if any(maskers.needs_masker(config, name) and pair in pairs.analysed(config, name) for name in ANALYSES)
+]
 
 
 def answers(analysis):
@@ -248,6 +256,18 @@ def split_of(task, method, seed):
 
 def model_of(task, method, seed):
     return f"<results>/runs/{task}/{method}/seed={seed}/model.safetensors"
+
+
+def maskers_of(analysis):
+    """A function: the maskers of a run by task, method and seed, if the analysis reads them."""
+    needed = maskers.needs_masker(config, analysis)
+    found = "<results>/maskers/{}/{}/seed={}/maskers.safetensors"
+    return lambda *run: found.format(*run) if needed else []
+
+
+def own_maskers(analysis):
+    """An input function: those of the run, if the analysis reads them."""
+    return lambda wildcards: maskers_of(analysis)(wildcards.task, wildcards.method, wildcards.seed)
 
 
 def images_of(task, *_):
@@ -403,6 +423,7 @@ def jobs():
         "tabulate_splits": ["<results>/tables/splits.md"],
         "tune": SEARCHES,
         "train": RUNS,
+        "fit_masker": of_runs("<results>/maskers/{task}/{method}/seed={seed}/maskers.safetensors", MASKED),
         **{analysis: answers(analysis) for analysis in ANALYSES},
         "collect_analysis": expand("<results>/{analysis}.csv", analysis=ANALYSES),
         "collect_runs": ["<results>/runs.csv"],

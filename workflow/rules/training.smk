@@ -1,4 +1,6 @@
-"""Training: one job per task, method and seed, with the hyperparameters that tuning found."""
+"""Training: one job per task, method and seed, with the hyperparameters that tuning found; and of a study that asks for
+masks that are learned, one that fits the maskers of the run.
+"""
 
 
 rule train:
@@ -35,3 +37,64 @@ rule train:
         code=code("train", "red_herring.methods.{file}", "red_herring.methods.classification"),
     shell:
         stage("train", "params.settings", "wildcards.seed", "threads")
+
+
+# Only where an analysis or an attribution of the study reads the maskers.
+rule fit_masker:
+    input:
+        masks,
+        prepared("source.json"),
+        split="<results>/splits/{task}/seed={seed}.csv",
+        images=prepared("images.npy"),
+        model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
+        hyperparameters=lambda wildcards: (
+            f"<results>/maskers/{wildcards.task}/{wildcards.method}/best.json" if maskers.is_searched(config) else []
+        ),
+    output:
+        maskers="<results>/maskers/{task}/{method}/seed={seed}/maskers.safetensors",
+        record="<results>/maskers/{task}/{method}/seed={seed}/maskers.json",
+        history="<results>/maskers/{task}/{method}/seed={seed}/history.csv",
+    log:
+        "<results>/logs/fit_masker/{task}/{method}/seed={seed}.log",
+    benchmark:
+        "<results>/benchmarks/fit_masker/{task}/{method}/seed={seed}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        flags=flags,
+        settings=settings(maskers.fitting_settings, "task", "method"),
+        code=code("fit_masker"),
+    shell:
+        stage("fit_masker", "params.settings", "wildcards.seed", "threads")
+
+
+# On the run of the first seed.
+rule tune_masker:
+    input:
+        masks,
+        prepared("source.json"),
+        split=f"<results>/splits/{{task}}/seed={SEEDS[0]}.csv",
+        images=prepared("images.npy"),
+        model=f"<results>/runs/{{task}}/{{method}}/seed={SEEDS[0]}/model.safetensors",
+    output:
+        trials="<results>/maskers/{task}/{method}/trials.csv",
+        best="<results>/maskers/{task}/{method}/best.json",
+    log:
+        "<results>/logs/tune_masker/{task}/{method}.log",
+    benchmark:
+        "<results>/benchmarks/tune_masker/{task}/{method}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        flags=flags,
+        settings=settings(maskers.searching_settings, "task", "method"),
+        code=code("tune_masker"),
+        seed=SEEDS[0],
+    shell:
+        stage("tune_masker", "params.settings", "params.seed", "threads")

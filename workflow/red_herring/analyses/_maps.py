@@ -50,7 +50,7 @@ class Prepared:
 
     def __init__(self, run: Run, data: Dataset, settings: dict[str, Any], seed: int):
         steps = settings["saliency"]["steps"]
-        self._maps = Mapped(run.model, data, run.hardware, str(run.weights), seed, steps)
+        self._maps = Mapped(run.model, data, run.hardware, str(run.weights), seed, steps, compared=True)
         self._similarities = settings["similarities"]
 
     def __call__(self, name: str) -> dict[str, np.ndarray]:

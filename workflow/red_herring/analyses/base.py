@@ -15,8 +15,9 @@ import torch
 from red_herring.data.dataset import Dataset, load, with_carriers
 from red_herring.data.splits import SHIFTED_TEST, read_split
 from red_herring.networks.layers import BatchNorm2d
+from red_herring.networks.masker import FIXED, JOINT, Masker, untrained_like
 from red_herring.networks.resnet import ResNet18, initialised
-from red_herring.networks.weights import load_classifier
+from red_herring.networks.weights import load_classifier, load_maskers
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.saliency.attribution import Steps
@@ -40,7 +41,8 @@ class Run:
 
     base: the run of the same method and seed on the task that this one's is `of`; other: that of the same task and
     method with the next seed of the study, of the last one's with the first. They are there where the card of an
-    analysis NEEDS them; `base.other` where it needs both.
+    analysis NEEDS them; `base.other` where it needs both. masker_file: of `fit_masker`, where the analysis, or an
+    attribution of the study, needs maskers.
     """
 
     task: str
@@ -55,16 +57,32 @@ class Run:
     base: Run | None = None
     other: Run | None = None
     signal: Mapping[str, Any] | None = None
+    masker_file: Path | None = None
 
     @cached_property
     def model(self) -> ResNet18:
-        """The classifier in evaluation mode on its device, batch norms folded, parameters frozen."""
-        return load_classifier(self.weights).folded().to(self.hardware.device)
+        """The classifier in evaluation mode on its device, batch norms folded, parameters frozen, with its masker."""
+        return self.trained.folded()
 
     @cached_property
     def trained(self) -> ResNet18:
         """The same with its batch norms as they were trained."""
-        return load_classifier(self.weights).to(self.hardware.device)
+        network = load_classifier(self.weights).to(self.hardware.device)
+        network.masker = self.masker
+        return network
+
+    @cached_property
+    def maskers(self) -> dict[str, Masker]:
+        """Arm -> the masker that was fitted by it to the classifier, frozen, in evaluation mode, on its device; none
+        where the run was given none.
+        """
+        found = load_maskers(self.masker_file) if self.masker_file else {}
+        return {arm: masker.to(self.hardware.device) for arm, masker in found.items()}
+
+    @property
+    def masker(self) -> Masker | None:
+        """The one whose mask is the attribution `learned_mask`: trained with the classifier, if it was."""
+        return self.maskers.get(JOINT) or self.maskers.get(FIXED)
 
     @cached_property
     def untrained(self) -> ResNet18:
@@ -73,10 +91,12 @@ class Run:
 
         The statistics that batch norms begin with, 0 and 1, are those of a network that never was in training. It holds
         more of what is easy to see: on the crosses at width 8, AUCs of a probe of the nuisance of 0.94 to 1.00 in place
-        of 0.80 to 0.97.
+        of 0.80 to 0.97. Its masker, if the trained one has any, is untrained as well.
         """
         device, train = self.hardware.device, self.data("train")
         network = initialised(self.model.conv1.out_channels, self.seed).to(device)
+        if self.masker is not None:
+            network.masker = untrained_like(self.masker, self.seed).to(device)
         rows = torch.from_numpy(drawn(train, NORMALISING, self.seed))
         whole = len(rows) - len(rows) % self.batch_size or len(rows)
         norms = [module for module in network.modules() if isinstance(module, BatchNorm2d)]

@@ -154,9 +154,9 @@ def _maps(run: Run, network: ResNet18, data: Dataset, settings: dict[str, Any], 
     for name in names:
         seed = run.seed + number if name == "random" else run.seed
         about = (run.batch_size, run.hardware, str(run.weights), seed, settings["saliency"]["steps"])
-        maps["mprt", name] = explain(name, network, data, *about).maps
+        maps["mprt", name] = explain(name, network, data, *about, compared=True).maps
         if name in settings["smooth"]:
-            of_copies = explain(name, network, copies, *about).maps
+            of_copies = explain(name, network, copies, *about, compared=True).maps
             maps["smprt", name] = of_copies.reshape(len(data), -1, *of_copies.shape[1:]).mean(axis=1)
     return maps
 

@@ -155,7 +155,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     def mapped(network: ResNet18, images: Dataset, state: State | None = None) -> Mapped:
         described = f"{run.weights}, random down to {state.blocks[-1]}" if state else str(run.weights)
         noise = _seed(run, *state) if state else None
-        return Mapped(network, images, run.hardware, described, run.seed, saliency["steps"], noise)
+        return Mapped(network, images, run.hardware, described, run.seed, saliency["steps"], noise, True)
 
     trained, same = _trained(mapped(run.model, data), names, settings["similarities"])
     if len(examples):

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 READ = {"two": (3, 4), "all": (1, 2, 3, 4)}
 """Which stages of the classifier, counted from 1, each form reads."""
 
+FIXED, JOINT = "fixed", "joint"
+"""What the maskers are called whose masks are the attribution: fitted to a trained classifier, or trained with it."""
+
 FINE = 64
 """Pixels a side up to which images have strokes that a coarse grid cannot tell: `all` predicts their every pixel."""
 
@@ -51,6 +54,11 @@ class Masker(nn.Module):
         self.output = nn.Conv2d(width * len(stages), 1, 3, padding=1)
         nn.init.constant_(cast(Tensor, self.output.bias), BIAS)
 
+    @property
+    def width(self) -> int:
+        """Of the classifier: channels of its first stage."""
+        return self.output.in_channels // len(self.stages)
+
     def forward(self, activations: Sequence[Tensor], side: int) -> Tensor:
         """The mask before its sigmoid, float32 [n, 1, side, side]. activations: of all four stages."""
         grid = int(self.grid)
@@ -71,6 +79,14 @@ def initialised_masker(width: int, form: str, side: int, seed: int) -> Masker:
         return Masker(width, READ[form], grid_of(form, side))
 
 
+def untrained_like(masker: Masker, seed: int) -> Masker:
+    """One of the same form before its training, for evaluation only."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        made = Masker(masker.width, masker.stages.tolist(), int(masker.grid))
+    return made.eval().requires_grad_(False)
+
+
 def grid_of(form: str, side: int) -> int:
     """Pixels a side at which the mask of an image is predicted: of 224 pixels 56; of 28 pixels 14 by the published
     form, and all by the other one.
@@ -82,6 +98,6 @@ def grid_of(form: str, side: int) -> int:
 
 def of_weights(weights: dict[str, Tensor]) -> Masker:
     """The masker with this state, in evaluation mode."""
-    masker = Masker(weights["output.weight"].shape[1] // len(weights["stages"]), weights["stages"].tolist(), 1)
+    masker = Masker(weights["read.0.0.weight"].shape[0], weights["stages"].tolist(), int(weights["grid"]))
     masker.load_state_dict(weights)
     return masker.eval()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,15 +32,17 @@ Steps = int | Literal["adaptive"]
 @dataclass(frozen=True)
 class Request:
     """One batch to explain. model: in evaluation mode. images: float32 [n, 1, height, width], requiring gradients.
-    rows: their places in the data set. together: how many images a forward pass may hold, at least n.
+    rows: their places in the data set. together: how many images a forward pass may hold, at least n. compared: whether
+    maps are compared with others of the same image, not scored.
     """
 
-    model: nn.Module
+    model: Any
     images: Tensor
     rows: range
     together: int
     seed: int
     steps: Steps
+    compared: bool = False
 
 
 class Signed(NamedTuple):
@@ -85,12 +87,13 @@ def explain(
     described: str,
     seed: int = 0,
     steps: Steps = "adaptive",
+    compared: bool = False,
 ) -> Maps:
     """Signed maps of all images, of which there is at least one, in their order, as they are.
 
     batch_size: images at a time, fewer if they are large. described: the model in messages, as its file. seed: of
-    SmoothGrad's noise and of `random`. steps: of integrated gradients. Raises StudyError if the model is not one that
-    the attribution can explain, or if a map is not finite.
+    SmoothGrad's noise and of `random`. steps: of integrated gradients. compared: see Request. Raises StudyError if the
+    model is not one that the attribution can explain, or if a map is not finite.
     """
     model.eval()
     attribution = importlib.import_module(f"red_herring.saliency.attributions.{name}")
@@ -100,7 +103,7 @@ def explain(
     parts = []
     for number, batch in enumerate(data.batches(size, hardware.device)):
         rows = range(number * size, number * size + len(batch.images))
-        request = Request(model, batch.images.requires_grad_(), rows, together, seed, steps)
+        request = Request(model, batch.images.requires_grad_(), rows, together, seed, steps, compared)
         try:
             with hardware.mixed() if mixed else nullcontext():
                 parts.append(_as_arrays(attribution.explain(request)))

@@ -40,11 +40,12 @@ class Mapped:
 
     def __init__(
         self, network: ResNet18, data: Dataset, hardware: Hardware, described: str, seed: int, steps: Steps,
-        noise: int | None = None,
+        noise: int | None = None, compared: bool = False,
     ):  # fmt: skip
         self.network, self.data, self.images = network, data, data.batch(slice(None)).images.squeeze(1).numpy()
         self._how = (hardware, described)
         self._seed, self._steps, self._noise = seed, steps, seed if noise is None else noise
+        self._compared = compared
         self._kept = {INPUT: Maps(self.images)}
 
     def __call__(self, name: str) -> Maps:
@@ -54,7 +55,7 @@ class Mapped:
             one, other = (self(factor) for factor in PRODUCTS[name])
             return Maps(one.maps * other.maps, one.details)
         seed = self._noise if name == "random" else self._seed
-        maps = explain(name, self.network, self.data, len(self.data), *self._how, seed, self._steps)
+        maps = explain(name, self.network, self.data, len(self.data), *self._how, seed, self._steps, self._compared)
         if name in FACTORS:
             self._kept[name] = maps
         return maps
@@ -66,7 +67,7 @@ class Mapped:
         network = copy.deepcopy(self.network)
         for parameter in network.fc.parameters():
             parameter.copy_(parameter.flip(0))
-        return Mapped(network, self.data, *self._how, self._seed, self._steps, self._noise)
+        return Mapped(network, self.data, *self._how, self._seed, self._steps, self._noise, self._compared)
 
 
 def replaced(maps: Maps, others: Maps, rows: np.ndarray) -> Maps:

@@ -38,16 +38,21 @@ def analyse(
     other_model: Annotated[Path | None, Input("of the run of another seed")] = None,
     base_other_split: Annotated[Path | None, Input("of the base run of another seed, where it needs both")] = None,
     base_other_model: Annotated[Path | None, Input("of the base run of another seed")] = None,
+    masker: Annotated[Path | None, Input("safetensors of fit_masker, where the analysis needs that")] = None,
+    base_masker: Annotated[Path | None, Input("of the base run")] = None,
+    other_masker: Annotated[Path | None, Input("of the run of another seed")] = None,
+    base_other_masker: Annotated[Path | None, Input("of the base run of another seed")] = None,
     threads: int = 1,
 ) -> None:
     hardware = pick(settings.device, settings.precision, threads)
     given = settings.task, method, seed, model, split, images, settings.mask, settings.batch_size, hardware
-    run = Run(*given, signal=settings.signal)
+    run = Run(*given, signal=settings.signal, masker_file=masker)
     if isinstance(settings, AnalysingBeside):
-        run = replace(run, other=_of_seed(run, settings.other_seed, other_model, other_split))
+        run = replace(run, other=_of_seed(run, settings.other_seed, other_model, other_split, other_masker))
         if settings.base and base_model and base_split:
             base = replace(run, **settings.base, weights=base_model, split=base_split, images=base_images)
-            other = _of_seed(base, settings.other_seed, base_other_model, base_other_split)
+            base = replace(base, masker_file=base_masker)
+            other = _of_seed(base, settings.other_seed, base_other_model, base_other_split, base_other_masker)
             run = replace(run, base=replace(base, other=other))
     found = importlib.import_module(f"red_herring.analyses.{analysis}").analyse(run, settings.analysis)
     card = analysis_card(analysis)
@@ -59,11 +64,11 @@ def analyse(
         safetensors.numpy.save_file(named, temporary)
 
 
-def _of_seed(run: Run, seed: int | None, model: Path | None, split: Path | None) -> Run | None:
+def _of_seed(run: Run, seed: int | None, model: Path | None, split: Path | None, masker: Path | None) -> Run | None:
     """The run on the same task of another seed, where there is one."""
     if seed is None or model is None or split is None:
         return None
-    return replace(run, seed=seed, weights=model, split=split, base=None, other=None)
+    return replace(run, seed=seed, weights=model, split=split, masker_file=masker, base=None, other=None)
 
 
 if __name__ == "__main__":

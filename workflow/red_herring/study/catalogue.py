@@ -36,11 +36,14 @@ GROUPS_OF_VALIDATION = "groups of validation images"
 SPLITS_OF_CELLS = ("train", "valid")
 """The splits of which a method may need all four nuisance-by-label cells (`NEEDS_CELLS`)."""
 
-NEEDS = ("saliency", "similarities", "base_run", "other_seed")
+NEEDS = ("saliency", "similarities", "base_run", "other_seed", "masker")
 """What an analysis may ask for besides the run: which attributions the study has, and how their maps are made; of how
 many images maps are compared, and by which similarities (`red_herring.study.comparing`); the run of the same method and
-seed on the task that the run's is `of`; that of the next seed of the study.
+seed on the task that the run's is `of`; that of the next seed of the study; the maskers that were fitted to the run.
 """
+
+MASKER = "masker"
+"""What an attribution, or an analysis, needs that reads the masks of a masker."""
 
 LEARNING_RATE = {"lr": ["log-uniform", 1e-5, 1e-2]}
 SAMPLING = {"sampling": ["shuffled", "groups"]}
@@ -124,6 +127,7 @@ class AttributionCard:
     control: bool
     smoothed: bool
     mixed: bool
+    needs_masker: bool
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,7 @@ TAKEN = frozenset(
             "searches",
             "overlaps",
             "auc_intervals",
+            "maskers",
             "told_apart",
             "splits",
             "planned_splits",
@@ -204,6 +209,7 @@ def attribution_card(name: str) -> AttributionCard:
         control=declared.get("CONTROL", False),
         smoothed=declared.get("SMOOTHED", True),
         mixed=declared.get("MIXED", False),
+        needs_masker=declared.get("NEEDS_MASKER", False),
     )
 
 

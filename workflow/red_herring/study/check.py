@@ -9,6 +9,7 @@ from typing import Any
 from red_herring.runtime.files import StudyError, check_encoding
 from red_herring.study.catalogue import BLUR, source_card
 from red_herring.study.defaults import Config
+from red_herring.study.maskers import check_maskers
 from red_herring.study.pairs import check_analyses, check_pairs, pairs
 from red_herring.study.schema import check_schema, full_schema
 from red_herring.study.settings import ORIGIN_KEYS
@@ -50,6 +51,7 @@ def check(config: Config) -> None:
     _check_names("study.methods", config["study"]["methods"])
     _check_names("sources", {source for task in used for source in task_sources(config, task)})
     _check_training(config)
+    check_maskers(config)
     check_pairs(config)
     check_analyses(config)
     for task, method in pairs(config):

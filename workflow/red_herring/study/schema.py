@@ -26,6 +26,7 @@ from red_herring.study.catalogue import (
     source_kinds,
 )
 from red_herring.study.comparing import keys_of
+from red_herring.study.stage_settings import Arm
 
 Schema = dict[str, Any]
 
@@ -33,6 +34,10 @@ SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 NOT_EACH = ("of", "each", "tuned_on")
 """Keys of a task that say where it comes from."""
+
+
+ARM = tuple(Arm.__annotations__)
+"""The keys of the section `masker` that its arms may have otherwise."""
 
 
 def full_schema(methods: Mapping[str, str] | None = None) -> Schema:
@@ -57,6 +62,12 @@ def _full_schema(methods: tuple[tuple[str, str], ...]) -> Schema:
         one_task["properties"][named]["items"] = properties["study"]["properties"][named]["items"]
     one_task["properties"]["mask"]["properties"]["structures"]["items"] = {"enum": list(STRUCTURES)}
     one_task["properties"]["each"] |= _closed({key: _several(of) for key, of in _single(one_task)})
+    masker = properties["masker"]["properties"]
+    (one_arm,) = masker["arms"]["patternProperties"].values()
+    own = {key: masker[key] for key in ARM}
+    one_arm["properties"] = own | {
+        "each": _closed({key: _several(of) for key, of in own.items()}) | {"minProperties": 1}
+    }
     (one_source,) = properties["sources"]["patternProperties"].values()
     common = one_source["properties"]
     common["kind"] = {"enum": source_kinds()}

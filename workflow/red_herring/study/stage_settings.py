@@ -237,6 +237,31 @@ class Given:
 
 
 @dataclass(frozen=True)
+class FittingMaskers:
+    """For `fit_masker`. masker: of the arm `fixed`; arms: name -> what differs in others, by the keys of Arm."""
+
+    task: str
+    method: str
+    labels: Literal["as_they_are", "permuted", "nuisance"]
+    signal: Signal | None
+    mask: Mask
+    masker: Arm
+    arms: dict[str, dict[str, Any]]
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class SearchingMasker(FittingMaskers):
+    """For `tune_masker`. space: hyperparameter -> [law, low, high]; seed: of the search."""
+
+    space: dict[str, list[Any]]
+    initial_points: int
+    iterations: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class Analysing:
     """For `analyse`. analysis: its own keys, and `saliency` where it needs that."""
 

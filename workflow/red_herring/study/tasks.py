@@ -87,18 +87,18 @@ def _members(family: str, task: Config) -> dict[str, Config]:
     members, stem = {}, family.removesuffix(f"_{first.rpartition('.')[2]}")
     for values in product(*task["each"].values()):
         chosen = dict(zip(task["each"], values, strict=True))
-        words = "_".join(f"{key}={_word(family, key, value)}" for key, value in chosen.items())
+        words = "_".join(f"{key}={word(f'tasks.{family}', key, value)}" for key, value in chosen.items())
         members[f"{stem}_{words}"] = over(_nested(chosen), own)
     return members
 
 
-def _word(family: str, key: str, value: Any) -> str:
+def word(where: str, key: str, value: Any) -> str:
     """A value in a name: numbers in their shortest form, 1.0 as 1."""
     word = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
     if not VALUE.fullmatch(word):
         raise StudyError(
-            f"config: tasks.{family}.each.{key}: has {word!r}, and folders are called by it; allowed are letters, "
-            "digits and _.+-; write a task for it"
+            f"config: {where}.each.{key}: has {word!r}, and something is called by it; allowed are letters, digits and "
+            "_.+-; write that one out"
         )
     return word
 
