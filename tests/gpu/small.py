@@ -18,7 +18,7 @@ from red_herring.networks.resnet import ResNet18
 PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
 GIVEN = {
     "lr": 1e-4, "lambda": 1.0, "discriminator_steps": 2, "discriminator_lr": 1e-4, "group_step_size": 1e-2, "side": 0.5,
-    "first_epochs": 1, "upweight": 4, "C": 1.0,
+    "first_epochs": 1, "upweight": 4, "C": 1.0, "masker_lr": 1e-3, "lambda_in": 1.0, "lambda_out": 1.5, "lambda_tv": 1e-3,
 }  # fmt: skip
 BATCH = 16
 CPU = torch.device("cpu")

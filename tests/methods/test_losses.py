@@ -15,7 +15,7 @@ from torch import nn
 
 HYPERPARAMETERS = {
     "lr": 1e-2, "lambda": 0.5, "discriminator_steps": 3, "discriminator_lr": 1e-2, "group_step_size": 0.1, "side": 0.5,
-    "C": 1.0, "first_epochs": 1, "upweight": 4,
+    "C": 1.0, "first_epochs": 1, "upweight": 4, "masker_lr": 1e-2, "lambda_in": 1.0, "lambda_out": 1.5, "lambda_tv": 1e-3,
 }  # fmt: skip
 CELLS = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2, 2, 3, 3])
 """Of the training images that methods are told of."""
@@ -33,7 +33,7 @@ class Linear(Classifier):
         return x.flatten(1)
 
 
-PLAYS = ("adversarial", "dann", "groupdro")
+PLAYS = ("adversarial", "dann", "groupdro", "joint_masking")
 """Methods whose players have losses of their own, or weights that a look at the loss moves."""
 
 
@@ -205,7 +205,7 @@ def test_methods_train_the_real_model(name):
     before = copy.deepcopy(model.state_dict())
     terms = started(name, model).update(batch, torch.Generator())
     assert all(value.isfinite() and not value.requires_grad for value in terms.values())
-    changed = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    changed = {key for key, value in before.items() if not torch.equal(value, model.state_dict()[key])}
     # The biases of the head are moved by the classification, the first weights by all that reaches the image.
     assert {"conv1.weight", "fc.bias", "bn1.running_mean"} <= changed
 
@@ -213,7 +213,10 @@ def test_methods_train_the_real_model(name):
 @pytest.mark.parametrize(
     ("name", "passes"),
     [
-        *((name, 1) for name in ("classification", "masked", "gradmask", "rrr", "rbr", "rrr_cam", "hint")),
+        *(
+            (name, 1)
+            for name in ("classification", "masked", "gradmask", "rrr", "rbr", "rrr_cam", "hint", "joint_masking")
+        ),
         *((name, 2) for name in ("actdiff", "adversarial")),
     ],
 )

@@ -29,14 +29,19 @@ class Smooth(Classifier):
 
     def __init__(self, stride: int = 1):
         super().__init__()
-        self.hidden = nn.Conv2d(1, 5, 2, stride)
+        self.conv1 = nn.Conv2d(1, 5, 2, stride)
         self.fc = nn.Linear(5, 2)
 
     def _maps(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.hidden(x))
+        return torch.tanh(self.conv1(x))
 
     def features(self, x: Tensor) -> Tensor:
         return self._maps(x).mean(dim=(2, 3))
+
+    def logits_and_stages(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The maps in place of each stage, as often as it has channels."""
+        maps = self._maps(x)
+        return self.fc(maps.mean(dim=(2, 3))), [maps.repeat(1, 2**stage, 1, 1) for stage in range(4)]
 
 
 class Pixels(Classifier):

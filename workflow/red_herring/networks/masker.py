@@ -60,14 +60,14 @@ class Masker(nn.Module):
         return self.output.in_channels // len(self.stages)
 
     def forward(self, activations: Sequence[Tensor], side: int) -> Tensor:
-        """The mask before its sigmoid, float32 [n, 1, side, side]. activations: of all four stages."""
+        """The mask before its sigmoid, [n, 1, side, side], of the weights' dtype. activations: of all four stages."""
         grid = int(self.grid)
         parts = [
             F.interpolate(read(activations[int(stage) - 1]), (grid, grid), mode="bilinear", align_corners=False)
             for stage, read in zip(self.stages, self.read, strict=True)
         ]
         coarse: Tensor = self.output(torch.cat(parts, dim=1))
-        return F.interpolate(coarse.float(), (side, side), mode="nearest")
+        return F.interpolate(coarse.to(self.output.weight.dtype), (side, side), mode="nearest")
 
 
 def initialised_masker(width: int, form: str, side: int, seed: int) -> Masker:
