@@ -8,6 +8,7 @@ for analysis in ANALYSES:
         input:
             masks,
             prepared("source.json"),
+            prepared("index.csv"),
             companion(analysis, "base", beside_images_of),
             split="<results>/splits/{task}/seed={seed}.csv",
             images=prepared("images.npy"),

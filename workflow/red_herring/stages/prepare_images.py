@@ -47,6 +47,7 @@ def prepare_images(
         "images": len(listed),
         "unreadable": len(prepared.quarantine),
         "formats": prepared.formats,
+        "nuisance": source.nuisance(settings.size),
         "histogram": prepared.histogram.tolist(),
         "sha256": sha256(images),
         "sha256_masks": sha256(masks),

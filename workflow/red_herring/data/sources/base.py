@@ -15,6 +15,9 @@ from red_herring.runtime.files import StudyError, telling
 INDEX = ["image", "patient", "group", "findings"]
 CONTROL = "No Finding"
 
+Rectangle = tuple[int, int, int, int]
+"""First row and column, and those after the last ones."""
+
 
 class Source(ABC):
     """Images with labels; the metadata can be had before the images are there."""
@@ -42,6 +45,12 @@ class Source(ABC):
 
         Raises data.picture.UnreadableImage.
         """
+
+    def nuisance(self, size: int) -> dict[str, Rectangle]:
+        """Group -> the pixels by which its images can be told to be of it, as they are stored at `size` pixels a side;
+        none where they are not known.
+        """
+        return {}
 
 
 def check_index(index: pd.DataFrame, source: str) -> None:

@@ -98,6 +98,10 @@ class Source(base.Source):
         drawn = np.maximum(mask, draw_box(side)) if self.has_box else mask
         return Picture((self._on_noise(drawn, image) if self.noise else drawn) * 255.0, "generated"), mask
 
+    def nuisance(self, size: int) -> dict[str, base.Rectangle]:
+        """Of each side the pixels that its box touches."""
+        return {side: scaled(box_bounds(side), size) for side in SIDES} if self.has_box else {}
+
     def _on_noise(self, drawn: np.ndarray, image: str) -> np.ndarray:
         """What is drawn as 0/1 on a background of Gaussian noise, from 0 to 1."""
         noise = np.random.default_rng([self.seed, *image.encode()]).normal(0, self.noise, drawn.shape)
@@ -170,7 +174,19 @@ def draw_shapes(shapes: Iterable[Shape]) -> np.ndarray:
 def draw_box(side: str) -> np.ndarray:
     """The confounder as 0/1, uint8 [28, 28], at the left or right edge."""
     picture = np.zeros((SIZE, SIZE), np.uint8)
-    height, width = BOX
-    bottom = SIZE - BOX_ABOVE_BOTTOM
-    picture[bottom - height : bottom, slice(0, width) if side == "left" else slice(SIZE - width, SIZE)] = 1
+    top, left, bottom, right = box_bounds(side)
+    picture[top:bottom, left:right] = 1
     return picture
+
+
+def box_bounds(side: str) -> base.Rectangle:
+    """Where the confounder is, of 28 pixels a side."""
+    height, width = BOX
+    bottom, left = SIZE - BOX_ABOVE_BOTTOM, 0 if side == "left" else SIZE - width
+    return bottom - height, left, bottom, left + width
+
+
+def scaled(bounds: base.Rectangle, size: int) -> base.Rectangle:
+    """The pixels that a rectangle of 28 pixels a side touches when there are `size` of them."""
+    top, left, bottom, right = bounds
+    return top * size // SIZE, left * size // SIZE, -(-bottom * size // SIZE), -(-right * size // SIZE)
