@@ -5,29 +5,14 @@ import pandas as pd
 import pytest
 from red_herring.data.exchange import exchanged
 from red_herring.data.nuisance import nuisance_pixels, removed
-from red_herring.data.prepare import prepare
-from red_herring.data.sources import crosses, open_source
+from red_herring.data.sources import crosses
 from red_herring.runtime.files import write_json
-
-
-def prepared(folder, size=28, **settings):
-    """A folder as `prepare_images` makes it, and rows of a split in another order than the images."""
-    folder.mkdir()
-    source = open_source("crosses", {"images_per_cell": 6, "seed": 0, **settings})
-    index = source.index()
-    prepare(source, index, size, 0.0, folder / "images.npy", folder / "masks.npy")
-    index.to_csv(folder / "index.csv", index=False)
-    write_json(folder / "source.json", {"size": size, "nuisance": source.nuisance(size)})
-    table = index.assign(
-        source=folder.name, row=range(len(index)), split="test", label=(index["findings"] == "one cross").astype(int),
-        nuisance=(index["group"] == "left").astype(int),
-    )  # fmt: skip
-    return table.drop(columns=["group", "findings"]).sample(frac=1, random_state=1).reset_index(drop=True)
+from support.prepared_crosses import prepared_crosses
 
 
 @pytest.mark.parametrize("settings", [{}, {"equalise": "pixels", "noise": 0.1}])
 def test_the_pixels_are_those_of_the_box_whatever_is_the_label(tmp_path, settings):
-    table = prepared(tmp_path / "s", **settings)
+    table = prepared_crosses(tmp_path / "s", **settings)
     images, masks = (np.load(tmp_path / "s" / f"{name}.npy") for name in ("images", "masks"))
     for rows in (table, exchanged(table)):
         found = nuisance_pixels(rows, [tmp_path / "s"])
@@ -38,24 +23,26 @@ def test_the_pixels_are_those_of_the_box_whatever_is_the_label(tmp_path, setting
 
 
 def test_without_a_box_there_are_none(tmp_path):
-    assert nuisance_pixels(prepared(tmp_path / "s", box="none"), [tmp_path / "s"]) is None
+    assert nuisance_pixels(prepared_crosses(tmp_path / "s", box="none"), [tmp_path / "s"]) is None
 
 
 def test_of_two_sources_one_may_have_a_box(tmp_path):
-    table = pd.concat([prepared(tmp_path / "with"), prepared(tmp_path / "without", box="none")], ignore_index=True)
+    table = pd.concat(
+        [prepared_crosses(tmp_path / "with"), prepared_crosses(tmp_path / "without", box="none")], ignore_index=True
+    )
     found = nuisance_pixels(table, [tmp_path / "with", tmp_path / "without"])
     assert (found.sum(axis=(1, 2)) == np.where(table["source"] == "with", 6, 0)).all()
 
 
 def test_what_was_prepared_before_says_nothing(tmp_path):
-    table = prepared(tmp_path / "s")
+    table = prepared_crosses(tmp_path / "s")
     write_json(tmp_path / "s" / "source.json", {"size": 28})
     assert nuisance_pixels(table, [tmp_path / "s"]) is None
 
 
 @pytest.mark.parametrize("size", [14, 56, 60])
 def test_at_another_size_they_are_those_that_the_box_touches(tmp_path, size):
-    table = prepared(tmp_path / "s", size)
+    table = prepared_crosses(tmp_path / "s", size)
     found = nuisance_pixels(table, [tmp_path / "s"])
     if size == 56:
         assert (found.sum(axis=(1, 2)) == 24).all()

@@ -78,15 +78,13 @@ def f1(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return np.asarray(2 * inside / (values.sum() + box_area(boxes)))
 
 
-def saliency_metric(boxes: np.ndarray, pixels: int, probabilities: np.ndarray) -> np.ndarray:
+def saliency_metric(boxes: np.ndarray, pixels: int, logarithms: np.ndarray) -> np.ndarray:
     """log max(area share, LEAST_AREA) - log p, [n]; lower is better (Dabkowski and Gal 2017).
 
-    boxes: the predicted ones, [n, 4], of images of so many pixels; probabilities: of the true label, of the images that
-    `crops` makes of them.
+    boxes: the predicted ones, [n, 4], of images of so many pixels; logarithms: log p of the true label, of the images
+    that `crops` makes of them.
     """
-    share = np.maximum(box_area(boxes) / pixels, LEAST_AREA)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(share) - np.log(probabilities))
+    return np.asarray(np.log(np.maximum(box_area(boxes) / pixels, LEAST_AREA)) - logarithms)
 
 
 def crops(images: Tensor, boxes: np.ndarray) -> Tensor:
