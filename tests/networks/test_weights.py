@@ -53,5 +53,5 @@ def test_a_run_without_a_masker_has_none(tmp_path):
 def test_a_file_that_is_cut_off_is_refused(read, tmp_path):
     path = saved(ResNet18(2), tmp_path / "model.safetensors")
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(StudyError, match=r"model\.safetensors: is not a whole safetensors file .*train again$"):
+    with pytest.raises(StudyError, match=r"model\.safetensors: is not a whole safetensors file .*make it again$"):
         read(path)

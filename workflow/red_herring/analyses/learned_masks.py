@@ -30,6 +30,7 @@ from red_herring.saliency.chance import chance_of
 from red_herring.saliency.localisation import localise
 from red_herring.saliency.summary import drawn
 from red_herring.training.evaluate import predict
+from red_herring.training.masking import mean_of
 
 TITLE = "Learned masks"
 CITATION = "Phang et al. 2020"
@@ -135,7 +136,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     if len(positive) == 0:
         raise StudyError(f"{run.task}: no positive test image has a mask, so there is nothing to localise")
     right = (predict(run.model, test, run.batch_size, run.hardware).argmax(dim=1) == test.labels).numpy()
-    asked = Asked(run, right, _mean_of(run.data("train")), nuisance_of(run))
+    asked = Asked(run, right, mean_of(run.data("train")), nuisance_of(run))
     shown, change = _examples(test, run.seed), nuisance_change(run, asked.nuisance)
     images, masks = test.levels.numpy()[shown], test.masks.numpy()[shown].astype(np.uint8)
     arrays = {"example_rows": shown, "example_image": images, "example_mask": masks}
@@ -254,9 +255,3 @@ def summarised(scores: pd.DataFrame) -> dict[str, float]:
     row |= scores[[*ON_NUISANCE]].mean().to_dict()
     row["undefined"] = (positive["le"].notna() & positive["iou"].isna()).sum()
     return row
-
-
-def _mean_of(data: Dataset) -> float:
-    """Of all pixels of all images, in their pixel range."""
-    levels = data.levels.sum(dtype=torch.int64).item() / data.levels.numel()
-    return data.low + (data.high - data.low) / 255 * levels
