@@ -68,12 +68,12 @@ class Method(base.Method):
 
     def update(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         found = self.losses(batch, generator)
-        of_masker = loss(found, "both", self.lambdas, self.ramp)
-        minimised = ((self.optimizer, self.objective(found)), (self.masker_optimizer, of_masker))
-        # Both of them before a step changes the weights that they are of.
-        gradients = [torch.autograd.grad(total, _moved(optimizer), retain_graph=True) for optimizer, total in minimised]
-        for (optimizer, _), own in zip(minimised, gradients, strict=True):
-            self._step(optimizer, own)
+        own = loss(found, "both", self.lambdas, self.ramp)
+        # Both gradients before a step changes the weights that they are of; a pass that was compiled is gone back once.
+        of_masker = torch.autograd.grad(own, _moved(self.masker_optimizer), retain_graph=True)
+        of_classifier = torch.autograd.grad(self.objective(found), _moved(self.optimizer))
+        self._step(self.optimizer, of_classifier)
+        self._step(self.masker_optimizer, of_masker)
         return {name: term.detach() for name, term in found.items()}
 
     def objective(self, terms: dict[str, Tensor]) -> Tensor:
