@@ -1,10 +1,13 @@
 """The order of an epoch."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from red_herring.data.sampling import draw_order
+from red_herring.data.sampling import draw_examples, draw_order, in_rounds
+from red_herring.runtime.files import StudyError
 from red_herring.study.catalogue import SAMPLING
 
 
@@ -91,3 +94,37 @@ def test_copies_count_within_their_cell_and_cells_stay_equal():
     # Six places for 10 copies: 3 for the image that has five, 0.6 for the others of its cell; one each in the other.
     torch.testing.assert_close(times[:6], torch.tensor([3.0, *[0.6] * 5]).double(), rtol=0, atol=0.2)
     assert times[6:].tolist() == [1.0] * 6
+
+
+LABELS = torch.arange(30) % 3 // 2
+"""20 of label 0, 10 of label 1."""
+
+
+def test_examples_are_as_many_of_each_label_none_twice():
+    for count in (1, 5, 10):
+        rows = draw_examples(LABELS, count, seed=1, draw=1)
+        assert len(rows.unique()) == 2 * count
+        assert LABELS[rows].bincount().tolist() == [count, count]
+    assert torch.equal(draw_examples(LABELS, None, 1, 1), torch.arange(30))
+
+
+def test_few_examples_are_among_more_of_the_same_draw_and_draws_differ():
+    nested = [set(draw_examples(LABELS, count, seed=1, draw=2).tolist()) for count in (1, 2, 5, 10)]
+    assert all(few < more for few, more in itertools.pairwise(nested))
+    drawn = {tuple(draw_examples(LABELS, 5, seed, draw).tolist()) for seed in (1, 2) for draw in (1, 2, 3)}
+    assert len(drawn) == 6
+    assert torch.equal(draw_examples(LABELS, 5, 1, 2), draw_examples(LABELS, 5, 1, 2))
+
+
+def test_more_examples_than_there_are_are_refused():
+    with pytest.raises(
+        StudyError, match=r"^examples: is 11, and of label 1 there are 10 training images; give at most"
+    ):
+        draw_examples(LABELS, 11, 1, 1)
+
+
+def test_rounds_show_each_row_before_any_again():
+    rows = torch.tensor([3, 5, 7])
+    shown = in_rounds(rows, 8, seeded())
+    assert [sorted(shown[start : start + 3].tolist()) for start in (0, 3)] == [[3, 5, 7]] * 2
+    assert len(shown) == 8

@@ -77,7 +77,7 @@ def terms(
       variation:     `variation`
     """
     area = mask.flatten(1).mean(dim=1)
-    found = {"variation": variation(mask)}
+    found = {}
     if logits_in is not None:
         kept = logits_in.argmax(dim=1) == labels
         found["inside"] = F.cross_entropy(logits_in, labels)
@@ -86,7 +86,7 @@ def terms(
         lost = right & (logits_out.argmax(dim=1) != labels)
         found["outside"] = -(right.to(logits_out.dtype) * entropy(logits_out)).mean()
         found["area_outside"] = F.relu(lost.to(area.dtype) - area).mean()
-    return found
+    return found | {"variation": variation(mask)}
 
 
 def entropy(logits: Tensor) -> Tensor:

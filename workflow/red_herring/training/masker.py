@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,14 @@ from red_herring.study.stage_settings import Arm
 from red_herring.training import loop
 from red_herring.training.loop import Diverged, Stop, random_numbers
 from red_herring.training.masking import Masking, Tally, mean_of, measured
+
+HYPERPARAMETERS: tuple[Literal["lr", "lambda_in", "lambda_out", "lambda_tv"], ...] = (
+    "lr",
+    "lambda_in",
+    "lambda_out",
+    "lambda_tv",
+)
+"""Those of an arm that say how large something is; a search may also look for its steps."""
 
 WEIGHT_DECAY = 1e-4
 CLIPPED = 10.0
@@ -77,16 +85,17 @@ class MaskerLearner:
 
     def validate(self) -> dict[str, float]:
         """valid_loss, with the whole reward for a small area; valid_kept_0, valid_kept_1 and valid_area, see
-        `red_herring.training.masking.Measured`; valid_score, mean of the two less the area, for which no masks of the
-        finding are needed.
+        `red_herring.training.masking.Measured`; valid_score, the smaller of the two less the area, for which no masks
+        of the finding are needed: an empty mask and an open one both score 0.
         """
-        tally, total = Tally(), 0.0
-        for batch, answers in self.masking.over(self.valid, self.arm["batch_size"], self.seed):
+        tally, total, objectives = Tally(), 0.0, self.arm["objectives"]
+        passes = "in" if objectives == "in" else "both"  # what is kept inside is asked always
+        for batch, answers in self.masking.over(self.valid, passes, self.arm["batch_size"], self.seed):
             tally.add(batch.labels, answers)
-            value = loss(answers.terms(batch.labels), self.arm["objectives"], self.weighed, 1.0)
+            value = loss(answers.terms(batch.labels), objectives, self.weighed, 1.0)
             total += value.item() * len(batch)
         found = tally.measured()
-        score = (found.kept_0 + found.kept_1) / 2 - found.area
+        score = min(found.kept_0, found.kept_1) - found.area
         values = {f"valid_{name}": value for name, value in asdict(found).items()}
         return {"valid_loss": total / len(self.valid), **values, "valid_score": score}
 
@@ -156,7 +165,8 @@ def fit_arm(
     try:
         trained = loop.train(learner, _stop(arm, len(train)), resume, fingerprint)
     except Diverged as error:
-        raise Diverged(f"masker: {error} with {arm}; try a smaller lr or smaller lambdas") from None
+        given = {name: arm[name] for name in HYPERPARAMETERS}
+        raise Diverged(f"masker: {error} with {given}; try a smaller lr or smaller lambdas") from None
     masker.load_state_dict(trained.weights)
     masker.eval().requires_grad_(False)
     found = measured(classifier, masker, train, arm["infill"], arm["batch_size"], seed, hardware)

@@ -71,12 +71,12 @@ class Masking:
         return Answers(mask, logits.argmax(dim=1) == batch.labels, found.get("inside"), found.get("outside"))
 
     @torch.no_grad()
-    def over(self, data: Dataset, batch_size: int, seed: int) -> Iterator[tuple[Batch, Answers]]:
-        """Of all images, masked in and out, by the masker in evaluation mode; the same fill each time."""
+    def over(self, data: Dataset, objectives: str, batch_size: int, seed: int) -> Iterator[tuple[Batch, Answers]]:
+        """Of all images, by the masker in evaluation mode; the same fill each time."""
         self.masker.eval()
         generator = random_numbers(seed, 0, "filling", self.hardware.device)
         for batch in data.batches(batch_size, self.hardware.device):
-            yield batch, self.answers(batch, "both", generator)
+            yield batch, self.answers(batch, objectives, generator)
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class Tally:
         self.images, self.area = 0, 0.0
 
     def add(self, labels: Tensor, answers: Answers) -> None:
+        """Those of images with these labels, masked in."""
         assert answers.inside is not None
         kept = answers.right & (answers.inside.argmax(dim=1) == labels)
         self.right += labels[answers.right].bincount(minlength=CLASSES).cpu()
@@ -119,8 +120,8 @@ def measured(
     classifier: ResNet18, masker: Masker, train: Dataset, infill: str, batch_size: int, seed: int, hardware: Hardware
 ) -> Measured:
     """What the masks of the training images do. classifier: as in `Masking`; it and the masker on their device."""
-    tally = Tally()
-    for batch, answers in Masking(classifier, masker, infill, mean_of(train), hardware).over(train, batch_size, seed):
+    tally, masking = Tally(), Masking(classifier, masker, infill, mean_of(train), hardware)
+    for batch, answers in masking.over(train, "in", batch_size, seed):
         tally.add(batch.labels, answers)
     return tally.measured()
 
