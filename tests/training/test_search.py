@@ -155,6 +155,36 @@ def test_failed_trials_are_recorded_and_the_search_goes_on(tmp_path):
     assert tuning.best(trials, SPACE)["trial"] % 2 == 0
 
 
+def test_another_score_is_searched_and_chosen_by_alike(tmp_path):
+    """Told the negative of it, and of a trial that failed the worst that there is."""
+    told, tell = [], Optimizer.tell
+
+    def noting(self, points, values, *arguments, **options):
+        told.extend(values)
+        return tell(self, points, values, *arguments, **options)
+
+    def scored(hyperparameters, number):
+        if number == 2:
+            return {"status": "failed", "valid_score": None}
+        return {
+            "status": "ok",
+            "valid_score": bowl(hyperparameters, number)["valid_auc"] - 0.5,
+            "valid_auc": 1 / number,
+        }
+
+    def all_of(proposals):
+        return [scored(hyperparameters, number) for number, hyperparameters in proposals.items()]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Optimizer, "tell", noting)
+        log = tuning.TrialLog(tmp_path / "trials.jsonl", "same")
+        trials = tuning.search(SPACE, all_of, trials=log, score="valid_score", **COUNTS)
+    assert told == [1.0 if number == 1 else -trial["valid_score"] for number, trial in enumerate(trials)]
+    best = tuning.best(trials, SPACE, "valid_score")
+    assert best["valid_score"] == max(trial["valid_score"] for trial in trials if trial["status"] == "ok")
+    assert "valid_auc" not in best
+
+
 def test_if_all_trials_fail_there_is_no_answer(tmp_path):
     trials = run(tmp_path, lambda *_: {"status": "failed", "valid_auc": None})
     with pytest.raises(StudyError, match="all 9 trials failed; narrow the search ranges of lr, lambda, steps"):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,13 +51,15 @@ def _search(
     with evaluating as evaluate:
 
         def objective(proposals: dict[int, search.Hyperparameters]) -> list[search.Trial]:
-            jobs = [(hyperparameters, resume / f"trial={number:04d}") for number, hyperparameters in proposals.items()]
-            _forget_trials(resume, but=[own for _, own in jobs])
+            jobs = [
+                (hyperparameters, search.folder_of(resume, number)) for number, hyperparameters in proposals.items()
+            ]
+            search.forget_trials(resume, but=[own for _, own in jobs])
             return evaluate(jobs)
 
         counts = (settings.initial_points, settings.iterations, settings.parallel)
         trials = search.search(settings.space, objective, *counts, settings.seed, trial_log)
-    _forget_trials(resume)
+    search.forget_trials(resume)
     chosen = search.best(trials, settings.space)
     for name in chosen["on_bound"]:
         log.warning("the best %s lies at an end of its range %s; a wider one may do better", name, settings.space[name])
@@ -78,13 +79,6 @@ def _evaluation(
     if parallel > 1:
         return run.fingerprint("tune"), processes(parallel, arguments)
     return run.fingerprint("tune"), nullcontext(lambda jobs: [run.trial(*job) for job in jobs])
-
-
-def _forget_trials(resume: Path, but: Collection[Path] = ()) -> None:
-    """Remove the states of trials that have ended: their results are in the log of trials."""
-    for folder in resume.glob("trial=*"):
-        if folder not in but:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import json
 import logging
 import math
 import os
+import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from red_herring.runtime.files import StudyError
 NEAR_BOUND = 0.05
 """An optimum within this share of a range from one of its ends is flagged."""
 
-WORST_AUC = 0.0
-"""What the search is told of a trial that failed."""
+WORST = {"valid_auc": 0.0, "valid_score": -1.0}
+"""What a search that goes by this score is told of a trial that failed."""
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +90,14 @@ def search(
     parallel: int,
     seed: int,
     trials: TrialLog,
+    score: str = "valid_auc",
 ) -> list[Trial]:
-    """Maximise `valid_auc` by a Gaussian process after `initial_points` random trials, `iterations` more.
+    """Maximise a score by a Gaussian process after `initial_points` random trials, `iterations` more.
 
     space: hyperparameter -> [law, low, high]. objective(trial number from 1 -> hyperparameters), of at most `parallel`
-    trials, gives in their order dicts with `status` (`ok` or `failed`) and, if ok, `valid_auc`. Trials already in the
-    log are told to the search instead of evaluated, so an interrupted search ends with the same answer. Needs at least
-    one hyperparameter.
+    trials, gives in their order dicts with `status` (`ok` or `failed`) and, if ok, the score, one of WORST. Trials
+    already in the log are told to the search instead of evaluated, so an interrupted search ends with the same answer.
+    Needs at least one hyperparameter.
     """
     names, total = list(space), initial_points + iterations
     optimizer = Optimizer(
@@ -119,7 +121,7 @@ def search(
         for number in batch:
             trial = trials.trials[number - 1]
             log.info("trial %d/%d  %s", number, total, json.dumps(trial))
-            values.append(-trial["valid_auc"] if trial["status"] == "ok" else -WORST_AUC)
+            values.append(-trial[score] if trial["status"] == "ok" else -WORST[score])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             optimizer.tell(points, values)
@@ -162,22 +164,34 @@ def _add_missing(
             trials.add({"trial": number, **proposed, **result})
 
 
-def best(trials: list[Trial], space: Space) -> dict[str, Any]:
-    """The trial with the highest validation AUC, the earliest if several: number, hyperparameters, valid_auc, on_bound.
+def best(trials: list[Trial], space: Space, score: str = "valid_auc") -> dict[str, Any]:
+    """The trial with the highest score, the earliest if several: number, hyperparameters, the score, on_bound.
 
     Raises StudyError when every trial failed.
     """
     good = [trial for trial in trials if trial["status"] == "ok"]
     if not good:
         raise StudyError(f"all {len(trials)} trials failed; narrow the search ranges of {', '.join(space)}")
-    winner = max(good, key=lambda trial: trial["valid_auc"])
+    winner = max(good, key=lambda trial: trial[score])
     hyperparameters = {name: winner[name] for name in space}
     return {
         "trial": winner["trial"],
         "hyperparameters": hyperparameters,
-        "valid_auc": winner["valid_auc"],
+        score: winner[score],
         "on_bound": on_bound(hyperparameters, space),
     }
+
+
+def forget_trials(resume: Path, but: Collection[Path] = ()) -> None:
+    """Remove the states of trials that have ended: their results are in the log of trials."""
+    for folder in resume.glob("trial=*"):
+        if folder not in but:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def folder_of(resume: Path, number: int) -> Path:
+    """Of the state of a trial."""
+    return resume / f"trial={number:04d}"
 
 
 def on_bound(hyperparameters: dict[str, float], space: Space) -> list[str]:
