@@ -35,6 +35,7 @@ def test_an_arm_says_what_differs_and_a_family_has_a_member_for_each_combination
     settings = maskers.fitting_settings(config, "synthetic", "actdiff")
     assert settings.masker["objectives"] == "both", "the arm `fixed` is the section as it stands"
     assert settings.masker["lr"] == 3e-3
+    assert maskers.fitting_settings(config, "synthetic", "joint_masking").arms == {}, "it has its own masker"
 
 
 def test_a_search_has_the_laws_of_its_hyperparameters():
@@ -43,6 +44,8 @@ def test_a_search_has_the_laws_of_its_hyperparameters():
     assert settings.space == {"lr": ["log-uniform", 1e-3, 1e-2], "steps": ["integer", 50, 200]}
     assert settings.seed == 1234
     assert settings.arms == {}
+    assert maskers.is_searched(config, "rrr")
+    assert not maskers.is_searched(config, "joint_masking"), "whose masker is trained with the classifier"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,9 @@ rule fit_masker:
         images=prepared("images.npy"),
         model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
         hyperparameters=lambda wildcards: (
-            f"<results>/maskers/{wildcards.task}/{wildcards.method}/best.json" if maskers.is_searched(config) else []
+            f"<results>/maskers/{wildcards.task}/{wildcards.method}/best.json"
+            if maskers.is_searched(config, wildcards.method)
+            else []
         ),
     output:
         maskers="<results>/maskers/{task}/{method}/seed={seed}/maskers.safetensors",
@@ -95,6 +97,5 @@ rule tune_masker:
         flags=flags,
         settings=settings(maskers.searching_settings, "task", "method"),
         code=code("tune_masker"),
-        seed=SEEDS[0],
     shell:
-        stage("tune_masker", "params.settings", "params.seed", "threads")
+        stage("tune_masker", "params.settings", "threads")

@@ -24,6 +24,9 @@ BORDER = 0.3
 
 OBJECTIVES = ("both", "in", "out")
 
+WEIGHT_DECAY, CLIPPED = 1e-4, 10.0
+"""Of the masker's optimiser, and the norm of its gradient at most; as published."""
+
 
 @dataclass(frozen=True)
 class Weights:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from red_herring.methods import base
-from red_herring.methods._masking import Weights, inside, loss, outside, terms
+from red_herring.methods._masking import CLIPPED, WEIGHT_DECAY, Weights, inside, loss, outside, terms
 from red_herring.networks.masker import READ, Masker, grid_of
 from red_herring.networks.resnet import Batch, ResNet18
 
@@ -18,6 +18,7 @@ TITLE = "Joint masking"
 APPROACH = "Control without masks"
 CITATION = "Phang, Park and Geras 2020, the classifier-agnostic masker (CA)"
 USES = []
+TRAINS_MASKER = True
 # A search goes by the classifier's AUC, which says nothing of the masks: so the lambdas stay near the published 1 and
 # 1e-3, and lambda_out near 1.5 in place of 15, as the entropy of two classes is a tenth of that of a thousand.
 HYPERPARAMETERS = {
@@ -34,9 +35,6 @@ RAMP = 3
 """Epochs over which the rewards for a small area rise from 0. In epochs, as what the masker reads has to be learnt
 first; and a fixed number of them, as how many there will be is not known where training stops by its validation loss.
 """
-
-WEIGHT_DECAY, CLIPPED = 1e-4, 10.0
-"""Of the masker's optimiser, and the largest norm of its gradient; as published."""
 
 
 class Method(base.Method):

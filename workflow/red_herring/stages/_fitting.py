@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from red_herring.analyses.base import Run
 from red_herring.networks.masker import FIXED
+from red_herring.runtime.files import read_json, sha256
 from red_herring.runtime.hardware import pick
+from red_herring.runtime.provenance import code_digest, versions
 from red_herring.study.stage_settings import Arm, FittingMaskers
 from red_herring.training.fit import PERMUTED
 
@@ -26,6 +30,22 @@ class Fitting:
         train = self.run.data("train")
         self.train = train.permuted(seed) if settings.labels == PERMUTED else train
         self.valid = self.run.data("valid")
+
+    def digest(self, stage: str, **more: Any) -> str:
+        """Of all that what the stage fits depends on: data, classifier, hardware, code, and `more`."""
+        keys = ("mask", "signal", "labels", "device", "precision")
+        read = {
+            **{key: getattr(self.settings, key) for key in keys},
+            "seed": self.run.seed,
+            "threads": self.threads,
+            "versions": versions(),
+            "split": sha256(self.run.split),
+            "model": sha256(self.run.weights),
+            "sources": [read_json(path.parent / "source.json") for path in self.run.images],
+            "code": code_digest(f"red_herring.stages.{stage}"),
+            **more,
+        }
+        return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
 def arm_of(settings: FittingMaskers, name: str, searched: Mapping[str, float]) -> Arm:

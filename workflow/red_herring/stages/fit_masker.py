@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -17,10 +15,10 @@ from red_herring.networks.masker import FIXED, JOINT, Masker
 from red_herring.networks.weights import joint_masker
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
-from red_herring.runtime.files import read_json, sha256, write_bytes, write_json, write_text
-from red_herring.runtime.provenance import code_digest, environment, versions
+from red_herring.runtime.files import read_json, write_bytes, write_json, write_text
+from red_herring.runtime.provenance import environment
 from red_herring.stages._fitting import Fitting, arm_of
-from red_herring.study.stage_settings import Arm, FittingMaskers
+from red_herring.study.stage_settings import FittingMaskers
 from red_herring.training.loop import History
 from red_herring.training.masker import fit_arm
 from red_herring.training.masking import measured
@@ -74,29 +72,11 @@ def _fixed(fitting: Fitting, searched: dict[str, float], resume: Path) -> Iterat
     run = fitting.run
     for name in (FIXED, *fitting.settings.arms):
         start, arm = time.monotonic(), arm_of(fitting.settings, name, searched)
-        fitted = fit_arm(
-            run.model, arm, fitting.train, fitting.valid, run.seed, run.hardware, resume / name, _digest(fitting, arm)
-        )
+        digest = fitting.digest("fit_masker", arm=arm)
+        fitted = fit_arm(run.model, arm, fitting.train, fitting.valid, run.seed, run.hardware, resume / name, digest)
         found = {key: getattr(fitted, key) for key in ("kept_0", "kept_1", "area", "steps")}
         record = {"settings": arm, "collapsed": bool(fitted.masker.collapsed), **found}
         yield Fitted(name, fitted.masker, record | {"seconds": round(time.monotonic() - start, 1)}, fitted.history)
-
-
-def _digest(fitting: Fitting, arm: Arm) -> str:
-    """Of all that the masker of an arm depends on."""
-    settings, run = fitting.settings, fitting.run
-    read = {
-        "arm": arm,
-        "seed": run.seed,
-        **{key: getattr(settings, key) for key in ("mask", "signal", "labels", "device", "precision")},
-        "threads": fitting.threads,
-        "versions": versions(),
-        "split": sha256(run.split),
-        "model": sha256(run.weights),
-        "sources": [read_json(path.parent / "source.json") for path in run.images],
-        "code": code_digest("red_herring.stages.fit_masker"),
-    }
-    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ class MethodCard:
     hyperparameters: name -> [law, low, high], law one of `log-uniform`, `uniform`, `integer`; `lr` comes first for all.
     options: name -> the values it may take, the first is the default; `sampling` comes first for all. uses: of USES.
     needs_cells: the split without all of whose nuisance-by-label cells it can do nothing, of SPLITS_OF_CELLS, if any.
+    trains_masker: whether its runs have a masker that was trained with the classifier.
     """
 
     name: str
@@ -74,6 +75,7 @@ class MethodCard:
     hyperparameters: dict[str, list[Any]]
     options: dict[str, list[Any]]
     needs_cells: str | None
+    trains_masker: bool
 
     def chosen(self, options: dict[str, Any]) -> dict[str, Any]:
         """All options with their values: those given, and the defaults of the others."""
@@ -281,6 +283,7 @@ def method_card(name: str) -> MethodCard:
         hyperparameters=LEARNING_RATE | declared["HYPERPARAMETERS"],
         options=options,
         needs_cells=needs_cells,
+        trains_masker=declared.get("TRAINS_MASKER", False),
     )
 
 

@@ -12,6 +12,7 @@ from red_herring.study.schema import ARM
 from red_herring.study.space import LAWS, lawful
 from red_herring.study.stage_settings import Arm, FittingMaskers, Mask, SearchingMasker
 from red_herring.study.tasks import effective, mask_settings, signal_settings, word
+from red_herring.study.variants import card_of
 
 LAW = {"steps": "integer"}
 """The law of what is searched, where it is not log-uniform."""
@@ -34,9 +35,9 @@ def has_maskers(config: Config) -> bool:
     return any(needs_masker(config, analysis) for analysis in config["study"]["analyses"])
 
 
-def is_searched(config: Config) -> bool:
-    """Whether hyperparameters of maskers are searched."""
-    return bool(config["masker"]["search"])
+def is_searched(config: Config, method: str) -> bool:
+    """Whether hyperparameters of the maskers of its runs are searched."""
+    return bool(config["masker"]["search"]) and not card_of(config, method).trains_masker
 
 
 def fitting_settings(config: Config, task: str, method: str) -> FittingMaskers:
@@ -48,7 +49,7 @@ def fitting_settings(config: Config, task: str, method: str) -> FittingMaskers:
         signal=signal_settings(config, task),
         mask=cast(Mask, mask_settings(config, task)),
         masker=cast(Arm, {key: config["masker"][key] for key in ARM}),
-        arms=arms(config),
+        arms={} if card_of(config, method).trains_masker else arms(config),
         **{key: config["training"][key] for key in ("device", "precision")},
     )
 

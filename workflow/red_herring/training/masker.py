@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from red_herring.data.dataset import Dataset
 from red_herring.data.sampling import draw_examples, in_rounds
-from red_herring.methods._masking import Weights, loss, ramp_at
+from red_herring.methods._masking import CLIPPED, WEIGHT_DECAY, Weights, loss, ramp_at
 from red_herring.methods.base import Adam
 from red_herring.networks.masker import Masker, initialised_masker
 from red_herring.networks.resnet import Batch, ResNet18
@@ -35,10 +35,6 @@ HYPERPARAMETERS: tuple[Literal["lr", "lambda_in", "lambda_out", "lambda_tv"], ..
     "lambda_tv",
 )
 """Those of an arm that say how large something is; a search may also look for its steps."""
-
-WEIGHT_DECAY = 1e-4
-CLIPPED = 10.0
-"""The norm of the gradient at most."""
 
 
 class MaskerLearner:
