@@ -78,6 +78,12 @@ def test_an_empty_mask_is_one_image_to_the_classifier():
     assert measure(Uniform(1e-7)) == Measured(0.0, 1.0, pytest.approx(0.0, abs=1e-6))
 
 
+def test_what_is_told_right_by_its_fill_alone_is_not_kept():
+    """Of an empty mask all sum to 4 / 3, told as 1; the second, black, is told as 0 as it is, which is wrong."""
+    found = measure(Uniform(1e-7), pictures([[255] * 4, [0] * 4, [0] * 4], [1, 1, 0]))
+    assert (found.kept_0, found.kept_1) == (0.0, 1.0)
+
+
 def test_of_a_class_that_is_never_told_right_nothing_is_kept():
     data = pictures([[255] * 4, [255] * 4], [0, 1])
     found = measure(Uniform(1 - 1e-7), data)
