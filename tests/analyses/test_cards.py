@@ -64,8 +64,8 @@ def test_what_is_not_declared_is_empty(declare):
     ("text", "sentence"),
     [
         (
-            CARD + 'NEEDS = ["masker"]\n',
-            "analyses/mine.py: NEEDS has 'masker', expected some of saliency, similarities, base_run, other_seed",
+            CARD + 'NEEDS = ["test"]\n',
+            "analyses/mine.py: NEEDS has 'test', expected some of saliency, similarities, base_run, other_seed, masker",
         ),
         (
             CARD + 'MAPS_BY = ["edge"]\n',

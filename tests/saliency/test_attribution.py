@@ -6,6 +6,7 @@ import pytest
 import torch
 from captum.attr import GuidedGradCam, Occlusion
 from red_herring.data.dataset import Dataset
+from red_herring.networks.masker import initialised_masker
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
@@ -14,7 +15,7 @@ from red_herring.saliency.attribution import Request, attribute
 from red_herring.saliency.attributions import integrated_gradients
 from red_herring.saliency.attributions.integrated_gradients import completeness_error
 from red_herring.study.catalogue import attribution_card, attribution_names
-from scipy import ndimage
+from scipy import ndimage, special
 from torch import nn
 
 CPU = Hardware(torch.device("cpu"), "float32")
@@ -71,6 +72,7 @@ def rough():
     """A small ResNet with biases, as without these the gradient is the same all along the path from zero."""
     torch.manual_seed(0)
     model = ResNet18(4)
+    model.masker = initialised_masker(4, "all", 16, seed=0)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.bias, std=0.5)
@@ -79,7 +81,7 @@ def rough():
 
 def test_the_controls_are_those_of_the_documents():
     assert CONTROLS == ["centre_prior", "edges", "edges_x_input", "random"]
-    assert len(OF_THE_MODEL) == 9
+    assert len(OF_THE_MODEL) == 10
 
 
 @pytest.mark.parametrize("name", ["gradient", "smoothgrad"])
@@ -459,11 +461,32 @@ def test_a_map_that_is_not_finite_names_attribution_and_model(name, rough, tiny_
         explain(name, rough, tiny_data(3), described="runs/seed=1/model.safetensors")
 
 
-@pytest.mark.parametrize("name", OF_THE_MODEL)
+@pytest.mark.parametrize("name", [name for name in OF_THE_MODEL if name != "learned_mask"])
 def test_a_model_that_an_attribution_cannot_explain_is_named(name, tiny_data):
     model = Function(lambda self, x: self.layer4(x).sum((1, 2, 3)), layer4=nn.Conv2d(3, 1, 3))
     with pytest.raises(StudyError, match=rf"^the model: {name} cannot explain it \(.*channels.*\)"):
         explain(name, model, tiny_data(3), described="the model")
+
+
+def test_a_mask_is_between_0_and_1_and_of_compared_maps_the_values_before(rough, tiny_data):
+    data = tiny_data(3)
+    _, activations = rough.eval().logits_and_stages(data.batch(slice(None)).images)
+    before = rough.masker(activations, 16).detach().squeeze(1).numpy()
+    given = ("learned_mask", rough, data, 8, CPU, "the model")
+    mask, compared = attribution.explain(*given).maps, attribution.explain(*given, compared=True).maps
+    np.testing.assert_allclose(mask, special.expit(before), rtol=1e-5)
+    np.testing.assert_allclose(compared, before - before.min(axis=(1, 2), keepdims=True), rtol=1e-5, atol=1e-6)
+
+
+def test_a_masker_that_collapsed_has_no_map(rough, tiny_data):
+    rough.masker.collapsed.fill_(True)
+    assert (explain("learned_mask", rough, tiny_data(3)).maps == 0).all()
+
+
+def test_a_network_without_a_masker_is_named(rough, tiny_data):
+    rough.masker = None
+    with pytest.raises(StudyError, match=r"^the model: learned_mask cannot explain it \(it has no masker\)"):
+        explain("learned_mask", rough, tiny_data(3), described="the model")
 
 
 @pytest.mark.parametrize("name", CONTROLS)

@@ -360,7 +360,7 @@ def test_a_release_holds_all_that_its_tasks_name():
         ("tasks: {a: {of: spc, each: {labels: [mixed]}}}", 'tasks.a.each.labels.0: is "mixed"; allowed are as_they_are'),
         ("tasks: {a: {of: spc, each: {ratio: [0.9]}}}", "tasks.a.each.ratio: is [0.9], as in spc; leave it out"),
         ("tasks: {a: {of: spc, ratio: 1, each: {ratio: [0.7]}}}", "tasks.a.ratio: is given beside each.ratio; leave one"),
-        ("tasks: {a: {of: spc, each: {finding: [No Lung]}}}", "tasks.a.each.finding: has 'No Lung', and folders are called"),
+        ("tasks: {a: {of: spc, each: {finding: [No Lung]}}}", "tasks.a.each.finding: has 'No Lung', and something is called"),
         ("tasks: {spc: {each: {selection: [balanced]}}}", "tasks.spc.each: goes with of, and only with it"),
         (
             "tasks: {a: {of: spc, each: {ratio: [0.6, 0.7]}}, b: {of: a, labels: permuted}}",

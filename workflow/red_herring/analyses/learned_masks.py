@@ -149,7 +149,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
         rows.append({"arm": name, **arm.about, **of_all, **summarised(scores), **change})
         per_image.append(scores.assign(arm=name))
         arrays[f"example/{name}"] = np.rint(255 * found[shown]).astype(np.uint8)
-    return Analysed(pd.DataFrame(rows)[[*BY, *COLUMNS]], pd.concat(per_image, ignore_index=True), arrays)
+    return Analysed(pd.DataFrame(rows), pd.concat(per_image, ignore_index=True), arrays)
 
 
 def arms_of(run: Run) -> dict[str, Arm]:

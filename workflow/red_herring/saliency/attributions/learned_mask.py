@@ -18,6 +18,8 @@ def explain(request: Request) -> Tensor:
     saturate, less the smallest of each image. One mask for both classes. Zeros of a masker that collapsed.
     """
     network = request.model
+    if getattr(network, "masker", None) is None:
+        raise RuntimeError("it has no masker")
     with torch.no_grad():
         _, activations = network.logits_and_stages(request.images)
         mask: Tensor = network.masker(activations, request.images.shape[-1])
