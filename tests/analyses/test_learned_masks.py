@@ -261,6 +261,7 @@ def test_examples_are_of_both_classes_and_as_they_are(by_the_box):
     run, found, _ = by_the_box
     rows = found.arrays["example_rows"]
     assert run.test.labels.numpy()[rows].tolist() == [1] * 4 + [0] * 4
+    assert found.arrays["example_label"].tolist() == [1] * 4 + [0] * 4
     np.testing.assert_array_equal(found.arrays["example_image"], run.test.levels.numpy()[rows])
     np.testing.assert_array_equal(found.arrays["example/fixed"] > 127, np.broadcast_to(LEFT, (8, 28, 28)))
     assert found.arrays["example/zeros"].max() == 0

@@ -126,8 +126,8 @@ class Arm:
 
 def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     """A row for each masker and each of REFERENCES. per_image: the scores of every shifted test image. Arrays:
-    example_rows, int64 [n], rows of the shifted test set, positives first; example_image, uint8 [n, height, width];
-    example_mask, 0 or 1, and example/{arm}, the mask from 0 to 255, like it.
+    example_rows, int64 [n], rows of the shifted test set, positives first, and example_label; example_image, uint8 [n,
+    height, width]; example_mask, 0 or 1, and example/{arm}, the mask from 0 to 255, like it.
 
     Raises StudyError when no positive test image has a mask.
     """
@@ -140,6 +140,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     shown, change = _examples(test, run.seed), nuisance_change(run, asked.nuisance)
     images, masks = test.levels.numpy()[shown], test.masks.numpy()[shown].astype(np.uint8)
     arrays = {"example_rows": shown, "example_image": images, "example_mask": masks}
+    arrays["example_label"] = test.labels.numpy()[shown]
     rows, per_image = [], []
     for name, arm in arms_of(run).items():
         found = arm.masks_of(test)

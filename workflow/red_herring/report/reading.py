@@ -20,7 +20,7 @@ WORDS = frozenset(
         *("term", "warning", "other_split", "other_source", "other_image", "same_source", "same_image"),
         *("series", "of", "control", "predictor", "uses"),
         *("family", "given", "explanation", "question", "signal", "aligned"),
-        *("similarity", "pair", "statistics", "target", "block", "interval_over"),
+        *("similarity", "pair", "arm", "statistics", "target", "block", "interval_over"),
         *("hyperparameter", "law", "status", "why", "score", "test_set", "level", "coefficient", "verdict", "role"),
     }
 )

@@ -1,0 +1,65 @@
+"""What tables and figures say of learned masks: settings of maskers over their draws, and titles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from red_herring.report.collect import KEYS
+
+REFERENCES = {
+    "ones": "All ones",
+    "zeros": "All zeros",
+    "centre_box": "Box in the centre",
+    "centre_gaussian": "Gaussian in the centre",
+    "true_box": "True boxes",
+    "input": "The image itself",
+    "grad_cam": "Grad-CAM",
+    "guided_backprop": "Guided backprop",
+    "gradient": "Gradient",
+}
+"""Mask that maskers are set against -> its title."""
+
+MASKERS = {"fixed": "Masker, classifier frozen", "joint": "Masker, trained jointly"}
+DRAW, EXAMPLES = r"_draw=\d+", r"_examples=\d+"
+"""How the arm of one draw, and of so many examples, is called."""
+
+
+def title(setting: str) -> str:
+    """Of a mask, by the name of its arm without that of the draw."""
+    return (REFERENCES | MASKERS).get(setting, f"Masker, {setting}")
+
+
+def setting_of(arms: pd.Series) -> pd.Series:
+    """The names of arms without the draw of their examples."""
+    return arms.str.replace(DRAW, "", regex=True)
+
+
+def over_draws(table: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
+    """A row for each run and setting of the masker: task, method, seed, setting, reference, examples, fits (draws of
+    the examples), collapsed (how many of these), and the mean of each score over the draws that have it.
+
+    table: learned_masks.csv. Seeds are the sample; draws of one seed share its classifier.
+    """
+    named = table.assign(setting=setting_of(table["arm"]))
+    groups = named.groupby([*KEYS, "setting"], sort=False)
+    counts = groups.agg(
+        reference=("reference", "first"),
+        examples=("examples", "first"),
+        fits=("arm", "size"),
+        collapsed=("collapsed", "sum"),
+    )
+    return counts.join(groups[list(scores)].mean()).reset_index()
+
+
+def examples_of(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of the rows of `over_draws` those of settings that differ in the number of examples, with `family`, the name of
+    the setting without it, and `examples` infinite for all: the arm `fixed`, in every family of the task.
+    """
+    few = runs[runs["examples"].notna()]
+    few = few.assign(family=few["setting"].str.replace(EXAMPLES, "", regex=True))
+    families = few[["task", "family"]].drop_duplicates()
+    every = runs[runs["setting"] == "fixed"].merge(families, on="task").assign(examples=np.inf)
+    return pd.concat([few, every], ignore_index=True)
