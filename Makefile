@@ -14,13 +14,14 @@ SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 BENCHED := results/bench
 
-.PHONY: help env demo published doses robust sanity spurious spurious_xray xray_small masks_small studies release reader reader_results compare counts plan check test acceptance chaos bench gpu lint format lock upgrade clean
+.PHONY: help env demo published doses robust sanity spurious masker spurious_xray xray_small masks_small studies release reader reader_results compare counts plan check test acceptance chaos bench gpu lint format lock upgrade clean
 
 help:
 	@echo "make demo   the paper's finding on synthetic crosses, in minutes"
 	@echo "make doses  how much shift, how many masks and whose; make robust: rivals without masks; crosses, in minutes"
 	@echo "make sanity do maps of saliency depend on what was learnt? the crosses, in minutes"
 	@echo "make spurious would an explanation have shown a signal that nobody told of? the crosses, in minutes"
+	@echo "make masker do masks that are learned show what a classifier looks at? the crosses, in minutes"
 	@echo "make published   tables, figures and statistics of the authors' released runs, in a minute"
 	@echo "make compare BEFORE=results/published AFTER=results/demo   what differs beyond noise"
 	@echo "make xray_small IMAGES=folder   a study of real X-rays in minutes; so are masks_small and spurious_xray"
@@ -55,12 +56,12 @@ published: env
 	@echo "The report: $(CURDIR)/results/published/report.html"
 
 # Small studies of crosses, and of real X-rays. IMAGES: the folder that holds nih_chestxray14, kermany and covid_chestxray.
-doses robust sanity spurious spurious_xray xray_small masks_small: env
+doses robust sanity spurious masker spurious_xray xray_small masks_small: env
 	$(SNAKEMAKE) all --configfile=workflow/studies/$@.yaml
 
 # Every study of workflow/studies/ whole, the released runs, and the bounds of what they must show. Without covid: its images
 # are on the internet.
-studies: xray_small masks_small spurious_xray demo doses robust sanity spurious published
+studies: xray_small masks_small spurious_xray demo doses robust sanity spurious masker published
 	python -m pytest tests/acceptance
 
 # A finished study in one file, with its report if that is of the same results. STUDY: its file; without it config.yaml.

@@ -45,7 +45,7 @@ def test_rows_are_images_of_both_classes_and_columns_maskers_before_maps(tmp_pat
     grid = np.reshape(figure.subfigs[0].axes, (4, -1))
     titles = [axes.get_title().replace("\n", " ") for axes in grid[0]]
     assert titles == [
-        "image", "Masker, classifier frozen", "Masker, few_ examples=5", "Grad-CAM",
+        "image", "Masker, classifier frozen", "Masker, few, examples 5", "Grad-CAM",
         "Guided backprop", "Gradient",
     ]  # fmt: skip
     shown = ["example_image", "example/fixed", "example/few_examples=5_draw=1", "example/grad_cam"]

@@ -24,13 +24,13 @@ def test_a_section_for_each_method_and_one_of_the_nuisance():
         "spc, Classification", "spc, ActDiff", "spc: the nuisance",
     ]  # fmt: skip
     first = [row[0] for row in found.sections[0].rows]
-    assert first[:3] == ["Masker, classifier frozen", "Masker, few_examples=1", "Masker, few_examples=10"]
+    assert first[:3] == ["Masker, classifier frozen", "Masker, few, examples 1", "Masker, few, examples 10"]
     assert first[3:] == list(REFERENCES.values())
 
 
 def test_draws_are_averaged_before_seeds():
     found = tabulated(learned())
-    few = cells(found, 0, "Masker, few_examples=1")
+    few = cells(found, 0, "Masker, few, examples 1")
     assert few["IoU"] == "0.38 ± 0.07", "0.33 and 0.43: two draws of each seed are no sample of four"
     assert (few["n"], few["Collapsed"]) == ("2", "0 of 4")
     assert cells(found, 0, "Masker, classifier frozen")["LE"] == "0.15 ± 0.07"

@@ -157,8 +157,8 @@ def arms_of(run: Run) -> dict[str, Arm]:
     """Name -> each masker of the run, then each of REFERENCES."""
     record = read_json(run.masker_file.with_suffix(".json"))["arms"] if run.masker_file else {}
     found = {}
-    for name, masker in run.maskers.items():
-        own = record[name].get("settings", {})
+    for name in record:  # in the order of the study
+        masker, own = run.maskers[name], record[name].get("settings", {})
         examples = own.get("examples")
         fitted = {"examples": examples or np.nan, "draw": own["draw"] if examples else np.nan}
         kept = {key: record[name][key] for key in ("kept_0", "kept_1")}

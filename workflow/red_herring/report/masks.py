@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,10 +27,14 @@ MASKERS = {"fixed": "Masker, classifier frozen", "joint": "Masker, trained joint
 DRAW, EXAMPLES = r"_draw=\d+", r"_examples=\d+"
 """How the arm of one draw, and of so many examples, is called."""
 
+KEY = re.compile(r"_([a-z_]+)=")
+"""What stands before a value in the name of a member of a family."""
+
 
 def title(setting: str) -> str:
-    """Of a mask, by the name of its arm without that of the draw."""
-    return (REFERENCES | MASKERS).get(setting, f"Masker, {setting}")
+    """Of a mask, by the name of its arm without that of the draw: `few_examples=5` is `Masker, few, examples 5`."""
+    words = KEY.sub(r", \1 ", setting).replace("_", " ")
+    return (REFERENCES | MASKERS).get(setting, f"Masker, {words}")
 
 
 def setting_of(arms: pd.Series) -> pd.Series:
