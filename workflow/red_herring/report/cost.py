@@ -316,8 +316,8 @@ CAUTION = (
     "most that was measured, by the images that are passed; searches like training. What is scaled goes from the "
     "seconds as they are to width² x pixels times them; a method that was never measured may take more than any that "
     "was. An analysis counts as it was asked for where it was measured: localisation by one attribution tells little "
-    "of what eleven take. Fetching, preparing, maskers, the report and the seconds in which each training starts are not "
-    "in it."
+    "of what eleven take. Fetching, preparing, maskers, the report and the seconds in which each training starts are "
+    "not in it."
 )
 
 
