@@ -15,14 +15,23 @@ import pandas as pd
 import psutil
 import pytest
 from conftest import ROOT
-from PIL import Image
 from safetensors.numpy import load_file
 from support.loopback import until
+from support.prepared_images import (
+    COLUMNS,
+    INDEX,
+    KILL_AFTER_A_CHECKPOINT,
+    assert_one_sentence,
+    draw,
+    files,
+    index,
+    listing,
+    prepare,
+    settings,
+)
 
 OUTPUTS = {"model.safetensors", "history.csv", "predictions.csv", "run.json"}
 KEPT_OUTPUTS = {f"resume/{name}" for name in (*OUTPUTS, "finished.json")}
-INDEX = {"source": "mine", "kind": "folder", "origin": None}
-COLUMNS = {"file": "file", "label": "label", "group": "view", "patient": "patient"}
 RUN = {
     "task": "t", "method": "actdiff", "file": "actdiff", "options": {}, "labels": "as_they_are", "signal": None, "stop": {},
     "mask": {"kind": "ellipse", "semi_axis": 0.3},
@@ -34,75 +43,6 @@ SEARCH = RUN | {
     "space": {"lr": ["log-uniform", 1e-4, 1e-2], "lambda": ["log-uniform", 1e-2, 1.0]},
 }  # fmt: skip
 BATCHES = SEARCH | {"iterations": 2, "parallel": 2, "epochs": 20}
-SPLIT = {
-    "task": "t", "finding": ["ill"], "control": ["well"], "ratio": 0.75, "sizes": None, "patients": "disjoint", "selection": "shifted", "exchanged": False,
-    "groups": [{"source": "mine", "group": group, "people": "mine", "people_given": True} for group in ("AP", "PA")],
-}  # fmt: skip
-
-
-def draw_images(folder):
-    """96 images of two views and two findings; the ill ones have a bright centre."""
-    random, rows = np.random.default_rng(0), []
-    (folder / "images").mkdir()
-    for number in range(96):
-        pixels = random.integers(0, 100, (20, 16), dtype=np.uint8)
-        ill, view = number % 2, "PA" if number % 4 < 2 else "AP"
-        pixels[8:12, 6:10] += np.uint8(140 * ill)
-        Image.fromarray(pixels).save(folder / "images" / f"{number}.png")
-        rows.append({"file": f"{number}.png", "label": "ill" if ill else "well", "view": view, "patient": number // 2})
-    pd.DataFrame(rows).to_csv(folder / "table.csv", index=False)
-    return folder
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """The folder in which stages run, with images and their table."""
-    return draw_images(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def prepared_once(stage_in, tmp_path_factory):
-    """A folder with its images prepared, a split drawn and hyperparameters given."""
-    folder = draw_images(tmp_path_factory.mktemp("prepared"))
-    stage = stage_in(folder)
-    for done in (index(stage), prepare(stage), draw(stage)):
-        assert done.returncode == 0, done.stderr
-    (folder / "best.json").write_text(json.dumps({"hyperparameters": {"lr": 1e-3, "lambda": 0.1}}))
-    return folder
-
-
-@pytest.fixture
-def prepared(prepared_once, tmp_path):
-    """The folder in which stages run, a copy of that."""
-    return shutil.copytree(prepared_once, tmp_path, dirs_exist_ok=True)
-
-
-def settings(**more):
-    own = {"imgpath": "images", "csvpath": "table.csv", "columns": COLUMNS}
-    return INDEX | {"settings": own, "size": 12, "max_unreadable": 0.05} | more
-
-
-def listing(**more):
-    return {key: value for key, value in settings(**more).items() if key not in ("size", "max_unreadable")}
-
-
-def index(stage, **changes):
-    return stage("index_source", "--settings", json.dumps(listing(**changes)), "--index", "data/mine/index.csv")
-
-
-def prepare(stage, **changes):
-    return stage(
-        "prepare_images", "--settings", json.dumps(settings(**changes)), "--index", "data/mine/index.csv",
-        "--images", "data/mine/images.npy", "--masks", "data/mine/masks.npy", "--decoded", "data/mine/decoded.csv", "--quarantine", "data/mine/quarantine.csv",
-        "--about", "data/mine/source.json", "--threads", 2, "--log", "logs/prepare.log",
-    )  # fmt: skip
-
-
-def draw(stage, seed=1, **changes):
-    return stage(
-        "draw_splits", "--settings", json.dumps(SPLIT | changes), "--index", "data/mine/index.csv", "--seed", seed,
-        "--split", f"splits/{seed}.csv", "--counts", f"splits/{seed}_counts.csv",
-    )  # fmt: skip
 
 
 def train(stage, **changes):
@@ -126,22 +66,10 @@ def test_what_is_told_is_on_the_terminal_and_in_the_log(stage, folder):
     assert (folder / "index.log").read_text().startswith(told)
 
 
-def assert_one_sentence(done: subprocess.CompletedProcess, *words: str) -> None:
-    assert done.returncode == 1
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    for word in ["error: ", *words]:
-        assert word in lines[0]
-
-
 def assert_last_line(done: subprocess.CompletedProcess, *words: str) -> None:
     assert done.returncode == 1
     for word in ["error: ", *words]:
         assert word in done.stderr.strip().splitlines()[-1]
-
-
-def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def test_from_images_to_a_scored_run(stage, prepared):
@@ -216,18 +144,6 @@ def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(stage, prepared):
 
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
-
-KILL_AFTER_A_CHECKPOINT = """
-import os, signal
-from red_herring.training import checkpoint
-save, saved = checkpoint.save, []
-def save_and_die(*arguments):
-    save(*arguments)
-    saved.append(1)
-    if len(saved) == {number}:
-        os.kill(os.getpid(), signal.SIGKILL)
-checkpoint.save = save_and_die
-"""
 
 
 def train_arguments(**changes):

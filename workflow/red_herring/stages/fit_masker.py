@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -56,6 +57,7 @@ def fit_masker(
     write_bytes(maskers, safetensors.torch.save(weights))
     write_json(record, {**about, "arms": {arm.name: arm.record for arm in arms}, **environment()})
     write_text(history, pd.DataFrame(epochs, columns=None if epochs else ["arm", "epoch"]).to_csv(index=False))
+    shutil.rmtree(resume, ignore_errors=True)
 
 
 def _joint(fitting: Fitting, masker: Masker) -> Fitted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,7 @@ def tune_masker(
     tried, chosen = search_maskers(run.model, arm, settings.space, *data, counts, resume, fingerprint)
     write_text(trials, pd.DataFrame(tried).to_csv(index=False))
     write_json(best, {"task": settings.task, "method": settings.method, "seed": settings.seed, **chosen})
+    shutil.rmtree(resume, ignore_errors=True)
 
 
 if __name__ == "__main__":
