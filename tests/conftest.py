@@ -30,7 +30,13 @@ REAL_IMAGES = Path(os.environ.get("RED_HERRING_IMAGES", ROOT.parent / "shared" /
 LONGEST = (
     *("slurm/test_study", "workflow/test_reruns", "workflow/test_extend", "workflow/test_xray_small"),
     *("stages/test_stages", "workflow/test_sweeps", "slurm/test_disturbed", "workflow/test_anywhere"),
-    *("workflow/test_spurious", "workflow/test_cached_results", "workflow/test_gpus", "workflow/test_sanity"),
+    *(
+        "workflow/test_masker",
+        "workflow/test_spurious",
+        "workflow/test_cached_results",
+        "workflow/test_gpus",
+        "workflow/test_sanity",
+    ),
     *("workflow/test_pairs", "workflow/test_masks_small", "workflow/test_names", "workflow/test_full_disk"),
     *("workflow/test_anatomy", "workflow/test_analyses", "workflow/test_derived", "workflow/test_report"),
     *("workflow/test_plan", "workflow/test_fetching", "workflow/test_twice", "workflow/test_release", "gpu/test_check"),
