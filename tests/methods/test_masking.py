@@ -48,7 +48,7 @@ def slow(mask, labels, right, logits_in, logits_out, objectives, weights, ramp):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("ramp", [0.0, 0.4, 1.0])
-@pytest.mark.parametrize("objectives", masking.OBJECTIVES)
+@pytest.mark.parametrize("objectives", ["both", "in", "out"])
 def test_the_loss_is_that_of_a_slow_reference(objectives, ramp, seed):
     given = drawn(seed)
     expected = slow(given[0], LABELS, RIGHT, *given[1:], objectives, WEIGHTS, ramp)
@@ -66,7 +66,7 @@ def test_only_the_terms_that_are_asked_for_are_there():
         assert loss(part, objectives, WEIGHTS, 1.0) == loss(whole, objectives, WEIGHTS, 1.0)
 
 
-@pytest.mark.parametrize("objectives", masking.OBJECTIVES)
+@pytest.mark.parametrize("objectives", ["both", "in", "out"])
 def test_the_gradient_of_the_mask_is_that_of_finite_differences(objectives):
     """Through a classifier, pixel by pixel. Indicators have no gradient, so no answer may change within a step."""
     model, batch = smooth(), small_batch(n=8)

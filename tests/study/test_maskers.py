@@ -1,6 +1,8 @@
 """Maskers: which studies have some, what their arms are called and hold, and what is refused."""
 
 import pytest
+from red_herring.analyses._masks import REFERENCES
+from red_herring.networks.masker import FIXED, JOINT
 from red_herring.runtime.files import StudyError
 from red_herring.study import configuration, maskers
 from red_herring.study.defaults import laid
@@ -38,6 +40,14 @@ def test_an_arm_says_what_differs_and_a_family_has_a_member_for_each_combination
     assert maskers.fitting_settings(config, "synthetic", "joint_masking").arms == {}, "it has its own masker"
 
 
+def test_a_sweep_may_pass_what_the_section_says():
+    assert len(maskers.arms(typed({"masker": {"arms": {"sweep": {"each": {"lambda_out": [0.5, 1.5, 5.0]}}}}}))) == 3
+
+
+def test_no_arm_is_called_like_a_mask_that_is_always_there():
+    assert set(maskers.TAKEN) == {FIXED, JOINT, *REFERENCES}
+
+
 def test_a_search_has_the_laws_of_its_hyperparameters():
     config = typed({"masker": {"search": {"lr": [1e-3, 1e-2], "steps": [50, 200]}}})
     settings = maskers.searching_settings(config, "synthetic", "rrr")
@@ -52,6 +62,10 @@ def test_a_search_has_the_laws_of_its_hyperparameters():
     ("section", "words"),
     [
         ({"arms": {"fixed": {"objectives": "in"}}}, ["masker.arms.fixed", "call it otherwise"]),
+        ({"arms": {"gradient": {"objectives": "in"}}}, ["masker.arms.gradient", "call it otherwise"]),
+        ({"arms": {"again": {"draw": 2}}}, ["masker.arms.again", "draw of all examples"]),
+        ({"draw": 2}, ["masker.draw", "draw of all examples"]),
+        ({"search": {"lr": [1e-3, 1e-2]}, "objectives": "out"}, ["masker.search", "`out`"]),
         ({"arms": {"same": {"objectives": "both"}}}, ["same", "differs", "in nothing"]),
         ({"arms": {"twice": {"draw": 2, "each": {"draw": [1, 2]}}}}, ["masker.arms.twice.draw", "each.draw"]),
         ({"arms": {"few": {"each": {"examples": [0]}}}}, ["masker.arms.few.each.examples.0", "at least 1"]),

@@ -55,6 +55,16 @@ def test_what_collapsed_is_counted_and_has_no_point(tmp_path):
     np.testing.assert_allclose(means(axes)[1], [0.49, 0.53, 0.5])
 
 
+def test_all_examples_close_only_curves_of_maskers_that_differ_in_nothing_else(tmp_path):
+    table = learned(seeds=SEEDS, few=(1, 5, 10))
+    of_few = table["arm"].str.startswith("few")
+    alone = drawn(tmp_path, table.assign(examples_alone=table["examples_alone"].mask(of_few, 0.0)))
+    assert [len(curve) for curve in means(alone.axes[0])] == [3, 3]
+    part = drawn(tmp_path, table.assign(examples=table["examples"].mask(table["arm"] == "fixed", 20.0)))
+    assert [len(curve) for curve in means(part.axes[0])] == [3, 3]
+    assert len(part.axes) == len(alone.axes), "the arm `fixed` is no family"
+
+
 def test_without_few_examples_it_says_so(tmp_path):
     figure = drawn(tmp_path, learned(seeds=SEEDS, few=()))
     assert words(figure.axes[0]) == ["no masker was fitted to a part of the examples"]

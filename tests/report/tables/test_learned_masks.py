@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from red_herring.report.masks import REFERENCES, over_draws
+from red_herring.report.masks import REFERENCES, over_draws, title
 from red_herring.report.tables import learned_masks
 from support.masked import collapse, learned
 from support.tabulated import rows, settings_of, table
@@ -86,3 +86,9 @@ def test_without_any_run_it_is_empty():
     found = tabulated(learned().iloc[:0])
     assert list(found.frame) == learned_masks.FRAME
     assert found.frame.empty
+
+
+def test_arms_are_called_by_words():
+    assert title("few_blurred_examples=5") == "Masker, few blurred, examples 5"
+    assert title("weak_out_lambda_out=2.5") == "Masker, weak out, lambda out 2.5"
+    assert title("joint") == "Masker, trained jointly"

@@ -12,7 +12,10 @@ from red_herring.data.dataset import Dataset
 from red_herring.data.nuisance import nuisance_pixels, removed
 from red_herring.training.evaluate import predict
 
-CHANGES = ("nuisance_change", "nuisance_change_0", "nuisance_change_1", "logit_sd")
+CHANGES = (
+    *("nuisance_change", "nuisance_change_0", "nuisance_change_1"),
+    *("nuisance_flips_0", "nuisance_flips_1", "logit_sd"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,20 @@ def nuisance_of(run: Run) -> Nuisance | None:
 
 def nuisance_change(run: Run, nuisance: Nuisance | None) -> dict[str, float]:
     """nuisance_images, how many there are, and what taking the nuisance away does to y1 - y0: nuisance_change, its mean
-    absolute change, nuisance_change_0 and nuisance_change_1, the mean change of each class, and logit_sd, the standard
-    deviation of y1 - y0 as the images are. NaN without images.
+    absolute change, nuisance_change_0 and nuisance_change_1, the mean change of each class, nuisance_flips_0 and
+    nuisance_flips_1, the share of each class whose predicted class changes, and logit_sd, the standard deviation of
+    y1 - y0 as the images are. NaN without images.
     """
     if nuisance is None or len(nuisance.rows) == 0:
         return {"nuisance_images": 0, **dict.fromkeys(CHANGES, np.nan)}
     rows = nuisance.rows
     bearing, without = (_differences(run, data.subset(rows)) for data in (nuisance.data, nuisance.without))
     change, label = without - bearing, nuisance.data.labels.numpy()[rows]
-    means = change.abs().mean(), change[label == 0].mean(), change[label == 1].mean()
-    return {"nuisance_images": len(rows), **dict(zip(CHANGES, (*means, bearing.std()), strict=True))}
+    flips = (without > 0) != (bearing > 0)
+    of_classes = [values[label == one].mean() for values in (change, flips) for one in (0, 1)]
+    return {"nuisance_images": len(rows)} | dict(
+        zip(CHANGES, (change.abs().mean(), *of_classes, bearing.std()), strict=True)
+    )
 
 
 def _differences(run: Run, data: Dataset) -> pd.Series:

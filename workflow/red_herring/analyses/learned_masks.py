@@ -16,6 +16,7 @@ from red_herring.analyses._nuisance import Nuisance, nuisance_change, nuisance_o
 from red_herring.analyses.base import Analysed, Run
 from red_herring.data.dataset import Dataset
 from red_herring.methods._masking import fill, inside
+from red_herring.networks.masker import FIXED
 from red_herring.runtime.files import StudyError, read_json
 from red_herring.saliency.boxes import (
     crops,
@@ -50,6 +51,7 @@ COLUMNS = {
     "kept_1": "the same of the positive ones",
     "examples": "training images of each class that the masker was fitted to; empty: all",
     "draw": "which draw of these; empty: all",
+    "examples_alone": "1 of a masker that differs from the arm `fixed` in these alone",
     "images": "positive shifted test images with an ROI mask; what follows, down to chance_mass, is of these",
     "le": "localisation error: the share whose predicted box overlaps no true one by an IoU above 0.5. A predicted box "
     "is that of the largest component above the mean of the mask, true ones those of the components of the ROI mask",
@@ -72,12 +74,14 @@ COLUMNS = {
     "mean_mask": "mean over all pixels of all shifted test images",
     "mean_mask_0": "of negative ones",
     "mean_mask_1": "of positive ones",
-    "test_kept_0": "of the negative shifted test images that are told right, the share that is so inside the mask; the "
-    "rest is filled as the masker was fitted, or with the mean of the training images",
+    "test_kept_0": "of the negative shifted test images the share whose predicted class is the same inside the mask, "
+    "right or wrong; the rest is filled as the masker was fitted, or with the mean of the training images",
     "test_kept_1": "the same of the positive ones",
     "nuisance_images": "shifted test images of both classes whose nuisance is in known pixels outside the ROI mask: a "
     "box, or the signal of the task, which all are then given",
     "nuisance_iou": "of these pixels and as many of the largest values, mean over images",
+    "nuisance_iou_0": "the same of negative images",
+    "nuisance_iou_1": "of positive ones",
     "nuisance_ap": "average precision of these pixels",
     "nuisance_pointing": "how often the largest value lies on them",
     "nuisance_mass": "share of the sum on them",
@@ -89,6 +93,8 @@ COLUMNS = {
     "the pixels around, without its signal an image is as it was; the same for all arms, as it asks no mask",
     "nuisance_change_0": "mean change of negative images, with its sign",
     "nuisance_change_1": "of positive ones",
+    "nuisance_flips_0": "share of negative images whose predicted class changes with it",
+    "nuisance_flips_1": "of positive ones",
     "logit_sd": "standard deviation of y1 - y0 over these images as they are, to compare classifiers by",
 }
 
@@ -103,14 +109,19 @@ EXAMPLES = 4
 
 @dataclass(frozen=True)
 class Asked:
-    """A run, which of its shifted test images are told right as they are, bool [n], the mean of its training images in
+    """A run, the predicted class of each of its shifted test images, int64 [n], the mean of its training images in
     their pixel range, and the nuisance of the shifted test images, where it is known.
     """
 
     run: Run
-    right: np.ndarray
+    predicted: np.ndarray
     mean: float
     nuisance: Nuisance | None
+
+    @property
+    def right(self) -> np.ndarray:
+        """Which images are told right, bool [n]."""
+        return np.asarray(self.predicted == self.run.test.labels.numpy())
 
 
 @dataclass(frozen=True)
@@ -135,8 +146,8 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
     positive = _positive(test)
     if len(positive) == 0:
         raise StudyError(f"{run.task}: no positive test image has a mask, so there is nothing to localise")
-    right = (predict(run.model, test, run.batch_size, run.hardware).argmax(dim=1) == test.labels).numpy()
-    asked = Asked(run, right, mean_of(run.data("train")), nuisance_of(run))
+    predicted = predict(run.model, test, run.batch_size, run.hardware).argmax(dim=1).numpy()
+    asked = Asked(run, predicted, mean_of(run.data("train")), nuisance_of(run))
     shown, change = _examples(test, run.seed), nuisance_change(run, asked.nuisance)
     images, masks = test.levels.numpy()[shown], test.masks.numpy()[shown].astype(np.uint8)
     arrays = {"example_rows": shown, "example_image": images, "example_mask": masks}
@@ -162,18 +173,25 @@ def arms_of(run: Run) -> dict[str, Arm]:
         examples = own.get("examples")
         fitted = {"examples": examples or np.nan, "draw": own["draw"] if examples else np.nan}
         kept = {key: record[name][key] for key in ("kept_0", "kept_1")}
+        fitted["examples_alone"] = int(_but_examples(own) == _but_examples(record.get(FIXED, {}).get("settings")))
         about = {"reference": 0, "collapsed": int(masker.collapsed), **kept, **fitted}
         found[name] = Arm(partial(learned_masks, run, masker), about, own.get("infill", "mean"))
-    about = {"reference": 1, "collapsed": 0, **dict.fromkeys(("kept_0", "kept_1", "examples", "draw"), np.nan)}
+    unknown = dict.fromkeys(("kept_0", "kept_1", "examples", "draw", "examples_alone"), np.nan)
+    about = {"reference": 1, "collapsed": 0, **unknown}
     return found | {name: Arm(partial(reference_masks, run, name), about) for name in REFERENCES}
+
+
+def _but_examples(settings: Mapping[str, Any] | None) -> dict[str, Any]:
+    """How a masker was fitted but for its examples."""
+    return {key: value for key, value in (settings or {}).items() if key not in ("examples", "draw")}
 
 
 def _of_images(asked: Asked, arm: Arm, masks: np.ndarray) -> pd.DataFrame:
     """A row for each shifted test image. masks: of the arm."""
     test = asked.run.test
-    kept = _inside(asked, masks, arm.infill).argmax(axis=1) == test.labels.numpy()
+    kept = _inside(asked, masks, arm.infill).argmax(axis=1) == asked.predicted
     table = test.table[["source", "image", "label", "nuisance"]].reset_index(drop=True)
-    table["right"], table["kept"] = asked.right.astype(int), np.where(asked.right, kept, np.nan)
+    table["right"], table["kept"] = asked.right.astype(int), kept.astype(int)
     table["mean_mask"] = masks.mean(axis=(1, 2), dtype=np.float64)
     if arm.about["collapsed"]:
         return table.assign(**dict.fromkeys((*SCORES, *ON_NUISANCE), np.nan))
@@ -254,5 +272,6 @@ def summarised(scores: pd.DataFrame) -> dict[str, float]:
     for label, own in enumerate((negative, positive)):
         row |= {f"mean_mask_{label}": own["mean_mask"].mean(), f"test_kept_{label}": own["kept"].mean()}
     row |= scores[[*ON_NUISANCE]].mean().to_dict()
+    row |= {f"nuisance_iou_{label}": own["nuisance_iou"].mean() for label, own in enumerate((negative, positive))}
     row["undefined"] = (positive["le"].notna() & positive["iou"].isna()).sum()
     return row

@@ -15,14 +15,11 @@ import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-INFILLS = ("mean", "shuffled", "blurred")
 BLUR = 20 / 224
 """Standard deviation of the Gaussian that blurs an image, in image sides: 20 pixels of 224."""
 
 BORDER = 0.3
 """What the variation at the border counts, where beyond it the mask is taken to be 0."""
-
-OBJECTIVES = ("both", "in", "out")
 
 WEIGHT_DECAY, CLIPPED = 1e-4, 10.0
 """Of the masker's optimiser, and the norm of its gradient at most; as published."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.report.collect import KEYS
+from red_herring.study.stage_settings import Arm
 
 REFERENCES = {
     "ones": "All ones",
@@ -27,7 +28,7 @@ MASKERS = {"fixed": "Masker, classifier frozen", "joint": "Masker, trained joint
 DRAW, EXAMPLES = r"_draw=\d+", r"_examples=\d+"
 """How the arm of one draw, and of so many examples, is called."""
 
-KEY = re.compile(r"_([a-z_]+)=")
+KEY = re.compile(rf"_({'|'.join(Arm.__annotations__)})=")
 """What stands before a value in the name of a member of a family."""
 
 
@@ -43,8 +44,8 @@ def setting_of(arms: pd.Series) -> pd.Series:
 
 
 def over_draws(table: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
-    """A row for each run and setting of the masker: task, method, seed, setting, reference, examples, fits (draws of
-    the examples), collapsed (how many of these), and the mean of each score over the draws that have it.
+    """A row for each run and setting of the masker: task, method, seed, setting, reference, examples, examples_alone,
+    fits (draws of the examples), collapsed (how many of these), and the mean of each score over the draws that have it.
 
     table: learned_masks.csv. Seeds are the sample; draws of one seed share its classifier.
     """
@@ -53,6 +54,7 @@ def over_draws(table: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     counts = groups.agg(
         reference=("reference", "first"),
         examples=("examples", "first"),
+        examples_alone=("examples_alone", "min"),
         fits=("arm", "size"),
         collapsed=("collapsed", "sum"),
     )
@@ -61,10 +63,12 @@ def over_draws(table: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
 
 def examples_of(runs: pd.DataFrame) -> pd.DataFrame:
     """Of the rows of `over_draws` those of settings that differ in the number of examples, with `family`, the name of
-    the setting without it, and `examples` infinite for all: the arm `fixed`, in every family of the task.
+    the setting without it, and `examples` infinite for all: the arm `fixed`, where it has all, in the families of the
+    task that differ from it in their examples alone.
     """
-    few = runs[runs["examples"].notna()]
+    few = runs[runs["setting"].str.contains(EXAMPLES)]
     few = few.assign(family=few["setting"].str.replace(EXAMPLES, "", regex=True))
-    families = few[["task", "family"]].drop_duplicates()
-    every = runs[runs["setting"] == "fixed"].merge(families, on="task").assign(examples=np.inf)
+    families = few.loc[few["examples_alone"] == 1, ["task", "family"]].drop_duplicates()
+    fixed = runs[(runs["setting"] == "fixed") & runs["examples"].isna()]
+    every = fixed.merge(families, on="task").assign(examples=np.inf)
     return pd.concat([few, every], ignore_index=True)

@@ -1,7 +1,8 @@
 """Attribution maps of trained classifiers, in batches.
 
 One map is one number per pixel: how much it has to do with y1, the logit of the positive class, whichever class the
-model would choose. The formulas are those of Adebayo et al. 2018; the files of attributions/ compute them by Captum.
+model would choose; but for a learned mask, which is of no class. Most formulas are those of Adebayo et al. 2018, and
+the files of attributions/ compute them by Captum where it has them.
 """
 
 from __future__ import annotations

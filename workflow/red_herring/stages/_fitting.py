@@ -31,6 +31,12 @@ class Fitting:
         self.train = train.permuted(seed) if settings.labels == PERMUTED else train
         self.valid = self.run.data("valid")
 
+    def _anatomy(self) -> list[Path]:
+        """The segmented anatomy, if the masks are of it: a planted signal stays clear of them."""
+        if self.settings.mask["kind"] != "anatomy":
+            return []
+        return [path.parent / "anatomy.json" for path in self.run.images]
+
     def digest(self, stage: str, **more: Any) -> str:
         """Of all that what the stage fits depends on: data, classifier, hardware, code, and `more`."""
         keys = ("mask", "signal", "labels", "device", "precision")
@@ -42,6 +48,7 @@ class Fitting:
             "split": sha256(self.run.split),
             "model": sha256(self.run.weights),
             "sources": [read_json(path.parent / "source.json") for path in self.run.images],
+            "anatomy": [sha256(file) for file in self._anatomy()],
             "code": code_digest(f"red_herring.stages.{stage}"),
             **more,
         }

@@ -17,10 +17,11 @@ from red_herring.study.variants import card_of
 LAW = {"steps": "integer"}
 """The law of what is searched, where it is not log-uniform."""
 
-FIXED = "fixed"
-"""What the arm is called that is fitted by the section as it stands."""
-
-TAKEN = (FIXED, "joint")
+TAKEN = (
+    *("fixed", "joint", "ones", "zeros", "centre_box", "centre_gaussian", "true_box", "input"),
+    *("grad_cam", "guided_backprop", "gradient"),
+)
+"""What a mask is called in the table of `learned_masks` that is there whatever the arms are."""
 
 
 def needs_masker(config: Config, analysis: str) -> bool:
@@ -78,19 +79,38 @@ def arms(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def check_maskers(config: Config) -> None:
-    """StudyError for an arm that is called like one that is always there, says nothing, or says a thing twice, or for a
-    range that is none.
+    """StudyError for an arm that is called like a mask that is always there, says nothing, or says a thing twice; for a
+    draw of all examples; and for a search that cannot be.
     """
     section = config["masker"]
     for name, arm in section["arms"].items():
-        where = f"config: masker.arms.{name}"
-        if name in TAKEN:
-            raise StudyError(f"{where}: is what the arm is called that the section itself is; call it otherwise")
-        for key in arm.keys() & arm.get("each", {}).keys():
-            raise StudyError(f"{where}.{key}: is given beside each.{key}; leave one")
+        _check_arm(f"config: masker.arms.{name}", name, arm, section)
+    _check_draw("config: masker.draw", section)
     for name, own in arms(config).items():
-        if all(section[key] == value for key, value in own.items()):
-            raise StudyError(f"config: masker.arms: {name} differs from the section in nothing; say what differs")
+        _check_draw(f"config: masker.arms.{name}", section | own)
+    _check_search(section)
+
+
+def _check_arm(where: str, name: str, arm: Config, section: Config) -> None:
+    if name in TAKEN:
+        raise StudyError(f"{where}: a mask that is always there is called so; call it otherwise")
+    for key in arm.keys() & arm.get("each", {}).keys():
+        raise StudyError(f"{where}.{key}: is given beside each.{key}; leave one")
+    if "each" not in arm and all(section[key] == value for key, value in arm.items()):
+        raise StudyError(f"{where}: differs from the section in nothing; say what differs")
+
+
+def _check_draw(where: str, whole: Config) -> None:
+    if whole["examples"] is None and whole["draw"] != 1:
+        raise StudyError(f"{where}: has a draw of all examples, which are the same in each; give examples")
+
+
+def _check_search(section: Config) -> None:
+    if section["search"] and section["objectives"] == "out":
+        raise StudyError(
+            "config: masker.search: goes by what is kept inside the mask, which objectives `out` does not ask; leave "
+            "it out or take other objectives"
+        )
     for name, (low, high) in section["search"].items():
         law = LAW.get(name, "log-uniform")
         if not low < high or not (lawful(law, low) and lawful(law, high)):

@@ -16,7 +16,7 @@ from red_herring.training.loop import Diverged
 from red_herring.training.masker import fit_arm
 
 SCORE = "valid_score"
-KEPT = ("valid_loss", "valid_kept_0", "valid_kept_1", "valid_area", SCORE)
+LOGGED = ("valid_loss", "valid_kept_0", "valid_kept_1", "valid_area", SCORE)
 """What the log of trials holds of the last epoch."""
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def masker_trial(
     resume: Path,
     fingerprint: str,
 ) -> search.Trial:
-    """Fit an arm with these in place of its own and say how well: status and KEPT, None where it failed.
+    """Fit an arm with these in place of its own and say how well: status and LOGGED, None where it failed.
 
     The rest as for `red_herring.training.masker.fit_arm`.
     """
@@ -43,8 +43,8 @@ def masker_trial(
         fitted = fit_arm(classifier, tried, train, valid, seed, hardware, resume, own)
     except Diverged as error:
         log.warning("%s", error)
-        return {"status": "failed", **dict.fromkeys(KEPT)}
-    return {"status": "ok", **{name: fitted.history[-1][name] for name in KEPT}}
+        return {"status": "failed", **dict.fromkeys(LOGGED)}
+    return {"status": "ok", **{name: fitted.history[-1][name] for name in LOGGED}}
 
 
 def search_maskers(

@@ -21,7 +21,7 @@ TITLE = "Learned masks from few examples"
 CATEGORY = "Learned masks"
 CAPTION = (
     "Scores of learned masks on the shifted test set by the training images of each class that the masker was fitted "
-    "to, all arms in the same number of steps; mean over seeds, of each over the draws of its examples, with 95 % "
+    "to, in the same number of steps; mean over seeds, of each over the draws of its examples, with 95 % "
     "intervals (t), and chance or the score of the whole image (dotted). Look whether a curve still rises where it "
     "reaches all images, and whether maskers of few examples collapse: these have no score."
 )
@@ -36,7 +36,9 @@ LEVELS = {"iou": ("gradient", "chance_iou"), "le": ("ones", "le")}
 def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     """files: learned_masks.csv. A panel for each task, family of settings and score."""
     columns = [*SCORES, "chance_iou"]
-    table = table_of(files, "learned_masks.csv", *KEYS, "arm", "reference", "collapsed", "examples", *columns)
+    table = table_of(
+        files, "learned_masks.csv", *KEYS, "arm", "reference", "collapsed", "examples", "examples_alone", *columns
+    )
     runs = over_draws(table[table["task"].isin(study["tasks"])], columns)
     few = examples_of(runs)
     if few.empty:

@@ -27,13 +27,18 @@ LOCALISED = {
     "om": "OM", "le": "LE", "f1": "F1", "sm": "SM", "pxap": "PxAP",
     "iou": "IoU", "chance_iou": "chance", "iou_0": "IoU, negatives", "pointing": "Pointing",
     "mean_mask": "Mean mask", "mean_mask_0": "of negatives", "mean_mask_1": "of positives",
-    "kept_0": "Kept, negatives", "kept_1": "positives",
+    "kept_0": "Kept, negatives", "kept_1": "positives", "test_kept_0": "Kept in the test, negatives",
+    "test_kept_1": "positives",
 }  # fmt: skip
 ON_NUISANCE = {
-    "nuisance_iou": "IoU", "chance_nuisance_iou": "chance", "nuisance_ap": "AP", "nuisance_pointing": "Pointing",
+    "nuisance_iou": "IoU", "nuisance_iou_0": "negatives", "nuisance_iou_1": "positives",
+    "chance_nuisance_iou": "chance", "nuisance_ap": "AP", "nuisance_pointing": "Pointing",
     "nuisance_mass": "Mass", "chance_nuisance_mass": "chance",
 }  # fmt: skip
-CHANGE = {"nuisance_change": "Change", "logit_sd": "SD of the logit"}
+CHANGE = {
+    "nuisance_change": "Change", "logit_sd": "SD of the logit",
+    "nuisance_flips_0": "Flips, negatives", "nuisance_flips_1": "positives",
+}  # fmt: skip
 SCORES = (*LOCALISED, *ON_NUISANCE, *CHANGE)
 FRAME = ["task", "method", "arm", "reference", "fits", "collapsed", "score", "n", "mean", "sd"]
 
@@ -41,16 +46,18 @@ NOTE = (
     "Mean ± sample standard deviation over n seeds, of each the mean over draws of its examples. Collapsed: maskers "
     "whose masks of training images do not keep the classifier's answers; they have no score, and only mean mask and "
     "kept are of them, too. Kept: of the training images of a class that are told right the share that is so inside "
-    "the mask. Lower is better of OM, LE and SM. Of positive shifted test images: LE, the share whose box misses; OM, "
-    "or that the classifier tells wrong; F1 of the mask with the best box; SM, the saliency metric; PxAP, average "
-    "precision of the pixels of all images together; IoU of the ROI mask and as many of the largest values. A constant "
-    "mask has no scores of the pixels of single images."
+    "the mask; in the test the share whose predicted class is the same inside, right or wrong. Lower is better of OM, "
+    "LE and SM. Of positive shifted test images: LE, the share whose box misses; OM, or that the classifier tells "
+    "wrong; F1 of the mask with the best box; SM, the saliency metric; PxAP, average precision of the pixels of all "
+    "images together; IoU of the ROI mask and as many of the largest values. A constant mask has no scores of the "
+    "pixels of single images."
 )
 NOTE_ON_NUISANCE = (
     "Of shifted test images of both classes: the pixels of the box, or of the planted signal, against as many of the "
     "largest values (IoU), the largest value (pointing) and the share of the sum (mass), which hardly tells "
     "classifiers apart. Chance: of independent pixels. Change: mean absolute change of y1 - y0 when the nuisance is "
-    "taken away, beside the standard deviation of y1 - y0 over the images; it is the same for all masks."
+    "taken away, beside the standard deviation of y1 - y0 over the images, and the share of each class whose predicted "
+    "class changes: whether there is anything to show, the same for all masks."
 )
 
 
