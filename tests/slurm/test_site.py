@@ -42,6 +42,17 @@ def test_as_shipped_it_names_no_account_and_no_model(checkout):
     }
 
 
+def test_what_fits_and_searches_maskers_has_a_gpu_and_its_own_time(checkout):
+    learned = {"saliency": {"attributions": ["gradient", "learned_mask"]}, "masker": {"search": {"lr": [1e-3, 1e-2]}}}
+    checkout.study("one", STUDY | learned)
+    (checkout.folder / "slurm" / "site.yaml").write_text("rules: {fit_masker: {minutes: 7, mb: 9000}}\n")
+    rules = asked(checkout)
+    assert {rules[name]["gpu"] for name in ("fit_masker", "tune_masker")} == {"1"}
+    assert {rules[name]["slurm_partition"] for name in ("fit_masker", "tune_masker")} == {"gpu"}
+    assert (rules["fit_masker"]["runtime"], rules["fit_masker"]["mem_mb"]) == ("7", "9000")
+    assert (rules["tune_masker"]["runtime"], rules["tune_masker"]["mem_mb"]) == ("240", "8000")
+
+
 def test_a_site_file_is_laid_over_it_value_by_value(checkout):
     site = "account: 007\ncpu_partition: no\ngpu_model: a100\nrules: {train: {minutes: 7.0}}\n"
     (checkout.folder / "slurm" / "site.yaml").write_text(site)

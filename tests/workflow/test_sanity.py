@@ -23,7 +23,8 @@ SHORT = {
         "convergence": {"images": 2},
         "mprt": {"images": 2, "draws": 1, "copies": 2},
     },
-    "saliency": {"attributions": ["gradient", "guided_backprop", "edges"], "example_images": 1},
+    "masker": {"objectives": "out", "steps": 2},  # of which no masker is said to have collapsed
+    "saliency": {"attributions": ["gradient", "guided_backprop", "learned_mask", "edges"], "example_images": 1},
 }
 TABLES = (
     "noisy_weight_randomisation", "noisy_permuted_label_randomisation", "plain_side_task_contrast",
@@ -48,6 +49,10 @@ def test_every_question_is_answered_of_the_runs_that_it_is_asked_of(checkout: Ch
     assert asked("task_contrast") == {"plain_side"}
     assert asked("seed_agreement") == {"noisy"}
     assert asked("convergence") == asked("mprt") == {"plain"}
+    for analysis in ("weight_randomisation", "label_randomisation", "task_contrast", "seed_agreement", "mprt"):
+        of_masks = pd.read_csv(results / f"{analysis}.csv").query("attribution == 'learned_mask'")
+        assert len(of_masks) > 0
+        assert (of_masks["undefined"] == 0).all()
     plain, side = (
         pd.read_csv(results / "splits" / task / "seed=1.csv").set_index(["image", "split"]).sort_index()
         for task in ("plain", "plain_side")

@@ -16,7 +16,8 @@ SHORT = {
     "model": {"width": 1},
     "training": {"epochs": 1, "burn_in": 0},
     "analyses": {"signal_detection": {"images": 4}, "concepts": {"sets": 3, "images": 5}, "influence": {"images": 4}},
-    "saliency": {"attributions": ["gradient", "edges"], "example_images": 2},
+    "masker": {"objectives": "out", "steps": 2},  # of which no masker is said to have collapsed
+    "saliency": {"attributions": ["gradient", "edges", "learned_mask"], "example_images": 2},
 }
 TABLES = ("signals", "told_apart", "spurious_score")
 FIGURES = ("signals", "twin_maps_stripe_classification")
@@ -39,6 +40,12 @@ def test_a_signal_is_planted_and_every_explanation_asked_about_it(checkout: Chec
         load_file(next(results.glob(f"runs/{task}/*/seed=1/model.safetensors"))) for task in ("clean", "stripe")
     )
     assert any((clean[name] != stripe[name]).any() for name in clean)
+    maskers = sorted(results.glob("maskers/*/classification/seed=*/maskers.safetensors"))
+    assert len(maskers) == 4, "of both seeds of the normal model, too"
+    masks = pd.read_csv(results / "signal_detection.csv").query("attribution == 'learned_mask'")
+    assert (masks["undefined"] == 0).all()
+    assert masks["difference_ap"].notna().all()
+    assert (masks["difference_ap"] != 0).any(), "each network by its own masker"
 
 
 SMALLEST = {
