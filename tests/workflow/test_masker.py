@@ -181,3 +181,29 @@ def test_where_all_maskers_collapsed_there_is_no_score_and_all_is_drawn(copied):
     shown = (results / "tables/synthetic_learned_masks.md").read_text()
     assert "| Masker, classifier frozen | 0 | 1 of 1 | – | – |" in shown
     assert " nan " not in shown
+
+
+ON_X_RAYS = {
+    "study": {
+        "tasks": ["site_pneumonia"], "methods": ["classification"], "seeds": [1],
+        "analyses": ["localisation", "learned_masks"],
+    },
+    "tasks": {"site_pneumonia": {"sizes": {"train": 80, "valid": 40, "test": 40}}},
+    "masker": {"objectives": "out", "steps": 2},
+    "model": {"width": 2},
+    "training": {"epochs": 1, "burn_in": 0},
+    "saliency": {"attributions": ["gradient", "learned_mask"]},
+}  # fmt: skip
+
+
+def test_masks_of_x_rays_whose_nuisance_is_in_no_known_pixels(checkout, real_images):
+    checkout.study("smallest", ON_X_RAYS)
+    targets = [f"results/xray_small/{name}.csv" for name in TABLES]
+    studies = ("workflow/studies/xray_small.yaml", "smallest.yaml")
+    checkout.snakemake("-c2", *targets, "--configfile", *studies, RED_HERRING_IMAGES=str(real_images))
+    localised, masks = (pd.read_csv(checkout.folder / target) for target in targets)
+    assert localised.query("attribution == 'learned_mask'")["undefined"].tolist() == [0]
+    masks = masks.set_index("arm")
+    assert masks.loc["fixed", ["collapsed", "undefined", "nuisance_images"]].tolist() == [0, 0, 0]
+    assert masks.loc["fixed", ["iou", "le", "pxap", "sm"]].notna().all()
+    assert masks["nuisance_iou"].isna().all()
