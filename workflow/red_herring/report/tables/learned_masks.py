@@ -25,10 +25,11 @@ RELEASED = False
 
 LOCALISED = {
     "om": "OM", "le": "LE", "f1": "F1", "sm": "SM", "pxap": "PxAP",
-    "iou": "IoU", "chance_iou": "chance", "iou_0": "IoU, negatives", "pointing": "Pointing",
-    "mean_mask": "Mean mask", "mean_mask_0": "of negatives", "mean_mask_1": "of positives",
-    "kept_0": "Kept, negatives", "kept_1": "positives", "test_kept_0": "Kept in the test, negatives",
-    "test_kept_1": "positives",
+    "iou": "IoU", "chance_iou": "chance", "iou_0": "IoU, negatives", "pointing": "Pointing", "mean_mask": "Mean mask",
+}  # fmt: skip
+KEPT = {
+    "kept_0": "Kept in training, negatives", "kept_1": "positives", "test_kept_0": "In the test, negatives",
+    "test_kept_1": "positives", "mean_mask_0": "Mean mask, negatives", "mean_mask_1": "positives",
 }  # fmt: skip
 ON_NUISANCE = {
     "nuisance_iou": "IoU", "nuisance_iou_0": "negatives", "nuisance_iou_1": "positives",
@@ -36,28 +37,36 @@ ON_NUISANCE = {
     "nuisance_mass": "Mass", "chance_nuisance_mass": "chance",
 }  # fmt: skip
 CHANGE = {
-    "nuisance_change": "Change", "logit_sd": "SD of the logit",
-    "nuisance_flips_0": "Flips, negatives", "nuisance_flips_1": "positives",
+    "nuisance_change": "Change", "nuisance_change_0": "negatives", "nuisance_change_1": "positives",
+    "logit_sd": "SD of the logit", "nuisance_flips_0": "Flips, negatives", "nuisance_flips_1": "positives",
 }  # fmt: skip
-SCORES = (*LOCALISED, *ON_NUISANCE, *CHANGE)
+ANY = "ones"
+"""The mask by whose row is said what is the same for all."""
+
+SCORES = (*LOCALISED, *KEPT, *ON_NUISANCE, *CHANGE)
 FRAME = ["task", "method", "arm", "reference", "fits", "collapsed", "score", "n", "mean", "sd"]
 
 NOTE = (
     "Mean ± sample standard deviation over n seeds, of each the mean over draws of its examples. Collapsed: maskers "
     "whose masks of training images do not keep the classifier's answers; they have no score, and only mean mask and "
-    "kept are of them, too. Kept: of the training images of a class that are told right the share that is so inside "
-    "the mask; in the test the share whose predicted class is the same inside, right or wrong. Lower is better of OM, "
-    "LE and SM. Of positive shifted test images: LE, the share whose box misses; OM, or that the classifier tells "
-    "wrong; F1 of the mask with the best box; SM, the saliency metric; PxAP, average precision of the pixels of all "
-    "images together; IoU of the ROI mask and as many of the largest values. A constant mask has no scores of the "
-    "pixels of single images."
+    "kept are of them, too. Lower is better of OM, LE and SM. Of positive shifted test images: LE, the share whose box "
+    "misses; OM, or that the classifier tells wrong; F1 of the mask with the best box; SM, the saliency metric; PxAP, "
+    "average precision of the pixels of all images together; IoU of the ROI mask and as many of the largest values. A "
+    "constant mask has no scores of the pixels of single images."
+)
+NOTE_ON_KEPT = (
+    "In training: of the images of a class that are told right the share that is so inside the mask. In the test: the "
+    "share whose predicted class is the same inside, right or wrong."
 )
 NOTE_ON_NUISANCE = (
     "Of shifted test images of both classes: the pixels of the box, or of the planted signal, against as many of the "
     "largest values (IoU), the largest value (pointing) and the share of the sum (mass), which hardly tells "
-    "classifiers apart. Chance: of independent pixels. Change: mean absolute change of y1 - y0 when the nuisance is "
-    "taken away, beside the standard deviation of y1 - y0 over the images, and the share of each class whose predicted "
-    "class changes: whether there is anything to show, the same for all masks."
+    "classifiers apart. Chance: of independent pixels."
+)
+NOTE_ON_CHANGE = (
+    "Whether there is anything to show. Change: of y1 - y0 when the nuisance is taken away, mean of its absolute "
+    "value, and of each class with its sign, beside the standard deviation of y1 - y0 over the images. Flips: the "
+    "share of each class whose predicted class changes."
 )
 
 
@@ -70,7 +79,11 @@ def tabulate(study: Study, settings: Settings) -> Table:
     (task,) = settings["tasks"]
     own = of_task(study["learned_masks"], task)
     frame = _over_seeds(over_draws(own, SCORES))
-    sections = [*_localised(task, frame, settings), *_on_nuisance(task, frame, settings)]
+    sections = [
+        *_localised(task, frame, settings),
+        _kept(task, frame, settings),
+        *_on_nuisance(task, frame, settings),
+    ]
     return Table(frame, sections, joined(NOTE, missing_note(own, settings)))
 
 
@@ -106,14 +119,32 @@ def _cells(of: pd.DataFrame, scores: Mapping[str, Any]) -> list[str]:
     return [mean_and_sd(row["mean"], row["sd"]) if row["n"] else ABSENT for _, row in cells.iterrows()]
 
 
+def _kept(task: str, frame: pd.DataFrame, settings: Settings) -> Section:
+    return _of_all(f"{task}: what masks keep", frame, KEPT, settings, NOTE_ON_KEPT)
+
+
 def _on_nuisance(task: str, frame: pd.DataFrame, settings: Settings) -> Iterator[Section]:
-    """One section, where the pixels of the nuisance are known."""
+    """Where the pixels of the nuisance are known: what masks have of it, and what the answer owes to it, which asks no
+    mask, so that any of them says it.
+    """
     if not frame.loc[frame["score"].isin(CHANGE), "n"].sum():
         return
+    yield _of_all(f"{task}: the nuisance", frame, ON_NUISANCE, settings, NOTE_ON_NUISANCE)
     rows = [
-        [settings["methods"][method]["title"], title(arm), _counts(of)[0], *_cells(of, ON_NUISANCE | CHANGE)]
-        for method in methods_of(settings, task)
-        for arm, of in frame[frame["method"] == method].groupby("arm", sort=False)
+        [about["title"], str(own.loc[own["score"] == "nuisance_change", "n"].iloc[0]), *_cells(own, CHANGE)]
+        for method, about in methods_of(settings, task).items()
+        for own in [frame[(frame["method"] == method) & (frame["arm"] == ANY)]]
+        if len(own)
     ]
-    headings = ["", "Mask", "n", *ON_NUISANCE.values(), *CHANGE.values()]
-    yield Section(f"{task}: the nuisance", headings, rows, NOTE_ON_NUISANCE, names=2)
+    headings = ["", "n", *CHANGE.values()]
+    yield Section(f"{task}: the answer without the nuisance", headings, rows, NOTE_ON_CHANGE)
+
+
+def _of_all(title_of: str, frame: pd.DataFrame, scores: Mapping[str, str], settings: Settings, note: str) -> Section:
+    """A row for each method and mask that has any of the scores."""
+    rows = [
+        [settings["methods"][method]["title"], title(arm), *_cells(of, scores)]
+        for (method, arm), of in frame.groupby(["method", "arm"], sort=False)
+        if of.loc[of["score"].isin(scores), "n"].sum()
+    ]
+    return Section(title_of, ["", "Mask", *scores.values()], rows, note, names=2)
