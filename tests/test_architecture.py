@@ -15,7 +15,7 @@ LAYERS = [
     {"networks"},
     {"data", "methods"},
     {"training", "saliency", "report"},
-    {"analyses"},
+    {"analyses", "generation"},
     {"stages"},
 ]
 

@@ -128,7 +128,7 @@ class ResNet18(nn.Module):
         """Logits, float32 [n, 2], and the activations after each of the four stages, [n, width * 2**k, h, w], h and w
         those of the images, divided by 2**k and rounded up; k from 0 to 3.
         """
-        stages = self._stages(x)
+        stages = self.stages(x)
         logits: torch.Tensor = self.fc(self._mean(stages[-1]))
         return logits, stages
 
@@ -140,9 +140,10 @@ class ResNet18(nn.Module):
 
     def _maps(self, x: torch.Tensor) -> torch.Tensor:
         """The activations of the last stage, [n, 8 * width, h, w]."""
-        return self._stages(x)[-1]
+        return self.stages(x)[-1]
 
-    def _stages(self, x: torch.Tensor) -> list[torch.Tensor]:
+    def stages(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The activations after each of the four stages, see `logits_and_stages`."""
         x = self.conv1(x)
         if x.is_cuda or x.dtype == torch.bfloat16:
             # Not float32 on a CPU: there oneDNN writes where it should not, with channels fewer than 16.
