@@ -22,7 +22,7 @@ CONTRASTS = (0.35, 0.65)
 
 MOST_BARS = 2
 
-NOISE = 0.175
+NOISE = 0.12
 """Standard deviation of the white noise, and of that of low frequency."""
 
 COARSE = 4.0
