@@ -87,6 +87,12 @@ class DetectorLearner:
         mirrored = torch.rand(len(batch), generator=random_numbers(self.seed, self.epoch, f"mirrored {number}")) < 0.5
         return batch.mirrored(mirrored)
 
+    def last_batch(self) -> Examples:
+        """That of the last step of the schedule, drawn again; it is of another epoch than the one that was started."""
+        epochs, number = divmod(self.schedule.steps - 1, EPOCH)
+        self.start_epoch(epochs + 1)
+        return next(self.batches(number))
+
     def step(self, batch: Examples) -> dict[str, Tensor]:
         """One update, in one pass over the batch, so that the running statistics of batch norm are updated once."""
         loss = self.detector.loss(self.detector(batch.images), batch.boxes)

@@ -21,8 +21,8 @@ def plausible_centres(real: Tensor, count: int, random: torch.Generator) -> Tens
 
 
 def centred(boxes: Tensor, middle: Tensor, side: int) -> Tensor:
-    """Boxes of whole pixels and the sizes of these, int64 [k, 4], moved to one centre, [2], as far as each then is
-    within an image: int64 [k, 4]. ValueError for a box that no image of that size holds.
+    """Boxes of whole pixels and the sizes of these, int64 [k, 4], moved to one centre, [2], or each to its own, [k, 2],
+    as far as each then is within an image: int64 [k, 4]. ValueError for a box that no image of that size holds.
     """
     extents = boxes[:, 2:] - boxes[:, :2]
     if (extents > side).any():
@@ -30,3 +30,11 @@ def centred(boxes: Tensor, middle: Tensor, side: int) -> Tensor:
     starts = torch.round(middle - extents / 2).long()
     starts = torch.minimum(starts.clamp(min=0), side - extents)
     return torch.cat([starts, starts + extents], dim=1)
+
+
+def plausible_boxes(real: Tensor, count: int, side: int, random: torch.Generator) -> Tensor:
+    """Boxes where objects may go, int64 [count, 4], within an image: each of the size of a real one, int64 [k, 4], that
+    is drawn, at a plausible centre.
+    """
+    rows = torch.randint(len(real), (count,), generator=random)
+    return centred(real[rows], plausible_centres(real, count, random), side)
