@@ -111,50 +111,44 @@ def run_arm(
         raise StudyError(f"arm: is {arm}, which there is not; give one of {', '.join(ARMS)}")
     torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # an aid that costs time
-    run = _Run(arm, data, data.first_real(n_real, seed), settings, seed, hardware.device, resume, fingerprint)
-    return run.measured()
+    real = data.first_real(n_real, seed)
+    return _Run(arm, data, real, settings, seed, hardware.device, resume, fingerprint).measured()
 
 
+@dataclass
 class _Run:
     """What the parts of one run have in common. real: the training images with boxes that are used."""
 
-    def __init__(
-        self,
-        arm: Arm,
-        data: DetectionData,
-        real: Examples,
-        settings: Settings,
-        seed: int,
-        device: torch.device,
-        resume: Path | None,
-        fingerprint: str,
-    ):
-        self.arm, self.data, self.real, self.settings, self.seed = arm, data, real, settings, seed
-        self.device, self.resume, self.fingerprint = device, resume, fingerprint
-        self.free, self.boxes = data.free.examples.images, torch.cat(real.boxes)
+    arm: Arm
+    data: DetectionData
+    real: Examples
+    settings: Settings
+    seed: int
+    device: torch.device
+    resume: Path | None
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        self.free, self.boxes = self.data.free.examples.images, torch.cat(self.real.boxes)
         self.side = self.free.shape[-1]
-        self.usage = Usage(device)
+        self.usage = Usage(self.device)
 
     def measured(self) -> Measured:
         """Train, measure, and show the last further images."""
         detector = initialised_detector(self.settings.width, self.seed).to(self.device)
+        pretraining: loop.History = []
         if self.arm in GENERATED:
             gan = initialised_gan(self.side, self.settings.channels, self.seed, self.device)
             pretraining = self._pretrain(gan)
-            learner = self._detector_learner(detector, self._generating(gan))
-            history = self._train("detector", self._alternating(learner, gan), learner.schedule.stop())
+            own = self._detector_learner(detector, generating(gan, self.boxes, self.free, self.device))
+            history = self._train("detector", self._alternating(own, gan), own.schedule.stop())
         else:
-            pretraining, learner = [], self._detector_learner(detector, self._without_generator())
-            history = self._train("detector", learner, learner.schedule.stop())
-        shown = self._shown(learner)
+            further = drawn_from(self.real) if self.arm == "real" else pasting(self.real, self.free)
+            own = self._detector_learner(detector, further)
+            history = self._train("detector", own, own.schedule.stop())
+        shown = self._shown(own)
         detector.eval().requires_grad_(False)
         return Measured(detector, history, pretraining, self._measures(detector), shown, self.usage.table())
-
-    def _without_generator(self) -> Further:
-        return drawn_from(self.real) if self.arm == "real" else pasting(self.real, self.free)
-
-    def _generating(self, gan: CycleGAN) -> Further:
-        return generating(gan, self.boxes, self.free, self.device)
 
     def _detector_learner(self, detector: Detector, further: Further) -> DetectorLearner:
         valid = self.data.valid.examples

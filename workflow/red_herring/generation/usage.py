@@ -42,8 +42,9 @@ class Usage:
 
     def table(self) -> pd.DataFrame:
         """One row per part, COLUMNS. seconds: by the clock; cpu_seconds: of all threads. memory_mib: the most that was
-        resident at a time, with all that the process had before (libraries, data), NaN where the system is not Linux.
-        gpu_mib: the most that tensors took on the GPU at a time, NaN without one.
+        resident at a time, with all that the process had before, also what it had freed and not given back to the
+        system, so the same part in other processes compares best; NaN where the system is not Linux. gpu_mib: the most
+        that tensors took on the GPU at a time, NaN without one.
         """
         return pd.DataFrame(self.rows, columns=COLUMNS)
 

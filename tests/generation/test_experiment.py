@@ -1,0 +1,239 @@
+"""One run of the detection experiment: what arms have in common, what trains them, tables, and going on to the bit."""
+
+import math
+import os
+import signal
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from red_herring.generation import experiment
+from red_herring.generation import learner as training
+from red_herring.generation.crosses_detection import crosses, object_free
+from red_herring.generation.cycle_gan import CycleGAN
+from red_herring.generation.detection_data import DetectionData, Owned
+from red_herring.generation.detection_metrics import COLUMNS, THRESHOLDS
+from red_herring.generation.examples import together
+from red_herring.generation.experiment import ARMS, GENERATED, SHOWN, Settings, run_arm
+from red_herring.generation.learner import DetectorLearner
+from red_herring.runtime import interrupt
+from red_herring.runtime.files import StudyError
+from red_herring.runtime.hardware import Hardware
+from red_herring.training.loop import Diverged
+
+CPU = Hardware(torch.device("cpu"), "float32")
+SETTINGS = Settings(
+    width=1, steps=5, images=2, lr=1e-2, channels=2, pretraining_steps=4, generator_every=2, lambda_s=0.2, lambda_r=1.0,
+    inner_rate=0.01,
+)  # fmt: skip
+"""An epoch of three steps and one of two; a generator's epoch of three and a turn after the second and fourth step."""
+
+
+@pytest.fixture(autouse=True)
+def short_epochs(monkeypatch):
+    monkeypatch.setattr(training, "EPOCH", 3)
+
+
+def owned(examples, name):
+    return Owned(examples, [f"{name}{number}" for number in range(len(examples))])
+
+
+REAL, FREE = owned(crosses(1, 6, "train"), "real"), owned(object_free(1, 5, "train"), "free")
+VALID = owned(together([crosses(1, 3, "valid"), object_free(1, 2, "valid")]), "valid")
+TEST = owned(together([crosses(1, 5, "test"), object_free(1, 2, "test")]), "test")
+DATA = DetectionData(REAL, FREE, VALID, TEST)
+
+
+def run(arm, *resume, n_real=4, data=DATA, settings=SETTINGS, seed=7):
+    return run_arm(arm, n_real, data, settings, seed, CPU, *resume)
+
+
+def same(a, b):
+    states = zip(a.detector.state_dict().values(), b.detector.state_dict().values(), strict=True)
+    return (
+        all(torch.equal(x, y) for x, y in states)
+        and (a.history, a.pretraining) == (b.history, b.pretraining)
+        and a.measures.equals(b.measures)
+        and torch.equal(a.shown.images, b.shown.images)
+    )
+
+
+@cache
+def noted(arm):
+    """A run, and what it does: the detector before its first step, the images of its steps, and of each update of the
+    generator the pairs, the detector, the weights and the generator before it.
+    """
+    seen = {"start": [], "batches": [], "updates": []}
+    step, update = DetectorLearner.step, CycleGAN.update
+
+    def noting_step(self, batch):
+        if not seen["batches"]:
+            seen["start"] = [value.clone() for value in self.detector.state_dict().values()]
+        seen["batches"].append(batch.images.clone())
+        return step(self, batch)
+
+    def noting_update(self, pairs, detector, weights, drawn):
+        state = [value.clone() for value in self.generators.state_dict().values()]
+        seen["updates"].append((pairs, detector, weights, state))
+        return update(self, pairs, detector, weights, drawn)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(DetectorLearner, "step", noting_step)
+        patched.setattr(CycleGAN, "update", noting_update)
+        return run(arm), seen
+
+
+def all_equal(parts):
+    first, *others = parts
+    return all(torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.slow
+def test_arms_start_from_the_same_detector_and_see_the_same_real_and_object_free_images():
+    found = [noted(arm)[1] for arm in ARMS]
+    assert all_equal([own["start"] for own in found])
+    assert {len(own["batches"]) for own in found} == {SETTINGS.steps}
+    assert {len(batch) for own in found for batch in own["batches"]} == {8}
+    assert all_equal([[batch[:4] for batch in own["batches"]] for own in found])
+    further = [torch.cat([batch[4:] for batch in own["batches"]]) for own in found]
+    assert all(not torch.equal(a, b) for number, a in enumerate(further) for b in further[:number])
+
+
+@pytest.mark.slow
+def test_arms_with_a_generator_have_the_same_pretraining_without_a_detector_and_the_same_pairs():
+    found = [noted(arm) for arm in GENERATED]
+    assert found[0][0].pretraining == found[1][0].pretraining == found[2][0].pretraining
+    for measured, own in found:
+        assert len(measured.pretraining) == 2
+        assert [update[1] is None for update in own["updates"]] == [True] * 4 + [False] * 2
+    for which in range(6):
+        assert all_equal([own["updates"][which][0].free for _, own in found])
+        assert all_equal([own["updates"][which][0].places for _, own in found])
+    assert all_equal([own["updates"][4][3] for _, own in found])  # the generator when the detector has its first step
+    assert not all_equal([own["updates"][5][3] for _, own in found])
+
+
+@pytest.mark.slow
+def test_weights_of_the_generators_loss_are_those_of_the_arm():
+    found = {arm: noted(arm)[1]["updates"] for arm in ARMS}
+    assert {arm: len(updates) for arm, updates in found.items() if updates} == dict.fromkeys(GENERATED, 6)
+    weights = {arm: [(own[2].detector, own[2].unrolled) for own in found[arm]] for arm in GENERATED}
+    assert weights["gan"] == [(0, 0)] * 6
+    assert weights["detector_loss"] == [(0, 0)] * 4 + [(0.2, 0)] * 2
+    assert weights["unrolled"] == [(0, 0)] * 4 + [(0.2, 1.0)] * 2
+
+
+@pytest.mark.parametrize("arm", ["real", "copy_paste", "unrolled"])
+def test_only_the_first_real_images_and_object_free_training_images_train(arm):
+    _, found = noted(arm)
+    real, free = DATA.first_real(4, 7).images, FREE.examples.images
+    batches = torch.cat(found["batches"])
+    pairs = [own[0] for own in found["updates"]]
+    shown = [batches.view(-1, 8, *batches.shape[1:])[:, :2].flatten(0, 1), *(own.real.images for own in pairs)]
+    assert all(is_one_of(image, real) for image in torch.cat(shown))
+    shown = [batches.view(-1, 8, *batches.shape[1:])[:, 2:4].flatten(0, 1), *(own.free for own in pairs)]
+    assert all(is_one_of(image, free) for image in torch.cat(shown))
+
+
+def is_one_of(image, images):
+    return any(torch.equal(image, other) or torch.equal(image.flip(2), other) for other in images)
+
+
+@pytest.mark.parametrize("arm", ["copy_paste", "gan"])
+def test_further_images_are_object_free_ones_outside_their_boxes(arm):
+    shown = noted(arm)[0].shown
+    for image, boxes in zip(shown.images, shown.boxes, strict=True):
+        ((top, left, bottom, right),) = boxes.tolist()
+        outside = torch.ones(28, 28, dtype=torch.bool)
+        outside[top:bottom, left:right] = False
+        backgrounds = [*FREE.examples.images[:, 0], *FREE.examples.images[:, 0].flip(2)]
+        assert any(torch.equal(image[0, outside], other[outside]) for other in backgrounds)
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_what_is_shown_is_what_the_detector_was_shown_last(arm):
+    measured, found = noted(arm)
+    assert torch.equal(measured.shown.images, found["batches"][-1][4:])
+    assert len(measured.shown) == 4 <= SHOWN
+    assert all(boxes.shape == (1, 4) for boxes in measured.shown.boxes)
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_tables_are_whole(arm):
+    found, _ = noted(arm)
+    assert found.measures.columns.tolist() == COLUMNS
+    assert found.measures["measure"].tolist() == ["ap", *["iou"] * len(THRESHOLDS), *["iobb"] * len(THRESHOLDS)]
+    assert found.measures.notna().all(axis=None)
+    assert found.measures["images"].tolist() == [7] + [5] * 14
+    parts = [("pretraining", 4)] if arm in GENERATED else []
+    parts += [("detector", 5), ("test", 0)]
+    assert list(zip(found.usage["part"], found.usage["steps"], strict=True)) == parts
+    assert (found.usage[["seconds", "cpu_seconds"]] > 0).all(axis=None)
+    assert found.usage["gpu_mib"].isna().all()
+    assert [row["epoch"] for row in found.history] == [1, 2]
+    assert all({"train_loss", "valid_loss"} <= row.keys() for row in found.history)
+    assert ("train_generator_cycle" in found.history[0]) == (arm in GENERATED)
+    assert not found.detector.training
+    assert not any(parameter.requires_grad for parameter in found.detector.parameters())
+
+
+@pytest.mark.slow
+def test_the_same_again_is_the_same_to_the_bit_and_another_seed_is_not():
+    assert same(noted("unrolled")[0], run("unrolled"))
+    assert not same(noted("unrolled")[0], run("unrolled", seed=8))
+
+
+KILLED = (2, 4, 5, 7, 8, 10, 11)
+"""Of a run with a generator: 1 to 4 are its pretraining, 7 and 10 its turns, the others the detector's steps."""
+
+
+def killed_in(number, arm, folder, monkeypatch):
+    """A run that is told to stop in its step of this number, counted from 1 over pretraining and detector."""
+    count = iter(range(1, 100))
+
+    def stopping(step):
+        def own(self, *arguments):
+            if next(count) == number:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return step(self, *arguments)
+
+        return own
+
+    with monkeypatch.context() as patched, pytest.raises(interrupt.Interrupted, match="SIGTERM"):
+        patched.setattr(experiment.GeneratorLearner, "step", stopping(experiment.GeneratorLearner.step))
+        patched.setattr(DetectorLearner, "step", stopping(DetectorLearner.step))
+        run(arm, folder, "same")
+
+
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize(
+    ("arm", "number"), [*(("copy_paste", n) for n in (2, 3, 5)), *(("unrolled", n) for n in KILLED)]
+)
+@pytest.mark.slow
+def test_told_to_stop_in_any_step_it_ends_as_if_it_had_not_been(arm, number, tmp_path, monkeypatch):
+    killed_in(number, arm, tmp_path, monkeypatch)
+    assert same(noted(arm)[0], run(arm, tmp_path, "same"))
+
+
+@pytest.mark.usefixtures("listening")
+def test_steps_of_usage_are_those_of_the_process_that_says_them(tmp_path, monkeypatch):
+    killed_in(8, "gan", tmp_path, monkeypatch)  # the detector's third step
+    usage = run("gan", tmp_path, "same").usage.set_index("part")
+    assert usage.loc[["pretraining", "detector"], "steps"].tolist() == [0, 2]
+
+
+def test_finished_trainings_are_not_done_again(tmp_path):
+    first = run("gan", tmp_path, "same")
+    again = run("gan", tmp_path, "same")
+    assert same(first, again)
+    assert again.usage["steps"].tolist() == [0, 0, 0]
+
+
+def test_what_cannot_be_run_is_refused():
+    with pytest.raises(StudyError, match="n_real: is 7, and there are 6"):
+        run("real", n_real=7)
+    with pytest.raises(StudyError, match="arm: is pasted"):
+        run("pasted")
+    with pytest.raises(Diverged, match=r"detector of real: train_loss is .* try a smaller lr"):
+        run("real", settings=replace(SETTINGS, lr=math.inf))
