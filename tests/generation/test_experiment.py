@@ -107,6 +107,8 @@ def test_arms_with_a_generator_have_the_same_pretraining_without_a_detector_and_
     for measured, own in found:
         assert len(measured.pretraining) == 2
         assert [update[1] is None for update in own["updates"]] == [True] * 4 + [False] * 2
+    orders = [torch.cat([pairs.free for pairs, *_ in found[0][1]["updates"][start : start + 2]]) for start in (0, 4)]
+    assert not torch.equal(*orders)  # the generator goes on in an epoch of its own
     for which in range(6):
         assert all_equal([own["updates"][which][0].free for _, own in found])
         assert all_equal([own["updates"][which][0].places for _, own in found])
