@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-COLUMNS = ["part", "steps", "seconds", "cpu_seconds", "memory_mib", "gpu_mib"]
+COLUMNS = ["part", "steps", "seconds", "cpu_seconds", "before_mib", "memory_mib", "gpu_mib"]
 
 PROCESS = Path("/proc/self")
 """Where Linux shows the memory of a process."""
@@ -32,31 +32,32 @@ class Usage:
         """Measure what is in the block. steps: how many of the part are done in it; one that goes on after an
         interruption does fewer than all.
         """
-        known = self._forget_peaks()
+        before = self._forget_peaks()
         start, busy = time.perf_counter(), time.process_time()
         yield
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         taken = time.perf_counter() - start, time.process_time() - busy
-        self.rows.append((name, steps, *taken, _resident_peak() if known else math.nan, self._gpu_peak()))
+        peak = before if math.isnan(before) else _resident_peak()
+        self.rows.append((name, steps, *taken, before, peak, self._gpu_peak()))
 
     def table(self) -> pd.DataFrame:
         """One row per part, COLUMNS. seconds: by the clock; cpu_seconds: of all threads. memory_mib: the most that was
-        resident at a time, with all that the process had before, also what it had freed and not given back to the
-        system, so the same part in other processes compares best; NaN where the system is not Linux. gpu_mib: the most
-        that tensors took on the GPU at a time, NaN without one.
+        resident at a time, with the libraries and all that the process held; before_mib: what was at the start of the
+        part. Both have what was freed by then and not given back to the system, and are NaN where that is not Linux.
+        gpu_mib: the most that tensors took on the GPU at a time, NaN without one.
         """
         return pd.DataFrame(self.rows, columns=COLUMNS)
 
-    def _forget_peaks(self) -> bool:
-        """Whether the peak of what is resident can be known."""
+    def _forget_peaks(self) -> float:
+        """MiB that are resident now, NaN where the peak cannot be known."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         try:
             (PROCESS / "clear_refs").write_text(FORGET_PEAK, encoding="ascii")
         except OSError:
-            return False
-        return True
+            return math.nan
+        return _resident_peak()
 
     def _gpu_peak(self) -> float:
         return torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.type == "cuda" else math.nan
