@@ -16,6 +16,7 @@ import torch
 from gpu.small import BATCH, CPU, NOISE, Sizes, crosses, relative, the_same_noise, trained_a_little, wait_for
 from gpu.table import Table
 from red_herring.data.dataset import Dataset
+from red_herring.networks.masker import initialised_masker
 from red_herring.networks.reset import BLOCKS, randomised
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.hardware import Hardware, pick
@@ -36,6 +37,13 @@ def maps_of(name: str, model: ResNet18, data: Dataset, hardware: Hardware, steps
     return torch.from_numpy(explain(name, own, data, BATCH, hardware, "the network", 0, steps).maps)
 
 
+def explained(width: int, pixels: int) -> ResNet18:
+    """The small network with a masker as it is before its training, for images of so many pixels a side."""
+    model = trained_a_little(width).folded()
+    model.masker = initialised_masker(width, "all", pixels, seed=0).eval().requires_grad_(False)
+    return model
+
+
 def positives(count: int) -> Dataset:
     images = crosses(2 * BATCH, 28)
     return images.subset(np.flatnonzero(images.labels.numpy())[:count])
@@ -43,7 +51,7 @@ def positives(count: int) -> Dataset:
 
 def check_signed_maps(table: Table, sizes: Sizes, device: torch.device) -> None:
     check, twice = "signed maps against the CPU", "the same map twice"
-    model, data = trained_a_little(sizes.width).folded(), positives(sizes.mapped)
+    model, data = explained(sizes.width, 28), positives(sizes.mapped)
     for name in attribution_names():
         with table.reporting(check, name, "float32", 28):
             hardware = pick(device.type, "float32", sizes.threads)
@@ -74,7 +82,8 @@ def check_randomised_networks(table: Table, sizes: Sizes, device: torch.device) 
 
 def measure_maps(table: Table, sizes: Sizes, device: torch.device) -> dict[str, float]:
     """Attribution -> seconds of an image of the largest size in float32."""
-    pixels, model = sizes.pixels[-1], trained_a_little(sizes.width).folded()
+    pixels = sizes.pixels[-1]
+    model = explained(sizes.width, pixels)
     data, found = crosses(TIMED, pixels, NOISE), {}
     for name in attribution_names():
         for precision in ("float32", "bfloat16") if attribution_card(name).mixed else ("float32",):

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from red_herring.networks.masker import initialised_masker
 from red_herring.networks.resnet import initialised
 from red_herring.runtime.hardware import Hardware
 from red_herring.saliency.attribution import explain
@@ -18,6 +19,7 @@ CPU = Hardware(torch.device("cpu"), "float32")
 def network():
     model = initialised(2, 1)
     torch.nn.init.normal_(model.fc.bias)
+    model.masker = initialised_masker(2, "all", 16, seed=0)
     return model.folded()
 
 
