@@ -4,20 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from red_herring.generation.crosses_detection import crosses, object_free
-from red_herring.generation.detection_data import DetectionData, Owned
-from red_herring.generation.examples import together
+from red_herring.generation.crosses_detection import crosses
+from red_herring.generation.detection_data import Owned
 from red_herring.runtime.files import StudyError
-
-
-def owned(examples, name):
-    return Owned(examples, [f"{name}{number}" for number in range(len(examples))])
-
-
-REAL, FREE = owned(crosses(1, 6, "train"), "real"), owned(object_free(1, 5, "train"), "free")
-VALID = owned(together([crosses(1, 3, "valid"), object_free(1, 2, "valid")]), "valid")
-TEST = owned(together([crosses(1, 5, "test"), object_free(1, 2, "test")]), "test")
-DATA = DetectionData(REAL, FREE, VALID, TEST)
+from support.to_detect import DATA, FREE, REAL, TEST, VALID, owned
 
 
 def test_real_images_of_a_smaller_number_are_among_those_of_a_larger_one():

@@ -10,17 +10,15 @@ import pytest
 import torch
 from red_herring.generation import experiment
 from red_herring.generation import learner as training
-from red_herring.generation.crosses_detection import crosses, object_free
 from red_herring.generation.cycle_gan import CycleGAN
-from red_herring.generation.detection_data import DetectionData, Owned
 from red_herring.generation.detection_metrics import COLUMNS, THRESHOLDS
-from red_herring.generation.examples import together
 from red_herring.generation.experiment import ARMS, GENERATED, SHOWN, Settings, run_arm
 from red_herring.generation.learner import DetectorLearner
 from red_herring.runtime import interrupt
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.training.loop import Diverged
+from support.to_detect import DATA, FREE
 
 CPU = Hardware(torch.device("cpu"), "float32")
 SETTINGS = Settings(
@@ -33,16 +31,6 @@ SETTINGS = Settings(
 @pytest.fixture(autouse=True)
 def short_epochs(monkeypatch):
     monkeypatch.setattr(training, "EPOCH", 3)
-
-
-def owned(examples, name):
-    return Owned(examples, [f"{name}{number}" for number in range(len(examples))])
-
-
-REAL, FREE = owned(crosses(1, 6, "train"), "real"), owned(object_free(1, 5, "train"), "free")
-VALID = owned(together([crosses(1, 3, "valid"), object_free(1, 2, "valid")]), "valid")
-TEST = owned(together([crosses(1, 5, "test"), object_free(1, 2, "test")]), "test")
-DATA = DetectionData(REAL, FREE, VALID, TEST)
 
 
 def run(arm, *resume, n_real=4, data=DATA, settings=SETTINGS, seed=7):

@@ -27,7 +27,7 @@ from red_herring.generation.learner import DetectorLearner, Further, Schedule, d
 from red_herring.generation.places import plausible_boxes
 from red_herring.generation.usage import Usage
 from red_herring.runtime.files import StudyError
-from red_herring.runtime.hardware import Hardware
+from red_herring.runtime.hardware import Hardware, refuse_other_orders
 from red_herring.training import checkpoint, loop
 from red_herring.training.loop import Diverged, Stop, random_numbers
 
@@ -109,8 +109,7 @@ def run_arm(
     """
     if arm not in ARMS:
         raise StudyError(f"arm: is {arm}, which there is not; give one of {', '.join(ARMS)}")
-    torch.set_deterministic_debug_mode("error")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # an aid that costs time
+    refuse_other_orders()
     real = data.first_real(n_real, seed)
     return _Run(arm, data, real, settings, seed, hardware.device, resume, fingerprint).measured()
 

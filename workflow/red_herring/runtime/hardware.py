@@ -49,6 +49,12 @@ def pick(device: str, precision: str, threads: int = 1) -> Hardware:
     return Hardware(chosen, precision)
 
 
+def refuse_other_orders() -> None:
+    """From now on an operation that PyTorch could do in another order each time is an error."""
+    torch.set_deterministic_debug_mode("error")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # an aid that costs time
+
+
 def _device(name: str) -> torch.device:
     granted = cards.granted()
     if name == "cpu" or (name == "auto" and granted is None and not torch.cuda.is_available()):

@@ -14,7 +14,7 @@ from red_herring.methods import make_method
 from red_herring.methods.base import Method
 from red_herring.networks.resnet import ResNet18, initialised
 from red_herring.runtime.files import StudyError
-from red_herring.runtime.hardware import Hardware
+from red_herring.runtime.hardware import Hardware, refuse_other_orders
 from red_herring.study.catalogue import method_card
 from red_herring.study.stage_settings import Training
 from red_herring.training import loop
@@ -107,10 +107,10 @@ def fit(
     """
     if recipe.compile:
         torch.use_deterministic_algorithms(True)  # tells the compiler too, and imports it for that
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.compiler.reset()  # it compiles a function for so many networks and no more, and a search has many
     else:
-        torch.set_deterministic_debug_mode("error")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # an aid that costs time
+        refuse_other_orders()
     model = initialised(recipe.width, seed).to(hardware.device)
     if recipe.compile:
         model.compile_features()

@@ -22,7 +22,7 @@ from red_herring.methods._masking import CLIPPED, WEIGHT_DECAY, Weights, loss, r
 from red_herring.methods.base import Adam
 from red_herring.networks.masker import Masker, initialised_masker
 from red_herring.networks.resnet import Batch, ResNet18
-from red_herring.runtime.hardware import Hardware
+from red_herring.runtime.hardware import Hardware, refuse_other_orders
 from red_herring.study.stage_settings import Arm
 from red_herring.training import loop
 from red_herring.training.loop import Diverged, Stop, random_numbers
@@ -153,8 +153,7 @@ def fit_arm(
     resume, fingerprint: see `red_herring.training.loop.train`. StudyError where a class has too few examples, Diverged
     where a loss is not finite.
     """
-    torch.set_deterministic_debug_mode("error")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # an aid that costs time
+    refuse_other_orders()
     masker = initialised_masker(classifier.conv1.out_channels, arm["form"], train.levels.shape[-1], seed)
     masking = Masking(classifier, masker.to(hardware.device), arm["infill"], mean_of(train), hardware)
     learner = MaskerLearner(masking, arm, train, valid, seed)
