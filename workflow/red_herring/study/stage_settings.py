@@ -261,6 +261,64 @@ class SearchingMasker(FittingMaskers):
     seed: int
 
 
+class Detection(TypedDict):
+    """What all arms of a detection study have in common, see `red_herring.generation.experiment.Settings`."""
+
+    width: int
+    steps: int
+    images: int
+    lr: float
+    channels: int
+    pretraining_steps: int
+    generator_every: int
+    inner_rate: float
+
+
+class DetectionArm(TypedDict):
+    """Where the further images of a detector's steps come from, and the weights of the detector's and of the unrolled
+    loss where a generator makes them.
+    """
+
+    further: Literal["real", "copy_paste", "generated"]
+    lambda_s: float
+    lambda_r: float
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """For `pretrain_generator`, which knows of no detector. n_real: images with boxes that are used."""
+
+    task: str
+    n_real: int
+    mask: Mask
+    detection: Detection
+    device: str
+
+
+@dataclass(frozen=True)
+class Detecting(Pretraining):
+    """For `train_detector`, and for `generate_images` by the generator of its run. arm: its name in the study."""
+
+    arm: str
+    arm_is: DetectionArm
+
+
+class DetectionCells(TypedDict):
+    """Of a task of a detection study: arm -> the numbers of real images with which its detectors are trained."""
+
+    task: str
+    arms: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class CollectingDetection:
+    """For `collect_detection`. further: arm -> where its further images come from, as in DetectionArm."""
+
+    cells: list[DetectionCells]
+    further: dict[str, str]
+    seeds: list[int]
+
+
 @dataclass(frozen=True)
 class Analysing:
     """For `analyse`. analysis: its own keys, and `saliency` where it needs that."""
