@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from red_herring.saliency import boxes
+from red_herring.statistics.boxes import area
 from sklearn.metrics import average_precision_score
 
 SHAPE = (12, 10)
@@ -19,7 +20,7 @@ def block(top, left, bottom, right, shape=SHAPE):
 def test_a_component_has_a_box_of_its_own_height_and_width(height, width):
     box = boxes.predicted_box(block(2, 3, 2 + height, 3 + width))
     assert box.tolist() == [2, 3, 2 + height, 3 + width]
-    assert boxes.box_area(box) == height * width
+    assert area(box) == height * width
     assert boxes.true_boxes(block(2, 3, 2 + height, 3 + width) > 0).tolist() == [box.tolist()]
 
 

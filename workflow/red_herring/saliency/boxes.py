@@ -13,6 +13,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from red_herring.saliency.localisation import average_precision
+from red_herring.statistics.boxes import area, iou
 
 OVERLAP = 0.5
 """Of a predicted with a true box, IoU: above it the box is found."""
@@ -53,15 +54,7 @@ def filled(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def box_iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Intersection over union of a box with each of k boxes, [k]."""
-    ends = np.minimum(box[2:], boxes[:, 2:])
-    shared = np.clip(ends - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(axis=1)
-    union: np.ndarray = box_area(box) + box_area(boxes) - shared
-    return np.asarray(shared / union)
-
-
-def box_area(boxes: np.ndarray) -> np.ndarray:
-    """Pixels of boxes, [..., 4]."""
-    return np.asarray((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1))
+    return np.asarray(iou(box[None], boxes)[0])
 
 
 def localisation_error(box: np.ndarray, boxes: np.ndarray) -> float:
@@ -75,7 +68,7 @@ def f1(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """
     values = mask.astype(np.float64)
     inside = (filled(boxes, mask.shape) * values).sum(axis=(1, 2))
-    return np.asarray(2 * inside / (values.sum() + box_area(boxes)))
+    return np.asarray(2 * inside / (values.sum() + area(boxes)))
 
 
 def saliency_metric(boxes: np.ndarray, pixels: int, logarithms: np.ndarray) -> np.ndarray:
@@ -84,7 +77,7 @@ def saliency_metric(boxes: np.ndarray, pixels: int, logarithms: np.ndarray) -> n
     boxes: the predicted ones, [n, 4], of images of so many pixels; logarithms: log p of the true label, of the images
     that `crops` makes of them.
     """
-    return np.asarray(np.log(np.maximum(box_area(boxes) / pixels, LEAST_AREA)) - logarithms)
+    return np.asarray(np.log(np.maximum(area(boxes) / pixels, LEAST_AREA)) - logarithms)
 
 
 def crops(images: Tensor, boxes: np.ndarray) -> Tensor:
