@@ -64,6 +64,7 @@ def test_imports_run_downwards(file):
         "collect_published",
         "cost",
         "bootstrap_auc",
+        "collect_detection",
         "tell_apart",
         "compare_studies",
         "render_explorer",

@@ -21,6 +21,7 @@ WORDS = frozenset(
         *("series", "of", "control", "predictor", "uses"),
         *("family", "given", "explanation", "question", "signal", "aligned"),
         *("similarity", "pair", "arm", "statistics", "target", "block", "interval_over"),
+        *("further", "measure", "part", "first", "second"),
         *("hyperparameter", "law", "status", "why", "score", "test_set", "level", "coefficient", "verdict", "role"),
     }
 )
