@@ -3,9 +3,9 @@
 import pytest
 import torch
 from red_herring.generation.copy_paste import around, blend, pasted
-from red_herring.generation.crosses_detection import crosses, object_free
 from red_herring.generation.examples import Examples
 from red_herring.generation.places import centred, plausible_centres
+from support.to_detect import crosses, object_free
 
 BOX = torch.tensor([4, 5, 9, 12])
 

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from red_herring.generation.crosses_detection import crosses
 from red_herring.generation.detection_data import Owned
 from red_herring.runtime.files import StudyError
-from support.to_detect import DATA, FREE, REAL, TEST, VALID, owned
+from support.to_detect import DATA, FREE, REAL, TEST, VALID, crosses, owned
 
 
 def test_real_images_of_a_smaller_number_are_among_those_of_a_larger_one():

@@ -6,12 +6,12 @@ import signal
 import pytest
 import torch
 from red_herring.generation import learner as training
-from red_herring.generation.crosses_detection import crosses, object_free
 from red_herring.generation.detector import initialised_detector
 from red_herring.generation.learner import DetectorLearner, Schedule, drawn_from
 from red_herring.runtime import interrupt
 from red_herring.training.loop import train
 from red_herring.training.masker import rate_at
+from support.to_detect import crosses, object_free
 
 STEPS = 5
 SCHEDULE = Schedule(STEPS, 1e-2, 2)
