@@ -14,10 +14,13 @@ from red_herring.runtime.files import StudyError
 
 @dataclass(frozen=True)
 class Owned:
-    """examples: on the CPU. patients: of each image whose it is, [n]."""
+    """examples: on the CPU. patients: of each image whose it is, [n]. names: of each image, [n], none twice; empty
+    where nobody asks for them.
+    """
 
     examples: Examples
     patients: Sequence[str]
+    names: Sequence[str] = ()
 
     def object_free(self) -> torch.Tensor:
         """The images without a box, [k, 1, side, side]."""
@@ -71,11 +74,16 @@ class DetectionData:
                     )
 
     def first_real(self, count: int, seed: int) -> Examples:
-        """The first `count` of the real images in an order that the seed draws, so those of a smaller count are among
-        them. StudyError if there are fewer.
-        """
-        there = len(self.real.examples)
-        if not 1 <= count <= there:
-            raise StudyError(f"n_real: is {count}, and there are {there} training images with boxes; give 1 to {there}")
-        order = np.random.default_rng([seed, *b"real images"]).permutation(there)
-        return self.real.examples.rows(torch.from_numpy(order[:count]))
+        """The real images that a run with so many uses, see `first_of`."""
+        return first_of(self.real.examples, count, seed)
+
+
+def first_of(real: Examples, count: int, seed: int) -> Examples:
+    """The first `count` of the real images in an order that the seed draws, so those of a smaller count are among them.
+    StudyError if there are fewer.
+    """
+    there = len(real)
+    if not 1 <= count <= there:
+        raise StudyError(f"n_real: is {count}, and there are {there} training images with boxes; give 1 to {there}")
+    order = np.random.default_rng([seed, *b"real images"]).permutation(there)
+    return real.rows(torch.from_numpy(order[:count]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -75,6 +77,13 @@ class Generator(nn.Module):
         share = torch.tanh(F.pixel_shuffle(self.last(features), self.fold))
         changed = images + share * torch.where(share > 0, 1 - images, 1 + images)
         return torch.where(box, changed, images)
+
+
+def of_weights(weights: Mapping[str, Tensor], side: int) -> Generator:
+    """A frozen generator of images of this side with these weights, off which its channels are read."""
+    generator = Generator(side, weights["first.weight"].shape[0])
+    generator.load_state_dict(weights)
+    return generator.requires_grad_(False)
 
 
 def coordinates(boxes: Tensor, images: Tensor) -> Tensor:

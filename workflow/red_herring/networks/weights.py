@@ -42,6 +42,11 @@ def load_maskers(path: Path) -> dict[str, Masker]:
     return {arm: of_weights(own).requires_grad_(False) for arm, own in of_arms.items()}
 
 
+def load_part(path: Path, part: str) -> dict[str, Tensor]:
+    """The weights in a safetensors file whose names begin with `part/`, without that; none where there are none."""
+    return {name.removeprefix(f"{part}/"): w for name, w in _read(path).items() if name.startswith(f"{part}/")}
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)

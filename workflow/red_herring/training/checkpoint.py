@@ -31,7 +31,7 @@ def save(folder: Path, position: Position, state: Any, fingerprint: str) -> None
     The tensors go first, then a small JSON with their checksum, so a checkpoint without its JSON was never finished.
     """
     tensors: dict[str, torch.Tensor] = {}
-    plain = _pack(state, "state", tensors)
+    plain = pack(state, "state", tensors)
     file = folder / "epoch={:05d},batch={:07d}.safetensors".format(*position)
     write_bytes(file, safetensors.torch.save(tensors))
     write_json(file.with_suffix(".json"), {"fingerprint": fingerprint, "sha256": sha256(file), "state": plain})
@@ -90,7 +90,7 @@ def load_latest(folder: Path, fingerprint: str) -> tuple[Position, Any] | None:
                 continue
             if sha256(file) != content["sha256"]:
                 raise StudyError(f"{file}: its checksum is wrong")
-            state = _unpack(content["state"], safetensors.torch.load_file(file))
+            state = unpack(content["state"], safetensors.torch.load_file(file))
         except (StudyError, OSError, KeyError, TypeError, SafetensorError) as error:
             log.warning("%s: corrupt checkpoint, falling back to an earlier one or to the start (%s)", file, error)
             continue
@@ -99,24 +99,25 @@ def load_latest(folder: Path, fingerprint: str) -> tuple[Position, Any] | None:
     return None
 
 
-def _pack(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
+def pack(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
     """A JSON value in which dicts keep their keys' types and tensors are named; the tensors go to `tensors`."""
     if isinstance(value, torch.Tensor):
         tensors[name] = value.detach().cpu().contiguous().clone()
         return {"tensor": name}
     if isinstance(value, dict):
-        return {"dict": [[key, _pack(item, f"{name}.{key}", tensors)] for key, item in value.items()]}
+        return {"dict": [[key, pack(item, f"{name}.{key}", tensors)] for key, item in value.items()]}
     if isinstance(value, list | tuple):
-        return {"list": [_pack(item, f"{name}.{index}", tensors) for index, item in enumerate(value)]}
+        return {"list": [pack(item, f"{name}.{index}", tensors) for index, item in enumerate(value)]}
     return {"value": value}
 
 
-def _unpack(packed: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Any:
+def unpack(packed: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Any:
+    """What `pack` was given."""
     (kind, content), *_ = packed.items()
     if kind == "tensor":
         return tensors[content]
     if kind == "dict":
-        return {key: _unpack(item, tensors) for key, item in content}
+        return {key: unpack(item, tensors) for key, item in content}
     if kind == "list":
-        return [_unpack(item, tensors) for item in content]
+        return [unpack(item, tensors) for item in content]
     return content
