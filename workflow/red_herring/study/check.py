@@ -9,12 +9,14 @@ from typing import Any
 from red_herring.runtime.files import StudyError, check_encoding
 from red_herring.study.catalogue import BLUR, source_card
 from red_herring.study.defaults import Config
+from red_herring.study.detection import check_detection
 from red_herring.study.maskers import check_maskers
 from red_herring.study.pairs import check_analyses, check_pairs, pairs
 from red_herring.study.schema import check_schema, full_schema
 from red_herring.study.settings import ORIGIN_KEYS
 from red_herring.study.space import LAWS, fixed_hyperparameters, lawful, search_space
 from red_herring.study.tasks import (
+    GENERATED,
     OF_KIND,
     OF_SIGNAL,
     hyperparameters_of,
@@ -42,6 +44,7 @@ def check(config: Config) -> None:
         _check_known(f"study.tasks.{number}", task, config["tasks"])
     for name in config["tasks"]:
         _check_task(config, name)
+    check_detection(config)
     used = used_tasks(config)
     for name in used:
         _check_images(config, name)
@@ -86,6 +89,8 @@ def _check_braces(key: str, path: str) -> None:
 
 
 def _check_source(name: str, source: dict[str, Any]) -> None:
+    if name == GENERATED:
+        raise StudyError(f"config: sources.{name}: generated images are called so in splits; call it otherwise")
     origins = [key for key in ORIGIN_KEYS if source.get(key)]
     if len(origins) > 1:
         raise StudyError(f"config: sources.{name}.{origins[1]}: is given beside {origins[0]}; give one of the two")

@@ -24,7 +24,7 @@ ALWAYS = "localisation"
 SALIENCY, BASE_RUN, OTHER_SEED = "saliency", "base_run", "other_seed"
 """What an analysis may need (`red_herring.study.catalogue.NEEDS`): how maps are made, and which other runs."""
 
-OF_IMAGES = ("finding", "control", "nuisance", "ratio", "sizes", "patients")
+OF_IMAGES = ("finding", "control", "nuisance", "ratio", "sizes", "patients", "generated")
 """Keys of a task that decide which images it has."""
 
 LEAST = 2

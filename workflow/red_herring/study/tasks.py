@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Any
 
@@ -30,6 +30,9 @@ OF_KIND = {"ellipse": "semi_axis", "anatomy": "structures"}
 
 OF_SIGNAL = {"tag": "area"}
 """Kind of signal -> the key that only it has."""
+
+GENERATED = "generated"
+"""The key of a task that trains with generated images as well, and the source that these are of in its splits."""
 
 VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
 """A value that the name of a folder may end with."""
@@ -174,8 +177,14 @@ def searched_tasks(config: Config) -> list[str]:
 
 
 def used_tasks(config: Config) -> list[str]:
-    """The tasks of the study, and those on which it only searches."""
-    return list(dict.fromkeys([*config["study"]["tasks"], *searched_tasks(config)]))
+    """The tasks of the study, those on which it only searches, and those in which detectors are trained."""
+    run = list(dict.fromkeys([*config["study"]["tasks"], *searched_tasks(config)]))
+    return list(dict.fromkeys([*run, *config["detection"]["tasks"], *generating_tasks(config, run)]))
+
+
+def generating_tasks(config: Config, of: Iterable[str]) -> list[str]:
+    """The tasks from whose images some are generated for these tasks."""
+    return list(dict.fromkeys(config["tasks"][task]["of"] for task in of if GENERATED in config["tasks"][task]))
 
 
 def named_tasks(config: Config) -> list[str]:

@@ -1,0 +1,161 @@
+"""Detectors: which a study has, by what each is made, which tasks take generated images, and what is refused."""
+
+import pytest
+from red_herring.runtime.files import StudyError
+from red_herring.study import configuration, detection, tasks
+from red_herring.study import settings as study
+from red_herring.study.defaults import laid
+from red_herring.study.pairs import OF_IMAGES
+from red_herring.study.stage_settings import Detecting
+
+FIND = {"of": "synthetic", "ratio": 0.5}
+BROKEN = {"of": "synthetic", "generated": {"arm": "gan", "n_real": 50}}
+
+
+def typed(section=None, **own):
+    """A study of a task `find` in which detectors look for a cross, and of more tasks."""
+    return configuration.typed(
+        laid({"detection": {"tasks": ["find"]} | (section or {}), "tasks": {"find": FIND, **own}})
+    )
+
+
+def test_the_papers_study_has_no_detectors():
+    config = configuration.typed(laid({}))
+    assert detection.cells(config) == []
+    assert tasks.used_tasks(config) == config["study"]["tasks"]
+
+
+def test_every_task_has_detectors_of_every_arm_and_number_of_boxes_but_of_arms_that_are_left_out():
+    arms = {"real": {"n_real": [10, 50, 100]}, "unrolled": {"n_real": []}, "detector_loss": {"n_real": []}}
+    config = typed({"n_real": [10, 50], "arms": arms})
+    numbers = {"copy_paste": [10, 50], "gan": [10, 50], "real": [10, 50, 100]}
+    assert detection.numbers(config) == numbers
+    assert detection.cells(config) == [("find", arm, number) for arm, own in numbers.items() for number in own]
+    settings = detection.collecting_detection_settings(config)
+    assert settings.cells == [{"task": "find", "arms": numbers}]
+    assert settings.further == {"copy_paste": "copy_paste", "gan": "generated", "real": "real"}
+    assert settings.seeds == config["study"]["seeds"]
+
+
+def test_an_arm_has_all_its_keys_and_a_generator_knows_of_no_arm():
+    config = typed()
+    settings = detection.detecting_settings(config, "find", "unrolled", 10)
+    assert settings.arm_is == {"further": "generated", "lambda_s": 0.1, "lambda_r": 0.1}
+    assert detection.arms(config)["gan"] == {"further": "generated", "lambda_s": 0.0, "lambda_r": 0.0}
+    assert (settings.task, settings.n_real, settings.mask) == ("find", 10, {"kind": "source"})
+    assert "tasks" not in settings.detection
+    assert "n_real" not in settings.detection
+    before = detection.pretraining_settings(config, "find", 10)
+    assert Detecting(**vars(before), arm="unrolled", arm_is=settings.arm_is) == settings
+    other = typed({"arms": {"unrolled": {"lambda_r": 1}}})
+    assert detection.pretraining_settings(other, "find", 10) == before
+    assert detection.detecting_settings(other, "find", "gan", 10) == detection.detecting_settings(
+        config, "find", "gan", 10
+    )
+
+
+def test_a_task_with_generated_images_names_the_run_that_makes_them_and_is_drawn_as_its_base():
+    config = typed({"tasks": []}, broken=BROKEN)
+    config["study"]["tasks"] = ["broken"]
+    assert detection.generated_by(config, "broken") == ("synthetic", "gan", 50)
+    assert detection.generated_by(config, "synthetic") is None
+    assert tasks.used_tasks(config) == ["broken", "synthetic"], "whose images others are made of"
+    assert tasks.named_tasks(config) == ["broken", "synthetic"]
+    own, base = study.split_settings(config, "broken"), study.split_settings(config, "synthetic")
+    assert vars(own) == vars(base) | {"task": "broken"}
+    assert set(OF_IMAGES) >= {"generated"}, "so that no analysis takes the base for a task of the same images"
+
+
+def test_a_family_may_have_several_numbers_of_boxes():
+    family = {"of": "synthetic", "each": {"generated.arm": ["gan", "copy_paste"], "generated.n_real": [10]}}
+    config = typed(broken=family)
+    name = "broken_generated.arm=copy_paste_generated.n_real=10"
+    assert detection.generated_by(config, name) == ("synthetic", "copy_paste", 10)
+
+
+def test_detectors_may_be_trained_in_tasks_whose_runs_the_study_does_not_have():
+    config = typed()
+    assert "find" in tasks.used_tasks(config)
+    assert "find" not in config["study"]["tasks"]
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"tasks": ["fnd"]}, ["detection.tasks.0", "'fnd'", "allowed are", "find"]),
+        ({"tasks": ["find", "find"]}, ["detection.tasks", "without repetition"]),
+        ({"tasks": ["spc"]}, ["detection.tasks.0", "'spc'", "of kind ellipse", "kind source"]),
+        ({"tasks": ["permuted"]}, ["detection.tasks.0", "labels permuted", "allowed is one with as_they_are"]),
+        ({"tasks": ["exchanged"]}, ["detection.tasks.0", "labels nuisance"]),
+        ({"tasks": ["tagged"]}, ["detection.tasks.0", "signal.kind tag", "allowed is one with none"]),
+        ({"tasks": ["published"]}, ["detection.tasks.0", "patients as_published", "no patient who tests"]),
+        ({"tasks": ["broken"]}, ["detection.tasks.0", "generated images among its own", "'synthetic'"]),
+        ({"n_real": []}, ["detection.n_real", "at least as long as 1"]),
+        ({"n_real": [10, 10]}, ["detection.n_real", "without repetition"]),
+        ({"n_real": [0]}, ["detection.n_real.0", "at least 1"]),
+        ({"n_real": [300]}, ["detection.tasks.0", "n_real 300", "at most 250"]),
+        ({"arms": {"real": {"n_real": [5, 5]}}}, ["detection.arms.real.n_real", "without repetition"]),
+        ({"arms": {"real": {"lambda_r": 0.1}}}, ["detection.arms.real.lambda_r", "further is real"]),
+        ({"arms": {"copy_paste": {"lambda_s": 1}}}, ["detection.arms.copy_paste.lambda_s", "further is copy_paste"]),
+        ({"arms": {"gan": {"lambda_s": -1}}}, ["detection.arms.gan.lambda_s", "at least 0"]),
+        ({"arms": {"again": {"further": "generated"}}}, ["detection.arms.gan", "differs from again in nothing"]),
+        ({"arms": {"Gan": {"further": "generated", "lambda_r": 1}}}, ["detection.arms", "'Gan'", "'gan'", "rename"]),
+        ({"arms": {"a/b": {"further": "real"}}}, ["detection.arms", "'a/b'", "names like"]),
+        ({"arms": {"other": {"lambda_s": 1}}}, ["detection.arms.other", "lacks the key 'further'"]),
+        ({"arms": {"real": {"further": "pasted"}}}, ["detection.arms.real.further", "copy_paste"]),
+        ({"steps": 0}, ["detection.steps", "at least 1"]),
+        ({"lr": 0}, ["detection.lr", "more than 0"]),
+        ({"inner_rate": -1e-4}, ["detection.inner_rate", "more than 0"]),
+        ({"boxes": 10}, ["detection", "'boxes'"]),
+        (
+            {"arms": {name: {"n_real": []} for name in ("real", "copy_paste", "gan", "detector_loss", "unrolled")}},
+            ["detection.arms", "all have n_real []"],
+        ),
+    ],
+)
+def test_a_wrong_section_gets_a_sentence(section, words):
+    others = {
+        "permuted": {"of": "synthetic", "labels": "permuted"},
+        "exchanged": {"of": "synthetic", "labels": "nuisance"},
+        "tagged": {"of": "synthetic", "signal": {"kind": "tag"}},
+        "published": {"of": "synthetic", "patients": "as_published"},
+        "broken": BROKEN,
+    }
+    with pytest.raises(StudyError) as caught:
+        typed(section, **others)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ({"of": "broken", "mask": {"budget": 0.5}}, ["tasks.more.of", "'broken'", "generated images itself"]),
+        (BROKEN | {"ratio": 0.9}, ["tasks.more.ratio", "differs from synthetic", "leave it out"]),
+        (BROKEN | {"sizes": {"train": 400}}, ["tasks.more.sizes.train", "differs from synthetic"]),
+        (BROKEN | {"selection": "balanced"}, ["tasks.more.selection", "differs from synthetic"]),
+        (BROKEN | {"labels": "permuted"}, ["tasks.more.labels", "differs from synthetic"]),
+        (BROKEN | {"finding": "Mass"}, ["tasks.more.finding", "differs from synthetic"]),
+        (BROKEN | {"mask": {"kind": "ellipse", "semi_axis": 0.4}}, ["tasks.more.mask.kind", "allowed is source"]),
+        (BROKEN | {"generated": {"arm": "gann", "n_real": 5}}, ["generated.arm", "'gann'", "allowed are", "unrolled"]),
+        (BROKEN | {"generated": {"arm": "real", "n_real": 5}}, ["generated.arm", "'real'", "makes no images"]),
+        (BROKEN | {"generated": {"arm": "gan"}}, ["tasks.more.generated", "lacks the key 'n_real'"]),
+        (BROKEN | {"generated": {"arm": "gan", "n_real": 0}}, ["tasks.more.generated.n_real", "at least 1"]),
+        (BROKEN | {"generated": {"arm": "gan", "n_real": 251}}, ["generated.n_real", "is 251", "at most 250"]),
+        ({"of": "spc", "generated": {"arm": "gan", "n_real": 5}}, ["tasks.more.of", "'spc'", "kind ellipse"]),
+    ],
+)
+def test_a_task_that_cannot_have_generated_images_gets_a_sentence(task, words):
+    with pytest.raises(StudyError) as caught:
+        typed(broken=BROKEN, more=task)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_only_a_derived_task_has_generated_images_and_no_source_is_called_so():
+    config = laid({})
+    config["tasks"]["synthetic"]["generated"] = {"arm": "gan", "n_real": 5}
+    with pytest.raises(StudyError, match=r"tasks.synthetic.generated: goes with of"):
+        configuration.typed(config)
+    with pytest.raises(StudyError, match=r"sources.generated: generated images are called so in splits"):
+        configuration.typed(laid({"sources": {"generated": laid({})["sources"]["crosses"]}}))
