@@ -32,14 +32,21 @@ TABLES, FIGURES, PAGES = "tables", "figures", "pages"
 IMAGES = "images"
 """Stands for the first split of every task with the images and masks of all sources."""
 
-SEARCHES = "searches.csv"
-"""What needs it shows the tasks that are searched, which may be others than those of the study."""
+POPULATIONS = {"searches.csv": "searches", "detection.csv": "detection"}
+"""What needs the file shows the tasks under this key of the settings, which may be others than those of the study: on
+these there is a search, or detectors are trained.
+"""
 
 MAPS = "/maps"
-"""After the name of an analysis, as in localisation/maps: its arrays of all runs, whose folder the settings name."""
+"""After the name of an analysis, as in localisation/maps, or detectors/maps: its arrays of all runs, whose folder the
+settings name.
+"""
 
 SPLITS = ("splits", "planned_splits")
 """Tables that are made of the splits before there is any run."""
+
+TASKS = "tasks"
+"""The key of the settings of a study under which its tasks are."""
 
 METHODS = "methods"
 """Stands for those that run on a task."""
@@ -84,8 +91,8 @@ class Item:
 
     module: what makes it. files: what it is made of, see `Card`. tasks: those that it shows. caption: what it is and
     what to look for. category, title: where and under which name the report has it. options: further settings.
-    searched: whether its tasks are those that are searched, with the methods that are searched there. asked: what there
-    is to say otherwise of a task, as an analysis that the item is made of is not asked of all of its runs.
+    population: the key of the study's settings under which its tasks are. asked: what there is to say otherwise of a
+    task, as an analysis that the item is made of is not asked of all of its runs.
     """
 
     module: str
@@ -95,7 +102,7 @@ class Item:
     category: str
     title: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    searched: bool = False
+    population: str = TASKS
     asked: Asked = field(default_factory=dict)
 
     @property
@@ -112,15 +119,21 @@ class Item:
         """What the item reads of the study. folder: where those of the analyses are, each with its arrays."""
         of_maps = [file.removesuffix(MAPS) for file in self.files if file.endswith(MAPS)]
         where = {"maps": f"{folder}/{of_maps[0]}"} if of_maps else {}
-        known = study.get("searches", study["tasks"]) if self.searched else study["tasks"]
-        about = {key: value for key, value in study.items() if key not in ("searches", "series")}
+        known = tasks_of(study, self.population)
+        about = {key: value for key, value in study.items() if key not in (*POPULATIONS.values(), "series")}
         tasks = {task: {**known[task], **self.asked.get(task, {})} for task in self.tasks}
         return {**about, "tasks": tasks, **self.options, **where}
 
 
+def tasks_of(study: Settings, population: str) -> Mapping[str, Any]:
+    """The tasks under a key, with what there is to say of each; those of the study where it has no such key."""
+    found: Mapping[str, Any] = study.get(population, study[TASKS])
+    return found
+
+
 def known_tasks(study: Settings) -> Mapping[str, Any]:
     """The tasks of a study and those on which it only searches, with what there is to say of each."""
-    return {**study.get("searches", {}), **study["tasks"]}
+    return {**study.get("searches", {}), **study[TASKS]}
 
 
 @cache
@@ -233,11 +246,9 @@ def _both(first: Asked, second: Asked) -> Asked:
 def _items(of: Card, study: Settings, made: Collection[str], analyses: Analyses) -> Iterator[tuple[str, Item]]:
     """What a module makes of a study, by name."""
     files = files_of(of, made)
-    searched = SEARCHES in of.files
-    tasks = study.get("searches", study["tasks"]) if searched else study["tasks"]
+    population = next((key for file, key in POPULATIONS.items() if file in of.files), TASKS)
     asked = _asked(of.files, analyses)
-    if asked is not None:
-        tasks = [task for task in tasks if task in asked]
+    tasks = [task for task in tasks_of(study, population) if asked is None or task in asked]
     named = {task for about in of.items.values() if isinstance(about.get("tasks"), list) for task in about["tasks"]}
     for name, about in of.items.items():
         if "attribution" in about and about["attribution"] not in study["attributions"]:
@@ -252,7 +263,7 @@ def _items(of: Card, study: Settings, made: Collection[str], analyses: Analyses)
         for shown in _shown(which, tuple(tasks), named):
             caption = of.caption.replace(IN_VALIDATION, _in_validation(study, shown, of.in_validation))
             title = about.get("title", of.title)
-            item = Item(of.module, files, shown, caption, of.category, title, options, searched, asked or {})
+            item = Item(of.module, files, shown, caption, of.category, title, options, population, asked or {})
             methods = item.settings(study, "")["tasks"][shown[0]].get("methods", study["methods"])
             for chosen in _choices(about.get("each", {}), methods, analyses):
                 one = replace(item, title=_filled(title, chosen), options={**options, **chosen})

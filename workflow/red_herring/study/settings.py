@@ -8,6 +8,7 @@ from typing import Any
 from red_herring.reference import PUBLISHED_RUNS
 from red_herring.runtime.files import read_rows
 from red_herring.runtime.provenance import made_by
+from red_herring.study import detection
 from red_herring.study.anatomy import TERMS
 from red_herring.study.catalogue import (
     EXTRA_EPOCHS,
@@ -380,7 +381,8 @@ def results_settings(config: Config) -> dict[str, Any]:
 
     searches: the same of the tasks that are searched, with the methods that are searched there; methods: name -> title,
     approach, citation, uses (`MethodCard.told`); attributions: name -> title, control; all in display order. series:
-    see `red_herring.study.series.series_of`.
+    see `red_herring.study.series.series_of`. detection: the tasks in which detectors are trained, with their arms, if
+    there are any.
 
     How maps are made is part of it, as the figures of maps have no map among their inputs. A blur of the masks that is
     searched is given as the middle of its range.
@@ -397,7 +399,18 @@ def results_settings(config: Config) -> dict[str, Any]:
         "attributions": described_attributions(config["saliency"]["attributions"]),
         "series": series_of(config),
     }
-    return {**config["saliency"], **shown}
+    return {**config["saliency"], **shown, **_detection(config)}
+
+
+def _detection(config: Config) -> dict[str, Any]:
+    """Under `detection` the tasks in which detectors are trained: finding, control, groups and arms, name -> how its
+    further images are made, and n_real. Nothing where there are none.
+    """
+    if not config.get("detection", {}).get("tasks"):
+        return {}
+    known = detection.arms(config)
+    own = {arm: {**known[arm], "n_real": sizes} for arm, sizes in detection.numbers(config).items()}
+    return {"detection": {task: {**task_in_words(config, task), "arms": own} for task in config["detection"]["tasks"]}}
 
 
 def _shown_task(config: Config, name: str, methods: list[str]) -> dict[str, Any]:

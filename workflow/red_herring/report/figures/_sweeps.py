@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,24 +24,39 @@ def table_if_there(files: Collection[Path], name: str, *columns: str) -> pd.Data
     return table_of(files, name, *columns) if has_table(files, name) else None
 
 
+class Look(NamedTuple):
+    """Of a line: its colour, the marker of its means, and how it is drawn."""
+
+    colour: str
+    marker: str
+    line: str
+
+
 def draw_methods(
     axes: Axes, means: pd.DataFrame, seeds: pd.DataFrame, values: Sequence[float], study: dict[str, Any]
 ) -> None:
-    """For each method that is there a line over the values, which are evenly spaced: the means with their intervals,
-    and each seed as a small point. Hollow where the interval is undefined.
-
-    means: method, value, mean, low, high. seeds: method, value, score.
-    """
+    """`draw_lines` of the methods that are there, in display order."""
     methods = study["methods"]
     there = [method for method in methods if method in set(means["method"])]
     colours = style.colours(methods)
-    apart = WIDTH * ((np.arange(len(there)) + 0.5) / max(len(there), 1) - 0.5) if len(there) > 1 else [0.0]
+    looks = {name: Look(colours[name], style.marker(methods, name), style.line(methods, name)) for name in there}
+    draw_lines(axes, means, seeds, values, looks)
+
+
+def draw_lines(
+    axes: Axes, means: pd.DataFrame, seeds: pd.DataFrame, values: Sequence[float], looks: Mapping[str, Look]
+) -> None:
+    """For each method of `looks` a line over the values, which are evenly spaced: the means with their intervals, and
+    each seed as a small point. Hollow where the interval is undefined.
+
+    means: method, value, mean, low, high. seeds: method, value, score.
+    """
+    apart = WIDTH * ((np.arange(len(looks)) + 0.5) / max(len(looks), 1) - 0.5) if len(looks) > 1 else [0.0]
     place_of = {value: place for place, value in enumerate(values)}
-    for method, shift in zip(there, apart, strict=True):
-        colour, marker = colours[method], style.marker(methods, method)
+    for (method, (colour, marker, line)), shift in zip(looks.items(), apart, strict=True):
         own = rows_of(means, method=method).dropna(subset="mean").sort_values("value", kind="stable")
         places = own["value"].map(place_of) + shift
-        axes.plot(places, own["mean"], color=colour, linestyle=style.line(methods, method), linewidth=0.8, zorder=2)
+        axes.plot(places, own["mean"], color=colour, linestyle=line, linewidth=0.8, zorder=2)
         axes.vlines(places, own["low"], own["high"], color=colour, linewidth=0.6, alpha=0.5)
         points = rows_of(seeds, method=method)
         seed_places = points["value"].map(place_of) + shift
@@ -56,8 +71,12 @@ def draw_methods(
 
 def keys(study: dict[str, Any], shown: Collection[str], means: pd.DataFrame) -> list[Line2D]:
     """The entries of a legend: the methods that are shown, an interval, a seed."""
+    return [*style.keys(study["methods"], shown, lines=True), *seed_keys(means)]
+
+
+def seed_keys(means: pd.DataFrame) -> list[Line2D]:
+    """The entries of a legend for an interval, a seed, and a mean without an interval if there is one."""
     entries = [
-        *style.keys(study["methods"], shown, lines=True),
         Line2D([], [], color="dimgrey", linewidth=0.6, label="95 % over seeds (t)"),
         Line2D([], [], color="dimgrey", marker="o", markersize=2, linestyle="", label="a seed"),
     ]
