@@ -102,7 +102,7 @@ def test_the_stages_draw_and_plan_what_was_asked(folders, tmp_path):
         folders["s"] / "index.csv",
         {name: tmp_path / f"{name}.csv" for name in ("split", "counts", "planned")},
     )
-    draw_splits(own, [index], 5, files["split"], files["counts"])
+    draw_splits(own, 5, files["split"], files["counts"], [index])
     _, (split, counts) = drawn(folders, 0.8, 5)
     assert files["split"].read_text() == split.to_csv(index=False)
     assert files["counts"].read_text() == counts.to_csv(index=False)

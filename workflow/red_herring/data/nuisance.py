@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from red_herring.data.sources.base import INDEX
+from red_herring.data.splits import WORDS
 from red_herring.runtime.files import read_json
 from red_herring.runtime.frames import read_frame
 
@@ -25,7 +25,7 @@ def nuisance_pixels(table: pd.DataFrame, folders: Collection[Path]) -> np.ndarra
     for folder in folders:
         known = read_json(folder / "source.json").get("nuisance", {})
         rows = np.flatnonzero(table["source"] == folder.name)
-        groups = read_frame(folder / "index.csv", INDEX)["group"].to_numpy()[table["row"].to_numpy()[rows]]
+        groups = read_frame(folder / "index.csv", WORDS)["group"].to_numpy()[table["row"].to_numpy()[rows]]
         for group, (top, left, bottom, right) in known.items():
             found[rows[groups == group], top:bottom, left:right] = True
     return found if found.any() else None

@@ -7,6 +7,7 @@ from itertools import product
 
 import pandas as pd
 
+from red_herring.data.generated import without_generated
 from red_herring.data.splits import SHIFTED_TEST
 from red_herring.study.cells import SPLITS
 
@@ -21,9 +22,10 @@ def overlaps(task: str, splits: Mapping[int, pd.DataFrame], seeds: Collection[in
     """Of the images in `split` of `seed` the share that is in `other_split` of `other`, columns COLUMNS.
 
     splits: seed -> its drawn split, see `red_herring.data.splits.draw`. A row for each seed of `seeds`, each other seed
-    of `splits`, and each of PAIRS; none when there is no other seed. An image is known by its source and name.
+    of `splits`, and each of PAIRS; none when there is no other seed. An image is known by its source and name;
+    generated images count in none, as no two seeds have the same.
     """
-    images = {seed: _images(split) for seed, split in splits.items()}
+    images = {seed: _images(without_generated(split)) for seed, split in splits.items()}
     rows = [
         (task, seed, other, split, other_split, _share(images[seed][split], images[other][other_split]))
         for seed in seeds

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from red_herring.data.generated import SOURCE
 from red_herring.report import crate
 from red_herring.report.collect import Run, answers_of, check_made_by, runs_of, study_tables
 from red_herring.runtime.files import StudyError, read_json, replacing
@@ -114,7 +115,9 @@ def left_out(study: Settings, names: list[str]) -> dict[str, str]:
 
 
 def split_lists(files: Mapping[str, bytes], own: list[str]) -> dict[str, bytes]:
-    """The split lists among the files with identifiers only, and with numbers in their place for the sources `own`."""
+    """The split lists among the files with identifiers only, and with numbers in their place for the sources `own`, and
+    for generated images, which are called after others.
+    """
     names = [name for name in files if name.startswith("splits/") and not name.endswith("_counts.csv")]
     splits = {name: _read(files[name]) for name in names}
     rows = pd.concat(splits.values()).astype({"row": int}).sort_values(["source", "row"], kind="stable")
@@ -122,7 +125,7 @@ def split_lists(files: Mapping[str, bytes], own: list[str]) -> dict[str, bytes]:
     numbers = {patient: f"patient {number}" for number, patient in enumerate(people, start=1)}
     found = {}
     for name, split in splits.items():
-        split["image"] = split["image"].where(~split["source"].isin(own), split["row"])
+        split["image"] = split["image"].where(~split["source"].isin([*own, SOURCE]), split["row"])
         split["patient"] = split["patient"].replace(numbers)
         found[name] = split[IDENTIFIERS].to_csv(index=False).encode()
     return found

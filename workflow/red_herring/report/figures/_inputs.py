@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from red_herring.data.generated import without_generated
 from red_herring.data.splits import read_split
 from red_herring.report.collect import KEYS
 from red_herring.report.reading import read_table
@@ -81,8 +82,9 @@ def only_task(study: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def splits_of(files: Collection[Path]) -> dict[str, pd.DataFrame]:
-    """Task -> its split, of the files .../splits/{task}/seed=*.csv."""
-    return {path.parent.name: read_split(path) for path in files if path.suffix == ".csv"}
+    """Task -> its split, of the files .../splits/{task}/seed=*.csv, without generated images."""
+    splits = {path.parent.name: read_split(path) for path in files if path.suffix == ".csv"}
+    return {task: without_generated(split) for task, split in splits.items()}
 
 
 def seeds_of(files: Collection[Path]) -> dict[str, int]:
