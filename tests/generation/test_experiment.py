@@ -3,29 +3,40 @@
 import math
 import os
 import signal
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cache
 
 import pytest
 import torch
 from red_herring.generation import experiment
 from red_herring.generation import learner as training
-from red_herring.generation.cycle_gan import CycleGAN
+from red_herring.generation.cycle_gan import CycleGAN, initialised_gan
 from red_herring.generation.detection_metrics import COLUMNS, THRESHOLDS
-from red_herring.generation.experiment import ARMS, GENERATED, SHOWN, Settings, run_arm
+from red_herring.generation.experiment import SHOWN, Measured, Pretrained, pretrain, run_arm
 from red_herring.generation.learner import DetectorLearner
 from red_herring.runtime import interrupt
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
 from red_herring.training.loop import Diverged
+from red_herring.training.states import read_state, write_state
+from support.detecting import ARMS, DETECTION, GENERATED
 from support.to_detect import DATA, FREE
 
 CPU = Hardware(torch.device("cpu"), "float32")
-SETTINGS = Settings(
-    width=1, steps=5, images=2, lr=1e-2, channels=2, pretraining_steps=4, generator_every=2, lambda_s=0.2, lambda_r=1.0,
-    inner_rate=0.01,
-)  # fmt: skip
+SETTINGS = DETECTION
 """An epoch of three steps and one of two; a generator's epoch of three and a turn after the second and fourth step."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """pretrained: None in arms without a generator."""
+
+    measured: Measured
+    pretrained: Pretrained | None
+
+    @property
+    def pretraining(self):
+        return self.pretrained.history if self.pretrained else []
 
 
 @pytest.fixture(autouse=True)
@@ -33,18 +44,28 @@ def short_epochs(monkeypatch):
     monkeypatch.setattr(training, "EPOCH", 3)
 
 
-def run(arm, *resume, n_real=4, data=DATA, settings=SETTINGS, seed=7):
-    return run_arm(arm, n_real, data, settings, seed, CPU, *resume)
+def run(arm, resume=None, *, n_real=4, data=DATA, settings=SETTINGS, seed=7):
+    """resume: a folder for both parts."""
+    given = n_real, data, settings, seed, CPU
+    parts = [(resume / part, "same") if resume else () for part in ("pretraining", "detector")]
+    before = pretrain(*given, *parts[0]) if arm in GENERATED else None
+    return Found(run_arm(ARMS[arm], *given, before and before.gan, *parts[1]), before)
 
 
 def same(a, b):
+    a, before_a, b, before_b = a.measured, a.pretraining, b.measured, b.pretraining
     states = zip(a.detector.state_dict().values(), b.detector.state_dict().values(), strict=True)
     return (
         all(torch.equal(x, y) for x, y in states)
-        and (a.history, a.pretraining) == (b.history, b.pretraining)
+        and (a.history, before_a) == (b.history, before_b)
+        and all(torch.equal(x, y) for x, y in zip(boxes_of(a), boxes_of(b), strict=True))
         and a.measures.equals(b.measures)
         and torch.equal(a.shown.images, b.shown.images)
     )
+
+
+def boxes_of(measured):
+    return [values for own in measured.predictions for values in own]
 
 
 @cache
@@ -81,7 +102,7 @@ def all_equal(parts):
 def test_arms_start_from_the_same_detector_and_see_the_same_real_and_object_free_images():
     found = [noted(arm)[1] for arm in ARMS]
     assert all_equal([own["start"] for own in found])
-    assert {len(own["batches"]) for own in found} == {SETTINGS.steps}
+    assert {len(own["batches"]) for own in found} == {SETTINGS["steps"]}
     assert {len(batch) for own in found for batch in own["batches"]} == {8}
     assert all_equal([[batch[:4] for batch in own["batches"]] for own in found])
     further = [torch.cat([batch[4:] for batch in own["batches"]]) for own in found]
@@ -91,8 +112,8 @@ def test_arms_start_from_the_same_detector_and_see_the_same_real_and_object_free
 @pytest.mark.slow
 def test_arms_with_a_generator_have_the_same_pretraining_without_a_detector_and_the_same_pairs():
     found = [noted(arm) for arm in GENERATED]
-    assert found[0][0].pretraining == found[1][0].pretraining == found[2][0].pretraining
     for measured, own in found:
+        assert measured.pretraining == found[0][0].pretraining
         assert len(measured.pretraining) == 2
         assert [update[1] is None for update in own["updates"]] == [True] * 4 + [False] * 2
     orders = [torch.cat([pairs.free for pairs, *_ in found[0][1]["updates"][start : start + 2]]) for start in (0, 4)]
@@ -112,6 +133,7 @@ def test_weights_of_the_generators_loss_are_those_of_the_arm():
     assert weights["gan"] == [(0, 0)] * 6
     assert weights["detector_loss"] == [(0, 0)] * 4 + [(0.2, 0)] * 2
     assert weights["unrolled"] == [(0, 0)] * 4 + [(0.2, 1.0)] * 2
+    assert weights["unrolled_alone"] == [(0, 0)] * 4 + [(0, 1.0)] * 2
 
 
 @pytest.mark.parametrize("arm", ["real", "copy_paste", "unrolled"])
@@ -132,7 +154,7 @@ def is_one_of(image, images):
 
 @pytest.mark.parametrize("arm", ["copy_paste", "gan"])
 def test_further_images_are_object_free_ones_outside_their_boxes(arm):
-    shown = noted(arm)[0].shown
+    shown = noted(arm)[0].measured.shown
     for image, boxes in zip(shown.images, shown.boxes, strict=True):
         ((top, left, bottom, right),) = boxes.tolist()
         outside = torch.ones(28, 28, dtype=torch.bool)
@@ -144,28 +166,49 @@ def test_further_images_are_object_free_ones_outside_their_boxes(arm):
 @pytest.mark.parametrize("arm", ARMS)
 def test_what_is_shown_is_what_the_detector_was_shown_last(arm):
     measured, found = noted(arm)
-    assert torch.equal(measured.shown.images, found["batches"][-1][4:])
-    assert len(measured.shown) == 4 <= SHOWN
-    assert all(boxes.shape == (1, 4) for boxes in measured.shown.boxes)
+    shown = measured.measured.shown
+    assert torch.equal(shown.images, found["batches"][-1][4:])
+    assert len(shown) == 4 <= SHOWN
+    assert all(boxes.shape == (1, 4) for boxes in shown.boxes)
 
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_tables_are_whole(arm):
-    found, _ = noted(arm)
+    made, _ = noted(arm)
+    found = made.measured
     assert found.measures.columns.tolist() == COLUMNS
     assert found.measures["measure"].tolist() == ["ap", *["iou"] * len(THRESHOLDS), *["iobb"] * len(THRESHOLDS)]
     assert found.measures.notna().all(axis=None)
     assert found.measures["images"].tolist() == [7] + [5] * 14
-    parts = [("pretraining", 4)] if arm in GENERATED else []
-    parts += [("detector", 5), ("test", 0)]
-    assert list(zip(found.usage["part"], found.usage["steps"], strict=True)) == parts
+    assert list(zip(found.usage["part"], found.usage["steps"], strict=True)) == [("detector", 5), ("test", 0)]
+    if arm in GENERATED:
+        assert made.pretrained.usage[["part", "steps"]].to_numpy().tolist() == [["pretraining", 4]]
     assert (found.usage[["seconds", "cpu_seconds"]] > 0).all(axis=None)
     assert found.usage["gpu_mib"].isna().all()
     assert [row["epoch"] for row in found.history] == [1, 2]
     assert all({"train_loss", "valid_loss"} <= row.keys() for row in found.history)
     assert ("train_generator_cycle" in found.history[0]) == (arm in GENERATED)
+    terms = {name.removeprefix("train_generator_") for name in found.history[0]} & {"detector", "unrolled"}
+    assert terms == {name for name, key in (("detector", "lambda_s"), ("unrolled", "lambda_r")) if ARMS[arm][key]}
+    assert len(found.predictions) == 7
     assert not found.detector.training
     assert not any(parameter.requires_grad for parameter in found.detector.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arm", ["gan", "unrolled"])
+def test_a_pretraining_that_was_saved_serves_as_one_that_was_not(arm, tmp_path):
+    """A generator of other weights, pools and optimisers, which then loads what was saved."""
+    given = 4, DATA, SETTINGS, 7, CPU
+    before = pretrain(*given)
+    write_state(tmp_path / "generator.safetensors", before.gan.state_dict())
+    gan = initialised_gan(28, SETTINGS["channels"], 8, CPU.device)
+    gan.load_state_dict(read_state(tmp_path / "generator.safetensors"))
+    loaded = Found(run_arm(ARMS[arm], *given, gan), before)
+    assert same(noted(arm)[0], loaded)
+    after, trained_on = noted(arm)[0].pretrained.gan.state_dict(), gan.state_dict()
+    for name in ("generators", "judges"):
+        assert all_equal([list(state[name].values()) for state in (after, trained_on)])
 
 
 @pytest.mark.slow
@@ -193,7 +236,7 @@ def killed_in(number, arm, folder, monkeypatch):
     with monkeypatch.context() as patched, pytest.raises(interrupt.Interrupted, match="SIGTERM"):
         patched.setattr(experiment.GeneratorLearner, "step", stopping(experiment.GeneratorLearner.step))
         patched.setattr(DetectorLearner, "step", stopping(DetectorLearner.step))
-        run(arm, folder, "same")
+        run(arm, folder)
 
 
 @pytest.mark.usefixtures("listening")
@@ -203,27 +246,44 @@ def killed_in(number, arm, folder, monkeypatch):
 @pytest.mark.slow
 def test_told_to_stop_in_any_step_it_ends_as_if_it_had_not_been(arm, number, tmp_path, monkeypatch):
     killed_in(number, arm, tmp_path, monkeypatch)
-    assert same(noted(arm)[0], run(arm, tmp_path, "same"))
+    assert same(noted(arm)[0], run(arm, tmp_path))
 
 
 @pytest.mark.usefixtures("listening")
 def test_steps_of_usage_are_those_of_the_process_that_says_them(tmp_path, monkeypatch):
     killed_in(8, "gan", tmp_path, monkeypatch)  # the detector's third step
-    usage = run("gan", tmp_path, "same").usage.set_index("part")
-    assert usage.loc[["pretraining", "detector"], "steps"].tolist() == [0, 2]
+    found = run("gan", tmp_path)
+    usage = [found.pretrained.usage, found.measured.usage]
+    assert [own.set_index("part")["steps"].to_dict() for own in usage] == [
+        {"pretraining": 0},
+        {"detector": 2, "test": 0},
+    ]
 
 
 def test_finished_trainings_are_not_done_again(tmp_path):
-    first = run("gan", tmp_path, "same")
-    again = run("gan", tmp_path, "same")
+    first = run("gan", tmp_path)
+    again = run("gan", tmp_path)
     assert same(first, again)
-    assert again.usage["steps"].tolist() == [0, 0, 0]
+    assert [*again.pretrained.usage["steps"], *again.measured.usage["steps"]] == [0, 0, 0]
 
 
 def test_what_cannot_be_run_is_refused():
     with pytest.raises(StudyError, match="n_real: is 7, and there are 6"):
         run("real", n_real=7)
-    with pytest.raises(StudyError, match="arm: is pasted"):
-        run("pasted")
-    with pytest.raises(Diverged, match=r"detector of real: train_loss is .* try a smaller lr"):
-        run("real", settings=replace(SETTINGS, lr=math.inf))
+    with pytest.raises(Diverged, match=r"detector: train_loss is .* try a smaller lr"):
+        run("real", settings=SETTINGS | {"lr": math.inf})
+
+
+@pytest.mark.parametrize(
+    ("arm", "has_gan", "words"),
+    [
+        (ARMS["real"] | {"further": "pasted"}, False, "further: is pasted, .* one of real, copy_paste, generated"),
+        (ARMS["unrolled"] | {"further": "copy_paste"}, False, "is copy_paste, .* weigh nothing"),
+        (ARMS["gan"], False, "generator: further images are generated, and there is none"),
+        (ARMS["real"], True, "generator: further images are real, which asks for none"),
+    ],
+)
+def test_an_arm_that_makes_no_sense_is_refused(arm, has_gan, words):
+    gan = initialised_gan(28, 2, 7, CPU.device) if has_gan else None
+    with pytest.raises(StudyError, match=words):
+        run_arm(arm, 4, DATA, SETTINGS, 7, CPU, gan)

@@ -6,7 +6,7 @@ import shutil
 SIZE = 28
 DETECTION = {
     "width": 1, "steps": 5, "images": 2, "lr": 1e-2, "channels": 2, "pretraining_steps": 4, "generator_every": 2,
-    "inner_rate": 1e-3,
+    "inner_rate": 1e-2,
 }  # fmt: skip
 ARMS = {
     "real": {"further": "real", "lambda_s": 0.0, "lambda_r": 0.0},
