@@ -22,6 +22,7 @@ TINY = ("--configfile=tiny.yaml",)
 """Lays the study of the fixture `finished` over config.yaml."""
 
 TARGETS = {"all", "data", "planned_splits", "tuning", "training", "analyses", "published", "incomplete", "cost"}
+TARGETS |= {"detection", "generated"}
 
 
 @cache

@@ -6,12 +6,12 @@ for analysis in ANALYSES:
         name:
             analysis
         input:
-            masks,
-            prepared("source.json"),
-            prepared("index.csv"),
+            masks(),
+            read("source.json"),
+            read("index.csv"),
             companion(analysis, "base", beside_images_of),
             split="<results>/splits/{task}/seed={seed}.csv",
-            images=prepared("images.npy"),
+            images=read("images.npy"),
             model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
             base_split=companion(analysis, "base", split_of),
             base_images=companion(analysis, "base", images_of),

@@ -27,7 +27,7 @@ from red_herring.runtime.typed_json import dumped
 from red_herring.stages import make_runnable
 from red_herring.study import configuration
 from red_herring.study import settings as study
-from red_herring.study import maskers, pairs, tasks, variants
+from red_herring.study import detection, maskers, pairs, tasks, variants
 from red_herring.study.names import FAMILIES, TOLD_APART
 
 make_runnable()
@@ -121,6 +121,31 @@ def answers(analysis):
     return of_runs(f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv", of)
 
 
+# Detectors: those of the detection study, and those whose runs generate images for the training of tasks.
+DETECTED = [(cell, seed) for cell in detection.cells(config) for seed in SEEDS]
+GENERATED = {task: cell for task in USED if (cell := detection.generated_by(config, task))}
+GENERATING = [
+    (cell, seed)
+    for task, cell in GENERATED.items()
+    for seed in study.drawn_seeds(config)
+    if task in TASKS or seed == study.tuning_seed(config)
+]
+DETECTION = ["detection.csv", "detection_usage.csv", "detection_comparisons.csv"] if DETECTED else []
+MADE_BY = "{task}/{arm}/n={n_real}/seed={seed}"
+
+
+def of_detectors(pattern, of):
+    """A file of every one of these detectors, each once."""
+    return list(dict.fromkeys(path for cell, seed in of for path in expand(pattern, **cell._asdict(), seed=seed)))
+
+
+def generated_of(task, seed, name):
+    """This file of the images that are generated for the training of a task and seed, if any are."""
+    of = [(GENERATED[task], seed)] if task in GENERATED else []
+    return of_detectors(f"<results>/generated/{MADE_BY}/generated/{name}", of)
+
+
+DETECTORS = of_detectors(f"<results>/detectors/{MADE_BY}/run.json", DETECTED)
 SEARCHES = of_searches("best.json")
 RUNS = of_runs("<results>/runs/{task}/{method}/seed={seed}/run.json")
 
@@ -147,7 +172,8 @@ OWN = ["runs.csv", "measures.csv", "trials.csv", "searches.csv", "missing.csv", 
 OWN += ["auc_intervals.csv", *(f"{analysis}{made}" for analysis in ANALYSES for made in (".csv", items.MAPS))]
 EXPLAINING = [analysis for analysis in ANALYSES if analysis in FAMILIES]
 OWN += [TOLD_APART] if EXPLAINING else []
-MADE = {RESULTS: [*OWN, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
+OF_DETECTORS = [*DETECTION, f"detectors{items.MAPS}"] if DETECTED else []
+MADE = {RESULTS: [*OWN, *OF_DETECTORS, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
 ARRAYS_OF = {folder: PUBLISHED if folder == PUBLISHED else RESULTS for folder in OF}
 ASKED = study.described_analyses(config)
 TABLES = {folder: items.tables(OF[folder], made, ASKED) for folder, made in MADE.items()}
@@ -166,6 +192,8 @@ wildcard_constraints:
     task=any_of(USED),
     method=any_of(METHODS),
     seed=r"\d+",
+    arm=any_of(config["detection"]["arms"]),
+    n_real=r"\d+",
     source=any_of(SOURCES),
     study=any_of(OF),
     analysis=any_of(ANALYSES),
@@ -218,11 +246,16 @@ def prepared_of(task, name):
     return expand("<results>/data/{source}/{name}", source=tasks.task_sources(config, task), name=name)
 
 
-def masks_of(task):
-    """The masks of every source of a task."""
-    of_anatomy = config["tasks"][task]["mask"]["kind"] == "anatomy"
-    names = ["anatomy.npy", "anatomy.json"] if of_anatomy else ["masks.npy"]
-    return [file for name in names for file in prepared_of(task, name)]
+def read_of(task, name, seed):
+    """The same, and of the images that are generated for its runs with a seed."""
+    return [*prepared_of(task, name), *generated_of(task, seed, name)]
+
+
+def masks_of(task, seed):
+    """The masks of all that."""
+    if config["tasks"][task]["mask"]["kind"] == "anatomy":
+        return [file for name in ("anatomy.npy", "anatomy.json") for file in prepared_of(task, name)]
+    return read_of(task, "masks.npy", seed)
 
 
 def prepared(name):
@@ -230,9 +263,29 @@ def prepared(name):
     return lambda wildcards: prepared_of(wildcards.task, name)
 
 
-def masks(wildcards):
-    """An input function: the masks of every source of the task."""
-    return masks_of(wildcards.task)
+def read(name, seed=None):
+    """An input function: this file of all images that a run reads. seed: that of the wildcards unless it is given."""
+    return lambda wildcards: read_of(wildcards.task, name, wildcards.get("seed", seed))
+
+
+def masks(seed=None):
+    """An input function: the masks of all images that a run reads. seed: as for `read`."""
+    return lambda wildcards: masks_of(wildcards.task, wildcards.get("seed", seed))
+
+
+def drawn_from(name):
+    """An input function: this file of every source of the task, unless its splits are those of another task and more."""
+    return lambda wildcards: [] if wildcards.task in GENERATED else prepared_of(wildcards.task, name)
+
+
+def base_split(rest=""):
+    """An input function: the split of the task whose splits the task has, if there is one, or its counts."""
+
+    def files(wildcards):
+        cell = GENERATED.get(wildcards.task)
+        return f"<results>/splits/{cell.task}/seed={wildcards.seed}{rest}.csv" if cell else []
+
+    return files
 
 
 def companion(analysis, which, select):
@@ -270,12 +323,12 @@ def own_maskers(analysis):
     return lambda wildcards: maskers_of(analysis)(wildcards.task, wildcards.method, wildcards.seed)
 
 
-def images_of(task, *_):
-    return prepared_of(task, "images.npy")
+def images_of(task, method, seed):
+    return read_of(task, "images.npy", seed)
 
 
-def beside_images_of(task, *_):
-    return [*masks_of(task), *prepared_of(task, "source.json")]
+def beside_images_of(task, method, seed):
+    return [*masks_of(task, seed), *read_of(task, "source.json", seed)]
 
 
 def fetched(wildcards):
@@ -411,6 +464,8 @@ def jobs():
     searching = expand(
         "<results>/splits/{task}/seed={seed}.csv", task=SEARCHED, seed=searched([config["tuning"]["seed"]])
     )
+    detected = [*DETECTED, *GENERATING]
+    learnt = [(cell, seed) for cell, seed in detected if detection.is_generated(config, cell.arm)]
     made = {
         "fetch_source": expand("<results>/data/{source}/fetched.json", source=FETCHED),
         "index_source": expand("<results>/data/{source}/index.csv", source=SOURCES),
@@ -418,12 +473,18 @@ def jobs():
         "fetch_weights": ["<results>/weights/fetched.json"] if ANATOMY and not config["anatomy"]["weights"] else [],
         "segment_images": expand("<results>/data/{source}/anatomy.npy", source=ANATOMY),
         "render_data_sheet": expand("<results>/data/{source}/data_sheet.md", source=SOURCES),
-        "draw_splits": {*DRAWN_SPLITS, *searching},
+        "draw_splits": {*DRAWN_SPLITS, *searching, *of_detectors("<results>/splits/{task}/seed={seed}.csv", detected)},
         "compare_splits": ["<results>/overlaps.csv"],
         "tabulate_splits": ["<results>/tables/splits.md"],
         "tune": SEARCHES,
         "train": RUNS,
         "fit_masker": of_runs("<results>/maskers/{task}/{method}/seed={seed}/maskers.safetensors", MASKED),
+        "pretrain_generator": of_detectors(
+            "<results>/generators/{task}/n={n_real}/seed={seed}/generator.safetensors", learnt
+        ),
+        "train_detector": of_detectors(f"<results>/detectors/{MADE_BY}/run.json", detected),
+        "generate_images": of_detectors(f"<results>/generated/{MADE_BY}/generated/images.npy", GENERATING),
+        "collect_detection": expand("<results>/{table}", table=DETECTION[:1]),
         **{analysis: answers(analysis) for analysis in ANALYSES},
         "collect_analysis": expand("<results>/{analysis}.csv", analysis=ANALYSES),
         "collect_runs": ["<results>/runs.csv"],

@@ -1,7 +1,8 @@
 """From images to controlled splits.
 
 Images that are not at hand are fetched, by torrent or over HTTPS. A source is listed from its metadata, its images are
-decoded once, and every task draws one split per seed from them.
+decoded once, and every task draws one split per seed from them. A task that trains with generated images as well has
+the split of the task that it is of, and these.
 """
 
 
@@ -127,8 +128,11 @@ rule segment_images:
 
 rule draw_splits:
     input:
-        prepared("decoded.csv"),
-        index=prepared("index.csv"),
+        drawn_from("decoded.csv"),
+        base_split("_counts"),
+        index=drawn_from("index.csv"),
+        base=base_split(),
+        generated=lambda wildcards: generated_of(wildcards.task, wildcards.seed, "index.csv"),
     output:
         split="<results>/splits/{task}/seed={seed}.csv",
         counts="<results>/splits/{task}/seed={seed}_counts.csv",

@@ -5,10 +5,10 @@ masks that are learned, one that fits the maskers of the run.
 
 rule train:
     input:
-        masks,
-        prepared("source.json"),
+        masks(),
+        read("source.json"),
         split="<results>/splits/{task}/seed={seed}.csv",
-        images=prepared("images.npy"),
+        images=read("images.npy"),
         hyperparameters=lambda wildcards: (
             f"<results>/tuning/{tasks.hyperparameters_of(config, wildcards.task)}/{wildcards.method}/best.json"
         ),
@@ -42,10 +42,10 @@ rule train:
 # Only where an analysis or an attribution of the study reads the maskers.
 rule fit_masker:
     input:
-        masks,
-        prepared("source.json"),
+        masks(),
+        read("source.json"),
         split="<results>/splits/{task}/seed={seed}.csv",
-        images=prepared("images.npy"),
+        images=read("images.npy"),
         model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
         hyperparameters=lambda wildcards: (
             f"<results>/maskers/{wildcards.task}/{wildcards.method}/best.json"
@@ -76,10 +76,10 @@ rule fit_masker:
 # On the run of the first seed.
 rule tune_masker:
     input:
-        masks,
-        prepared("source.json"),
+        masks(SEEDS[0]),
+        read("source.json", SEEDS[0]),
         split=f"<results>/splits/{{task}}/seed={SEEDS[0]}.csv",
-        images=prepared("images.npy"),
+        images=read("images.npy", SEEDS[0]),
         model=f"<results>/runs/{{task}}/{{method}}/seed={SEEDS[0]}/model.safetensors",
     output:
         trials="<results>/maskers/{task}/{method}/trials.csv",

@@ -5,10 +5,10 @@ tuned on another.
 
 rule tune:
     input:
-        lambda wildcards: searched(masks(wildcards)),
-        lambda wildcards: searched(prepared("source.json")(wildcards)),
+        lambda wildcards: searched(masks(config["tuning"]["seed"])(wildcards)),
+        lambda wildcards: searched(read("source.json", config["tuning"]["seed"])(wildcards)),
         split=lambda wildcards: searched(f"<results>/splits/{wildcards.task}/seed={config['tuning']['seed']}.csv"),
-        images=lambda wildcards: searched(prepared("images.npy")(wildcards)),
+        images=lambda wildcards: searched(read("images.npy", config["tuning"]["seed"])(wildcards)),
     output:
         trials="<results>/tuning/{task}/{method}/trials.csv",
         best=report(

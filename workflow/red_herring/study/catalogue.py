@@ -185,8 +185,10 @@ TAKEN = frozenset(
             "splits",
             "planned_splits",
         ),
+        *("detection", "detection_usage", "detection_comparisons", "detectors", "generators", "generated"),
         *("data", "tuning", "training", "tables", "figures", "logs", "benchmarks", "downloads", "incomplete"),
         *("published", "all", "analyses", "report", "tune", "train", "release"),
+        *("pretrain_generator", "train_detector", "generate_images", "collect_detection"),
     }
 )
 """Tables, folders and rules of a study, which no analysis may be called like."""

@@ -1,0 +1,134 @@
+"""Generation: detectors that are trained with few boxes and with further images, and images that their runs generate for
+the training of classifiers.
+"""
+
+
+def before_detectors(wildcards):
+    """A params function: what training a generator reads."""
+    return dumped(detection.pretraining_settings(config, wildcards.task, int(wildcards.n_real)))
+
+
+def of_detector(wildcards):
+    """A params function: what training a detector reads, and generating by its run."""
+    return dumped(detection.detecting_settings(config, wildcards.task, wildcards.arm, int(wildcards.n_real)))
+
+
+# One for all arms that have one, before there is a detector.
+rule pretrain_generator:
+    input:
+        masks(),
+        read("source.json"),
+        split="<results>/splits/{task}/seed={seed}.csv",
+        images=read("images.npy"),
+    output:
+        generator="<results>/generators/{task}/n={n_real}/seed={seed}/generator.safetensors",
+        history="<results>/generators/{task}/n={n_real}/seed={seed}/history.csv",
+        usage="<results>/generators/{task}/n={n_real}/seed={seed}/usage.csv",
+    log:
+        "<results>/logs/pretrain_generator/{task}/n={n_real}/seed={seed}.log",
+    benchmark:
+        "<results>/benchmarks/pretrain_generator/{task}/n={n_real}/seed={seed}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        flags=flags,
+        settings=before_detectors,
+        code=code("pretrain_generator"),
+    shell:
+        stage("pretrain_generator", "params.settings", "wildcards.seed", "threads")
+
+
+rule train_detector:
+    input:
+        masks(),
+        read("source.json"),
+        split="<results>/splits/{task}/seed={seed}.csv",
+        images=read("images.npy"),
+        generator=lambda wildcards: (
+            f"<results>/generators/{wildcards.task}/n={wildcards.n_real}/seed={wildcards.seed}/generator.safetensors"
+            if detection.is_generated(config, wildcards.arm)
+            else []
+        ),
+    output:
+        weights="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/weights.safetensors",
+        history="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/history.csv",
+        predictions="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/predictions.csv",
+        truths="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/truths.csv",
+        measures="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/measures.csv",
+        usage="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/usage.csv",
+        shown="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/shown.safetensors",
+        record="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/run.json",
+    log:
+        "<results>/logs/train_detector/{task}/{arm}/n={n_real}/seed={seed}.log",
+    benchmark:
+        "<results>/benchmarks/train_detector/{task}/{arm}/n={n_real}/seed={seed}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        flags=flags,
+        settings=of_detector,
+        code=code("train_detector"),
+    shell:
+        stage("train_detector", "params.settings", "wildcards.seed", "threads")
+
+
+# A source of their own, for one task and seed.
+rule generate_images:
+    input:
+        masks(),
+        read("source.json"),
+        read("index.csv"),
+        split="<results>/splits/{task}/seed={seed}.csv",
+        images=read("images.npy"),
+        weights="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/weights.safetensors",
+    output:
+        generated="<results>/generated/{task}/{arm}/n={n_real}/seed={seed}/generated/images.npy",
+        masks="<results>/generated/{task}/{arm}/n={n_real}/seed={seed}/generated/masks.npy",
+        index="<results>/generated/{task}/{arm}/n={n_real}/seed={seed}/generated/index.csv",
+        about="<results>/generated/{task}/{arm}/n={n_real}/seed={seed}/generated/source.json",
+    log:
+        "<results>/logs/generate_images/{task}/{arm}/n={n_real}/seed={seed}.log",
+    benchmark:
+        "<results>/benchmarks/generate_images/{task}/{arm}/n={n_real}/seed={seed}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        flags=flags,
+        settings=of_detector,
+        code=code("generate_images"),
+    shell:
+        stage("generate_images", "params.settings", "wildcards.seed", "threads")
+
+
+# What all detectors measured and took, and how arms compare.
+rule collect_detection:
+    input:
+        DETECTORS,
+    output:
+        measured="<results>/detection.csv",
+        used="<results>/detection_usage.csv",
+        compared="<results>/detection_comparisons.csv",
+    log:
+        "<results>/logs/collect_detection.log",
+    benchmark:
+        "<results>/benchmarks/collect_detection.tsv"
+    localrule: True
+    conda:
+        "../../envs/red_herring.yaml"
+    params:
+        flags=flags,
+        settings=settings(detection.collecting_detection_settings),
+        code=code("collect_detection"),
+        # The files are too many for a command line; the stage finds them where the inputs say they are.
+        detectors=lambda wildcards, output: os.path.join(os.path.dirname(output.measured), "detectors"),
+    shell:
+        stage("collect_detection", "params.settings", "params.detectors")
