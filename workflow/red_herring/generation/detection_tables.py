@@ -19,8 +19,11 @@ PREDICTIONS = [*TRUTHS, "score"]
 
 
 def predictions_table(predictions: Predictions, test: Owned) -> pd.DataFrame:
-    """PREDICTIONS, one row per predicted box, the best of an image first, images in their order."""
-    return _table([torch.cat([boxes, scores[:, None]], dim=1) for boxes, scores in predictions], test, PREDICTIONS)
+    """PREDICTIONS, one row per predicted box, the best of an image first, images in their order. Every digit is
+    written, so that measures come back exactly.
+    """
+    values = [torch.cat([boxes, scores[:, None]], dim=1).double() for boxes, scores in predictions]
+    return _table(values, test, PREDICTIONS)
 
 
 def truths_table(test: Owned) -> pd.DataFrame:
