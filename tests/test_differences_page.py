@@ -34,7 +34,7 @@ def test_each_difference_is_followed_an_option_or_named():
 def test_every_option_is_one():
     given = [re.findall(r"option: `(.+?)`", so) for so in table()["so"]]
     found = [yaml.safe_load(option) for own in given for option in own]
-    assert len(found) == 11
+    assert len(found) == 13
     for option in found:
         of_a_task = set(option) <= {"patients", "selection", "mask"}
         check(merged(CONFIG, {"tasks": {"synthetic": option}} if of_a_task else option))
