@@ -225,3 +225,26 @@ def test_where_there_is_nothing_to_insert_or_no_way_to_do_it_one_sentence_says_s
     split.to_csv(study / "split.csv", index=False)
     assert_one_sentence(generate(stage, "copy_paste"), "no nuisance group has more negatives than positives")
     assert not files(study / "generated")
+
+
+def test_what_runs_left_is_collected_and_compared(study, stage_in):
+    arms = ["real", "copy_paste", "unrolled"]
+    for arm in arms:
+        shutil.copytree(study / arm, study / "detectors/t" / arm / "n=4/seed=5")
+    cells = [{"task": "t", "arms": {arm: [4] for arm in [*arms, "gan"]}}]
+    settings = {"cells": cells, "further": {arm: about["further"] for arm, about in ARMS.items()}, "seeds": [5, 6]}
+    names = {"measured": "detection.csv", "used": "detection_usage.csv", "compared": "detection_comparisons.csv"}
+    outputs = [word for name, file in names.items() for word in (f"--{name}", file)]
+    given = ("--settings", json.dumps(settings), "--detectors", "detectors")
+    done = stage_in(study)("collect_detection", *given, *outputs, "--log", "collect.log")
+    assert done.returncode == 0, done.stderr
+    measured, used, compared = (pd.read_csv(study / file) for file in names.values())
+    assert measured["arm"].drop_duplicates().tolist() == arms, "of gan, and of the other seed, there is no run"
+    aps = measured[measured["measure"] == "ap"].set_index("arm")["value"]
+    differences = compared[compared["measure"] == "ap"].set_index(["first", "second"])["difference"]
+    assert differences.to_dict() == pytest.approx(
+        {(a, b): aps[a] - aps[b] for a, b in (("copy_paste", "real"), ("unrolled", "real"), ("unrolled", "copy_paste"))}
+    )
+    assert used.groupby("arm")["part"].first().to_dict() == {
+        "real": "detector", "copy_paste": "detector", "unrolled": "pretraining"
+    }  # fmt: skip

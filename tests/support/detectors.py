@@ -86,7 +86,7 @@ def usage(arm: str) -> pd.DataFrame:
     """usage.csv: 10 seconds of pretraining where there is a generator."""
     columns = ["part", "steps", "seconds", "cpu_seconds", "before_mib", "memory_mib", "gpu_mib"]
     rows = [("detector", 160, 4.0, 3.0, 300.0, 420.0, None), ("test", 0, 1.0, 0.5, 400.0, 410.0, None)]
-    before = [("pretraining", 250, 10.0, 9.0, 300.0, 500.0, None)] if FURTHER[arm] == "generated" else []
+    before = [("pretraining", 250, 10.0, 9.0, 300.0, 500.0, None)] if FURTHER.get(arm) == "generated" else []
     return pd.DataFrame([*before, *rows], columns=columns)
 
 
@@ -100,13 +100,12 @@ def shown(seed: int, shift: int) -> dict[str, np.ndarray]:
     return {"images": images[1], "boxes": boxes, "real_images": images[0], "real_boxes": boxes}
 
 
-def write_run(detectors: Path, run: tuple[str, str, int, int], skill: float | None = None) -> Path:
+def write_run(detectors: Path, run: tuple[str, str, int, int]) -> Path:
     """All files of a run that the report reads; its folder."""
     _, arm, n_real, seed = run
     folder = detector_folder(detectors, run)
     folder.mkdir(parents=True)
-    few = SKILL[arm] if skill is None else skill
-    predictions, truths = drawn(seed, min(few + n_real / 500, 1.0))
+    predictions, truths = drawn(seed, min(SKILL.get(arm, 0.5) + n_real / 500, 1.0))
     tables = {
         "predictions": predictions,
         "truths": truths,

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from red_herring.report import style
 from red_herring.report.detection_runs import in_words
-from red_herring.report.figures._sweeps import Look, draw_lines, seed_keys
+from red_herring.report.figures._sweeps import WIDTH, Look, draw_lines, seed_keys
 
 
 def looks(study: Mapping[str, Any]) -> dict[str, Look]:
@@ -31,7 +31,7 @@ def looks(study: Mapping[str, Any]) -> dict[str, Look]:
 def draw_arms(
     axes: Axes, runs: pd.DataFrame, means: pd.DataFrame, values: Sequence[float], study: Mapping[str, Any]
 ) -> None:
-    """A line for each arm that is there, cut at 0 and 1.
+    """A line for each arm that is there, cut at 0 and 1; of few values they are closer together at each.
 
     runs: arm, place, value, a row per seed; means: arm, place, mean, low, high.
     """
@@ -39,7 +39,7 @@ def draw_arms(
     ends = {end: means[end].clip(0, 1) for end in ("low", "high")}
     own = means.assign(**ends).rename(columns={"arm": "method", "place": "value"})
     seeds = runs.rename(columns={"arm": "method", "value": "score"}).rename(columns={"place": "value"})
-    draw_lines(axes, own, seeds, values, there)
+    draw_lines(axes, own, seeds, values, there, WIDTH * min(1, len(values) / 6))
     axes.set_ylim(-0.03, 1.03)
 
 

@@ -44,14 +44,19 @@ def draw_methods(
 
 
 def draw_lines(
-    axes: Axes, means: pd.DataFrame, seeds: pd.DataFrame, values: Sequence[float], looks: Mapping[str, Look]
+    axes: Axes,
+    means: pd.DataFrame,
+    seeds: pd.DataFrame,
+    values: Sequence[float],
+    looks: Mapping[str, Look],
+    width: float = WIDTH,
 ) -> None:
     """For each method of `looks` a line over the values, which are evenly spaced: the means with their intervals, and
     each seed as a small point. Hollow where the interval is undefined.
 
-    means: method, value, mean, low, high. seeds: method, value, score.
+    means: method, value, mean, low, high. seeds: method, value, score. width: that the lines take at a value.
     """
-    apart = WIDTH * ((np.arange(len(looks)) + 0.5) / max(len(looks), 1) - 0.5) if len(looks) > 1 else [0.0]
+    apart = width * ((np.arange(len(looks)) + 0.5) / max(len(looks), 1) - 0.5) if len(looks) > 1 else [0.0]
     place_of = {value: place for place, value in enumerate(values)}
     for (method, (colour, marker, line)), shift in zip(looks.items(), apart, strict=True):
         own = rows_of(means, method=method).dropna(subset="mean").sort_values("value", kind="stable")

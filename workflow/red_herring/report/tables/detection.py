@@ -65,10 +65,8 @@ def _of_task(task: str, rows: pd.DataFrame) -> list[Section]:
     if rows.empty:
         return [Section(f"{task}: average precision", [], [], "No run.")]
     sizes = sorted(rows["n_real"].unique())
-    own = rows[rows["measure"] == "ap"]
-    sections = [
-        Section(f"{task}: average precision", ["Arm", *map(_images, sizes)], _cells(own, "n_real", sizes, _whole))
-    ]
+    cells = _cells(rows[rows["measure"] == "ap"], "n_real", sizes, _whole)
+    sections = [Section(f"{task}: average precision", ["Arm", *map(_images, sizes)], cells)]
     for measure, title in TITLES.items():
         for n in sizes:
             own = rows[(rows["measure"] == measure) & (rows["n_real"] == n)]

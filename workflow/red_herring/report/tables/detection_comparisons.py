@@ -73,7 +73,8 @@ def _ends(low: float, high: float) -> str:
 def _note(rows: pd.DataFrame) -> str:
     if rows.empty:
         return "No two arms have runs with the same real images and seed."
-    tested = f"{rows['images'].max():.0f} test images of {rows['patients'].max():.0f} patients in all."
+    which = "test images" if rows["measure"].iloc[0] == "ap" else "test images with a true box"
+    tested = f"{rows['images'].max():.0f} {which} of {rows['patients'].max():.0f} patients in all."
     if rows["overlap"].isna().all():
         return joined(tested, UNKNOWN_OVERLAP if (rows["paired"] > 1).any() else "")
     shares = dict.fromkeys(f"{100 * share:.0f}" for share in (rows["overlap"].min(), rows["overlap"].max()))
