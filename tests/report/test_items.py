@@ -315,3 +315,35 @@ def test_random_weights_have_a_figure_of_each_similarity_and_arm_and_one_of_each
         tables["spc_weight_randomisation"],
     ):
         assert 2 <= item.caption.count(". ") + 1 <= 3
+
+
+OF_DETECTORS = ["detection.csv", "detection_usage.csv", "detection_comparisons.csv", f"detectors{items.MAPS}"]
+DETECTING = PAPER | {
+    "detection": {name: {"arms": {"real": {"further": "real", "n_real": [10]}}} for name in ("x", "y")}
+}
+
+
+def test_detectors_have_items_of_their_own_tasks_once_a_study():
+    made = [*OWN, *OF_DETECTORS]
+    tables, figures = items.tables(DETECTING, made, ASKED), items.figures(DETECTING, made, ASKED)
+    found = {name: item for name, item in (tables | figures).items() if item.category == "Detection with few boxes"}
+    assert set(found) == {
+        "detection", "detection_comparisons", "average_precision", "box_accuracy", "generated_images_x",
+        "generated_images_y",
+    }  # fmt: skip
+    for name, item in found.items():
+        assert item.tasks == ((name[-1],) if "images" in name else ("x", "y"))
+        own = item.settings(DETECTING, "results")
+        assert own["tasks"] == {task: DETECTING["detection"][task] for task in item.tasks}
+        assert "detection" not in own
+        assert 2 <= item.caption.count(". ") + 1 <= 3
+        assert "A mechanism that was derived again" in item.caption
+    assert figures["generated_images_x"].shows_images
+    assert figures["generated_images_x"].settings(DETECTING, "results")["maps"] == "results/detectors"
+    assert tables["comparisons"].tasks == tuple(PAPER["tasks"])
+    assert "detection" not in tables["comparisons"].settings(DETECTING, "results")
+
+
+def test_a_study_without_detectors_has_none_of_them():
+    made = items.tables(PAPER, OWN, ASKED) | items.figures(PAPER, OWN, ASKED)
+    assert "Detection with few boxes" not in {item.category for item in made.values()}

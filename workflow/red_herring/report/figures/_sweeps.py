@@ -56,7 +56,7 @@ def draw_lines(
 
     means: method, value, mean, low, high. seeds: method, value, score. width: that the lines take at a value.
     """
-    apart = width * ((np.arange(len(looks)) + 0.5) / max(len(looks), 1) - 0.5) if len(looks) > 1 else [0.0]
+    apart = width * ((np.arange(len(looks)) + 0.5) / max(len(looks), 1) - 0.5)
     place_of = {value: place for place, value in enumerate(values)}
     for (method, (colour, marker, line)), shift in zip(looks.items(), apart, strict=True):
         own = rows_of(means, method=method).dropna(subset="mean").sort_values("value", kind="stable")

@@ -32,10 +32,11 @@ def draw(files: list[Path], study: dict[str, Any]) -> Figure:
     figure, panels = style.panels(list(study["tasks"]), height=2.6, across=2)
     for task, axes in panels.items():
         own, of_task = (rows_of(part, task=task).rename(columns={"n_real": "place"}) for part in (runs, means))
-        draw_arms(axes, own, of_task, sorted(own["place"].unique()), study)
-        axes.set(xlabel="real images with boxes (not to scale)", ylabel="average precision")
         style.head(axes, task, style.count([int(n) for n in of_task["n"]], seeds_expected(study), "seeds"))
         if own.empty:
             style.say(axes, "no run")
+            continue
+        draw_arms(axes, own, of_task, sorted(own["place"].unique()), study)
+        axes.set(xlabel="real images with boxes (not to scale)", ylabel="average precision")
     style.legend(figure, keys(study, means), handlelength=2.8)
     return figure
