@@ -1,0 +1,167 @@
+"""Detectors and generated images: which are planned, what a change of theirs runs again, and their study in its smallest
+form; of the whole, tests/acceptance.
+"""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file
+from support.workflow_checkout import Checkout
+
+pytestmark = pytest.mark.slow
+
+LAID = ("--configfile", "workflow/studies/generation.yaml", "short.yaml")
+RESULTS = "results/generation"
+GENERATION = {"pretrain_generator", "train_detector", "generate_images", "collect_detection"}
+
+# One arm of each kind, one seed; the others are left out.
+SHORT = {
+    "study": {"methods": ["classification"], "seeds": [1]},
+    "sources": {name: {"images_per_cell": 40} for name in ("to_find", "boxed")},
+    "tasks": {
+        name: {"sizes": {"train": 40, "valid": 20, "test": 20}, "ratio": ratio}
+        for name, ratio in (("find_crosses", 0.5), ("shortcut", 0.9))
+    },
+    "detection": {
+        "n_real": [4],
+        "arms": {"real": {"n_real": [4, 6]}, "detector_loss": {"n_real": []}, "unrolled": {"n_real": []}},
+        **{"width": 1, "steps": 3, "images": 2, "channels": 2, "pretraining_steps": 3},
+    },
+    "model": {"width": 1},
+    "training": {"epochs": 1, "burn_in": 0},
+    "saliency": {"attributions": ["gradient"], "example_images": 1},
+}
+SHORT["tasks"] |= {
+    name: {"generated": {"arm": arm, "n_real": 4}}
+    for name, arm in (("shortcut_generated", "gan"), ("shortcut_pasted", "copy_paste"))
+}
+TARGETS = (
+    *("detection", "generated"),
+    *(f"{RESULTS}/localisation/{task}/classification/seed=1.csv" for task in ("shortcut", "shortcut_generated")),
+    *(f"{RESULTS}/tables/splits.md", f"{RESULTS}/figures/masks.pdf"),
+)
+
+
+def cells(jobs, rule):
+    """Task and arm of the jobs of a rule, as far as they have them."""
+    found = [dict(pair.split("=") for pair in wildcards.split(", ")) for name, wildcards in jobs if name == rule]
+    return Counter((job["task"], job.get("arm")) for job in found)
+
+
+def counted(checkout, *targets):
+    return {rule: number for rule, number in checkout.counted(*targets).items() if rule in GENERATION}
+
+
+def test_the_whole_study(checkout):
+    laid = "--configfile=workflow/studies/generation.yaml"
+    assert counted(checkout, "all", laid) == {
+        "pretrain_generator": 9, "train_detector": 39, "generate_images": 6, "collect_detection": 1,
+    }  # fmt: skip
+    assert counted(checkout, "detection", laid) == {
+        "pretrain_generator": 6, "train_detector": 33, "collect_detection": 1,
+    }  # fmt: skip
+    jobs = checkout.planned("generated", laid)
+    assert {rule for rule, _ in jobs} == {
+        "index_source", "prepare_images", "draw_splits", "pretrain_generator", "train_detector", "generate_images",
+    }  # fmt: skip
+    assert cells(jobs, "train_detector") == {("shortcut", "gan"): 3, ("shortcut", "copy_paste"): 3}
+    assert cells(jobs, "pretrain_generator") == {("shortcut", None): 3}, "pasting needs none"
+
+
+def test_a_study_without_tasks_for_detectors_plans_none(checkout):
+    assert counted(checkout, "all") == {}
+    for target in ("detection", "generated"):
+        assert checkout.planned(target) == []
+    done = checkout.snakemake("-n", "results/detectors/synthetic/real/n=10/seed=1234/run.json")
+    assert "train_detector" in done.stdout, "though one may be asked for"
+    assert checkout.snakemake("-n", "results/detectors/vpc/other/n=10/seed=1/run.json", check=False).returncode == 1
+
+
+def test_a_search_reads_what_was_generated_with_its_own_seed(checkout):
+    tasks = {"more": {"of": "synthetic", "generated": {"arm": "gan", "n_real": 5}}}
+    study = {"tasks": ["more"], "methods": ["classification"], "seeds": [1]}
+    checkout.study("one", {"study": study, "tasks": tasks, "tuning": {"seed": 7}})
+    jobs = checkout.planned("results/tuning/more/classification/best.json", "--configfile=one.yaml")
+    assert [wildcards for rule, wildcards in jobs if rule == "generate_images"] == [
+        "task=synthetic, arm=gan, n_real=5, seed=7"
+    ]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Checkout:
+    """generation.yaml in its smallest form, to what it is for. Tests work on copies."""
+    checkout = Checkout(tmp_path_factory.mktemp("generation"))
+    checkout.study("short", SHORT)
+    checkout.snakemake("-c2", *TARGETS, *LAID)
+    return checkout
+
+
+def again(checkout, **changes):
+    """What runs again after a change of the section, reports left out."""
+    checkout.study("more", {"detection": changes})
+    jobs = checkout.planned(*TARGETS, *LAID, "more.yaml")
+    return [job for job in jobs if not job[0].startswith(("collect", "render", "tabulate", "compare"))]
+
+
+def test_every_run_leaves_what_is_shown(study):
+    results = study.folder / RESULTS
+    assert study.planned(*TARGETS, *LAID) == []
+    measured = pd.read_csv(results / "detection.csv")
+    assert set(zip(measured["arm"], measured["n_real"], strict=True)) == {
+        ("real", 4), ("real", 6), ("copy_paste", 4), ("gan", 4),
+    }  # fmt: skip
+    assert set(measured["task"]) == {"find_crosses"}, "the runs that generate for shortcut are none of the study's"
+    gan = results / "detectors/find_crosses/gan/n=4/seed=1"
+    assert {name.split("/")[0] for name in load_file(gan / "weights.safetensors")} == {"detector", "insert"}
+    assert "pretraining" in pd.read_csv(gan / "usage.csv")["part"].tolist()
+    assert not list(results.glob("generators/*/*/*/*resume*"))
+
+
+def test_classifiers_train_with_generated_images_and_test_without(study):
+    results = study.folder / RESULTS
+    for task, arm in (("shortcut_generated", "gan"), ("shortcut_pasted", "copy_paste")):
+        made = results / f"generated/shortcut/{arm}/n=4/seed=1/generated"
+        images, about = np.load(made / "images.npy"), json.loads((made / "source.json").read_text())
+        splits = {name: pd.read_csv(results / f"splits/{name}/seed=1.csv") for name in (task, "shortcut")}
+        new = splits[task][splits[task]["source"] == "generated"]
+        assert len(new) == len(images) > 0
+        assert (about["arm"], about["generated"]) == (arm, True)
+        assert len(splits[task]) == len(splits["shortcut"]) + len(new)
+        assert set(zip(new["split"], new["label"], strict=True)) == {("train", 1)}
+    records = {
+        task: json.loads((results / f"runs/{task}/classification/seed=1/run.json").read_text())["images"]
+        for task in ("shortcut", "shortcut_generated")
+    }
+    assert records["shortcut_generated"].pop("train") > records["shortcut"].pop("train")
+    assert records["shortcut_generated"] == records["shortcut"]
+    table = (results / "tables/splits.md").read_text()
+    assert table.count("shortcut_generated") >= 1
+
+
+def test_another_weight_of_an_arm_trains_that_arm_again_and_no_generator_before(study, tmp_path):
+    copied = study.copy(tmp_path / "copy")
+    jobs = again(copied, arms={"gan": {"lambda_s": 0.5}})
+    assert cells(jobs, "train_detector") == {("find_crosses", "gan"): 1, ("shortcut", "gan"): 1}
+    assert cells(jobs, "pretrain_generator") == {}
+    assert cells(jobs, "generate_images") == {("shortcut", "gan"): 1}
+    assert cells(jobs, "train") == {("shortcut_generated", None): 1}, "with other images, and no other task's"
+
+
+def test_more_boxes_of_an_arm_are_detectors_of_its_own(study, tmp_path):
+    copied = study.copy(tmp_path / "copy")
+    assert again(copied, arms={"copy_paste": {"n_real": [4, 8]}}) == [
+        ("train_detector", "task=find_crosses, arm=copy_paste, n_real=8, seed=1")
+    ]
+
+
+def test_another_detector_retrains_no_classifier_without_generated_images(study, tmp_path):
+    copied = study.copy(tmp_path / "copy")
+    jobs = again(copied, steps=4)
+    assert cells(jobs, "train") == {("shortcut_generated", None): 1}
+    assert cells(jobs, "train_detector") == {
+        ("find_crosses", "real"): 2, ("find_crosses", "copy_paste"): 1, ("find_crosses", "gan"): 1,
+        ("shortcut", "copy_paste"): 1, ("shortcut", "gan"): 1,
+    }  # fmt: skip
