@@ -3,7 +3,7 @@
 import pytest
 import torch
 from red_herring.generation.boxes import mask_of
-from red_herring.generation.generator import Generator, coordinates, fold_of
+from red_herring.generation.generator import Generator, coordinates, fold_of, of_weights
 from red_herring.runtime.files import StudyError
 
 BOXES = torch.tensor([[2, 3, 9, 8], [0, 0, 28, 28], [20, 27, 28, 28]])
@@ -86,3 +86,11 @@ def test_a_folded_image_changes_in_the_box_only():
 def test_a_side_that_cannot_be_folded_is_refused():
     with pytest.raises(StudyError, match="is 99, and above 64 px it must be a multiple of 2"):
         fold_of(99)
+
+
+@pytest.mark.parametrize("side", [28, 128])
+def test_a_generator_made_from_weights_does_the_same_and_is_frozen(side):
+    first, given = made(side, 2, strength=100), (drawn(3, side), BOXES, drawn(3, side, seed=1))
+    again = of_weights(first.state_dict(), side)
+    assert torch.equal(again(*given), first(*given))
+    assert not any(parameter.requires_grad for parameter in again.parameters())

@@ -5,7 +5,7 @@ import safetensors.torch
 import torch
 from red_herring.methods import make_method
 from red_herring.networks.resnet import ResNet18
-from red_herring.networks.weights import joint_masker, load_classifier
+from red_herring.networks.weights import joint_masker, load_classifier, load_part
 from red_herring.runtime.files import StudyError
 from support.small_classifier import small_batch
 
@@ -55,3 +55,10 @@ def test_a_file_that_is_cut_off_is_refused(read, tmp_path):
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(StudyError, match=r"model\.safetensors: is not a whole safetensors file .*make it again$"):
         read(path)
+
+
+def test_a_part_of_a_file_is_that_whose_names_begin_with_it(tmp_path):
+    file = tmp_path / "weights.safetensors"
+    safetensors.torch.save_file({"a/w": torch.ones(1), "ab/w": torch.zeros(1), "a/b/w": torch.ones(2)}, file)
+    assert {name: len(values) for name, values in load_part(file, "a").items()} == {"w": 1, "b/w": 2}
+    assert load_part(file, "c") == {}
