@@ -73,12 +73,15 @@ def test_what_cannot_be_pasted_is_refused():
 def test_the_level_around_a_box_is_that_of_its_ring():
     image = torch.zeros(16, 16)
     image[4:9, 5:12] = 1
-    assert around(image, BOX) == 0
+    assert around(image, BOX[None]) == 0
     image[2:4, 3:14] = 1  # 22 of the 9 x 11 - 5 x 7 pixels of the ring
-    assert around(image, BOX) == pytest.approx(22 / 64)
+    assert around(image, BOX[None]).item() == pytest.approx(22 / 64)
     image[:] = 0
     image[:2, :2] = 1
-    assert around(image, torch.tensor([2, 2, 16, 16])) == pytest.approx(4 / 60)
+    assert around(image, torch.tensor([[2, 2, 16, 16]])).item() == pytest.approx(4 / 60)
+    boxes = torch.stack([BOX, torch.tensor([2, 2, 16, 16])])
+    assert around(image, boxes).tolist() == pytest.approx([0, 4 / 60])
+    assert around(torch.stack([image + 0.5, image]), boxes).tolist() == pytest.approx([0.5, 4 / 60])
 
 
 def test_of_the_real_objects_the_nearest_in_grey_level_is_pasted():

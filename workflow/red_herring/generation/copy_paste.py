@@ -32,22 +32,24 @@ def pasted(free: Tensor, real: Examples, random: torch.Generator) -> Examples:
     """
     boxes = torch.cat(real.boxes)
     owners = torch.repeat_interleave(torch.tensor([len(own) for own in real.boxes]))
-    levels = torch.tensor([around(real.images[owner, 0], box) for owner, box in zip(owners, boxes, strict=True)])
+    levels = around(real.images[owners, 0], boxes)
     made, places = [], []
     for image, middle in zip(free[:, 0], plausible_centres(boxes, len(free), random), strict=True):
         candidates = centred(boxes, middle, image.shape[-1])
-        there = torch.tensor([around(image, box) for box in candidates])
-        which = int((there - levels).abs().argmin())
+        which = int((around(image, candidates) - levels).abs().argmin())
         made.append(blend(image, candidates[which], real.images[owners[which], 0], boxes[which]))
         places.append(candidates[which : which + 1])
     return Examples(torch.stack(made).unsqueeze(1), places)
 
 
-def around(image: Tensor, box: Tensor) -> float:
-    """The mean of the pixels at most RING beside a box, [4], and not in it; of an image, [side, side], -1 to 1."""
-    side = image.shape[-1]
-    inner, outer = mask_of(torch.stack([box, box + torch.tensor([-RING, -RING, RING, RING])]), side)[:, 0]
-    return float(image[outer & ~inner].double().mean())
+def around(images: Tensor, boxes: Tensor) -> Tensor:
+    """The mean of the pixels at most RING beside each box, [k, 4], and not in it, float32 [k]; images: -1 to 1, one of
+    each box, [k, side, side], or one for all, [side, side].
+    """
+    side = images.shape[-1]
+    ring = mask_of(boxes + torch.tensor([-RING, -RING, RING, RING]), side) & ~mask_of(boxes, side)
+    totals: Tensor = torch.where(ring[:, 0], images.double(), 0).sum(dim=(1, 2))
+    return (totals / ring[:, 0].sum(dim=(1, 2))).float()
 
 
 def blend(image: Tensor, place: Tensor, source: Tensor, box: Tensor) -> Tensor:
