@@ -21,7 +21,9 @@ from red_herring.generation.detector import Detector
 from red_herring.generation.examples import Examples
 
 RATE = 0.01
-"""Of the inner step. From .03 on the gradient of a detector in evaluation mode was seen to explode."""
+"""Of the inner step, where nobody says; a study should say less. On crosses, width 8, 10 and 100 real images, a plain
+step on a training batch, in evaluation mode, lowers the detector's loss on that very batch at .0003 all through its 160
+steps; at .001 in a quarter of the turns from step 60 on, at .01 in none from step 50 on, as the gradient explodes."""
 
 Parameters = dict[str, Tensor]
 
