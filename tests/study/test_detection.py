@@ -28,13 +28,25 @@ def test_the_papers_study_has_no_detectors():
 def test_every_task_has_detectors_of_every_arm_and_number_of_boxes_but_of_arms_that_are_left_out():
     arms = {"real": {"n_real": [10, 50, 100]}, "unrolled": {"n_real": []}, "detector_loss": {"n_real": []}}
     config = typed({"n_real": [10, 50], "arms": arms})
-    numbers = {"copy_paste": [10, 50], "gan": [10, 50], "real": [10, 50, 100]}
+    numbers = {"real": [10, 50, 100], "copy_paste": [10, 50], "gan": [10, 50]}
     assert detection.numbers(config) == numbers
     assert detection.cells(config) == [("find", arm, number) for arm, own in numbers.items() for number in own]
     settings = detection.collecting_detection_settings(config)
     assert settings.cells == [{"task": "find", "arms": numbers}]
     assert settings.further == {"copy_paste": "copy_paste", "gan": "generated", "real": "real"}
     assert settings.seeds == config["study"]["seeds"]
+
+
+def test_tables_have_arms_in_the_order_of_what_they_add_however_they_are_written():
+    arms = {"alone": {"further": "generated", "lambda_r": 0.1}, "a_last_one": {"further": "generated", "lambda_r": 2}}
+    shown = study.results_settings(typed({"arms": arms, "n_real": [10]}))["detection"]
+    assert list(shown) == ["find"]
+    order = ["real", "copy_paste", "gan", "detector_loss", "alone", "unrolled", "a_last_one"]
+    assert list(shown["find"]["arms"]) == order
+    assert list(detection.collecting_detection_settings(typed({"arms": arms})).cells[0]["arms"]) == order
+    assert shown["find"]["arms"]["gan"] == {"further": "generated", "lambda_s": 0.0, "lambda_r": 0.0, "n_real": [10]}
+    assert shown["find"]["finding"] == "one cross"
+    assert "detection" not in study.results_settings(configuration.typed(laid({})))
 
 
 def test_an_arm_has_all_its_keys_and_a_generator_knows_of_no_arm():

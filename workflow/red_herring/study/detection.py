@@ -23,6 +23,9 @@ from red_herring.study.tasks import DEFAULTS, GENERATED, effective, mask_setting
 REAL, BY_GENERATOR = "real", "generated"
 """Values of `further`: the arm makes no images, or makes them by a generator."""
 
+ORDER = (REAL, "copy_paste", BY_GENERATOR)
+"""Values of `further` as tables have them."""
+
 OF_SPLITS = ("finding", "control", "nuisance", "ratio", "sizes", "patients", "selection", "labels")
 """Keys of a task that decide which images are in its splits."""
 
@@ -39,8 +42,15 @@ class Cell(NamedTuple):
 
 
 def arms(config: Config) -> dict[str, DetectionArm]:
-    """Name -> arm with all its keys, in the order of the configuration, also of those that are left out."""
-    return {name: _whole(arm) for name, arm in config["detection"]["arms"].items()}
+    """Name -> arm with all its keys, also of those that are left out. In display order, where an arm is compared with
+    those before it: real images, pasting, generators, of these those last that learn from what the detector does.
+    """
+    found = {name: _whole(arm) for name, arm in config["detection"]["arms"].items()}
+    return dict(sorted(found.items(), key=lambda named: _place(*named)))
+
+
+def _place(name: str, arm: DetectionArm) -> tuple[int, float, float, str]:
+    return ORDER.index(arm["further"]), arm["lambda_r"], arm["lambda_s"], name
 
 
 def _whole(arm: Config) -> DetectionArm:
@@ -50,7 +60,7 @@ def _whole(arm: Config) -> DetectionArm:
 def numbers(config: Config) -> dict[str, list[int]]:
     """Arm -> the numbers of real images with which its detectors are trained, of those arms that are not left out."""
     section = config["detection"]
-    found = {name: arm.get("n_real", section["n_real"]) for name, arm in section["arms"].items()}
+    found = {name: section["arms"][name].get("n_real", section["n_real"]) for name in arms(config)}
     return {name: own for name, own in found.items() if own}
 
 
