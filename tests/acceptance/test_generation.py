@@ -1,73 +1,73 @@
-"""What `make generation` must show on the crosses: further images help a detector that has few real ones.
+"""What `make generation` must show on the crosses: further images help where few have boxes, and against a shortcut.
 
-Bounds are of means over three seeds, and are those of a first try on other images. There is none on unrolling, on the
-detector's loss, on copy-paste against generated images, and on what generated images do to the shortcut.
+Bounds are of means over three seeds, and wide, as they rest on few. There is none on unrolling, on the detector's loss in
+that of the generator, and on generated images against pasted ones: no difference is a result.
 """
 
-import numpy as np
+import json
+
 import pandas as pd
 import pytest
 from conftest import ROOT
 
 RESULTS = ROOT / "results" / "generation"
 SEEDS = 3
-ARMS = ["real", "copy_paste", "gan", "detector_loss", "unrolled"]
-TASK = "find_crosses"
+ARMS = {"real": (10, 50, 100), **dict.fromkeys(("copy_paste", "gan", "detector_loss", "unrolled"), (10, 50))}
 
 
 @pytest.fixture(scope="module")
-def measures():
+def precision():
+    """Average precision at 0.5 of every run."""
     table = pd.read_csv(RESULTS / "detection.csv")
-    return table[table["task"] == TASK]
+    return table[(table["measure"] == "ap") & (table["threshold"] == 0.5)]
 
 
 @pytest.fixture(scope="module")
-def ap(measures):
-    """Mean average precision over seeds by arm and number of real images."""
-    return measures[measures["measure"] == "ap"].groupby(["arm", "n_real"])["value"].mean()
+def ap(precision):
+    """The mean over seeds, by arm and number of boxes."""
+    return precision.groupby(["arm", "n_real"])["value"].mean()
 
 
-def test_every_arm_has_all_its_seeds(measures):
-    of_ap = measures[measures["measure"] == "ap"]
-    counts = of_ap.groupby(["arm", "n_real"])["seed"].nunique()
-    assert set(counts.index) == {(arm, n) for arm in ARMS for n in (10, 50)} | {("real", 100)}
-    assert (counts == SEEDS).all()
-    assert of_ap["value"].between(0, 1).all()
+def test_every_arm_has_its_runs(precision):
+    counts = precision.groupby(["arm", "n_real"]).size()
+    assert counts.to_dict() == {(arm, number): SEEDS for arm, numbers in ARMS.items() for number in numbers}
 
 
-@pytest.mark.parametrize(("arm", "gain"), [("copy_paste", 0.10), ("gan", 0.05)])
-def test_further_images_help_where_there_are_ten_real_ones(ap, arm, gain):
-    assert ap[arm, 10] >= ap["real", 10] + gain
-
-
-def test_more_real_images_help_more(ap):
+def test_more_boxes_make_a_better_detector(ap):
     assert ap["real", 100] >= 0.6
     assert ap["real", 100] >= ap["real", 10] + 0.1
 
 
-def test_a_looser_threshold_finds_as_many(measures):
-    of_boxes = measures[measures["measure"].isin(["iou", "iobb"])]
-    curves = of_boxes.pivot_table(index=["arm", "n_real", "seed", "measure"], columns="threshold", values="value")
-    assert (np.diff(curves.to_numpy(), axis=1) <= 0).all()
+def test_further_images_help_where_there_are_few_boxes(ap):
+    assert ap["copy_paste", 10] >= ap["real", 10] + 0.1
+    assert ap["gan", 10] >= ap["real", 10] + 0.05
 
 
-def test_every_arm_takes_as_many_steps(measures):
-    usage = pd.read_csv(RESULTS / "detection_usage.csv").query("task == @TASK and part == 'detector'")
+def test_a_higher_threshold_is_reached_by_no_more_boxes():
+    table = pd.read_csv(RESULTS / "detection.csv").query("measure in ['iou', 'iobb']")
+    curves = table.pivot_table(index=["arm", "n_real", "seed", "measure"], columns="threshold", values="value")
+    assert (curves.diff(axis=1).iloc[:, 1:] <= 0).all(axis=None)
+
+
+def test_every_detector_takes_as_many_steps():
+    usage = pd.read_csv(RESULTS / "detection_usage.csv").query("part == 'detector'")
+    assert len(usage) == SEEDS * sum(map(len, ARMS.values()))
     assert usage["steps"].nunique() == 1
-    assert (usage["seconds"] > 0).all()
 
 
-def test_images_are_inserted_where_positives_are_rare(runs):
-    """And the classifiers that they are for are there; no bound on what they make of them."""
-    assert {"shortcut", "shortcut_generated", "shortcut_pasted"} <= set(runs["task"])
-    base, more = (_training(task) for task in ("shortcut", "shortcut_generated"))
-    assert (base["label"] == 1).sum() < (more["label"] == 1).sum()
-    assert (more["source"] == "generated").sum() == len(more) - len(base)
-    assert (more[more["source"] == "generated"]["label"] == 1).all()
-    counts = more.groupby(["nuisance", "label"]).size().unstack(fill_value=0)
-    assert (counts[1] >= counts[0]).all(), "no group has fewer positives than negatives"
+def test_a_classifier_takes_the_shortcut_and_findings_where_there_were_none_lead_it_off(auc):
+    assert auc["shortcut", "classification"] <= 0.3
+    for task in ("shortcut_generated", "shortcut_pasted"):
+        assert auc[task, "classification"] >= auc["shortcut", "classification"] + 0.15
 
 
-def _training(task):
-    split = pd.read_csv(RESULTS / "splits" / task / "seed=1234.csv")
-    return split[split["split"] == "train"]
+def test_generated_images_are_positives_of_training_and_of_nothing_else(runs):
+    for task in ("shortcut_generated", "shortcut_pasted"):
+        for seed in runs["seed"].unique():
+            split, base = (pd.read_csv(RESULTS / f"splits/{name}/seed={seed}.csv") for name in (task, "shortcut"))
+            new = split[split["source"] == "generated"]
+            assert set(zip(new["split"], new["label"], strict=True)) == {("train", 1)}
+            assert set(new["patient"]) <= set(base.query("split == 'train'")["patient"])
+            assert len(split) - len(new) == len(base)
+            record = json.loads((RESULTS / f"runs/{task}/classification/seed={seed}/run.json").read_text())
+            assert record["images"]["train"] == (split["split"] == "train").sum()

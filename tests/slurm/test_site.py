@@ -53,7 +53,7 @@ def test_what_fits_and_searches_maskers_has_a_gpu_and_its_own_time(checkout):
     assert (rules["tune_masker"]["runtime"], rules["tune_masker"]["mem_mb"]) == ("240", "8000")
 
 
-def test_what_generates_has_a_gpu_and_what_collects_runs_where_snakemake_runs(checkout):
+def test_what_trains_detectors_and_generates_has_a_gpu_and_what_collects_has_none(checkout):
     study = {
         "study": {"tasks": ["more"], "methods": ["masked"], "seeds": [1]},
         "tasks": {"more": {"of": "synthetic", "generated": {"arm": "gan", "n_real": 5}, "tuned_on": "synthetic"}},
@@ -65,7 +65,7 @@ def test_what_generates_has_a_gpu_and_what_collects_runs_where_snakemake_runs(ch
     generation = ("pretrain_generator", "train_detector", "generate_images")
     assert {(rules[name]["gpu"], rules[name]["slurm_partition"]) for name in generation} == {("1", "gpu")}
     assert [rules[name]["runtime"] for name in generation] == ["60", "7", "30"]
-    assert "collect_detection" not in rules
+    assert "gpu" not in rules["collect_detection"]
 
 
 def test_a_site_file_is_laid_over_it_value_by_value(checkout):

@@ -230,6 +230,16 @@ def analysis_settings(analysis):
     )
 
 
+def before_detectors(wildcards):
+    """A params function: what training a generator reads."""
+    return dumped(detection.pretraining_settings(config, wildcards.task, int(wildcards.n_real)))
+
+
+def of_detector(wildcards):
+    """A params function: what training a detector reads, and generating by its run."""
+    return dumped(detection.detecting_settings(config, wildcards.task, wildcards.arm, int(wildcards.n_real)))
+
+
 def analysis_code(analysis):
     """A params function: the digest of the code of an analysis, with the attributions that it makes maps by."""
     attributions = [f"red_herring.saliency.attributions.{name}" for name in study.attributions_of(config, analysis)]

@@ -3,16 +3,6 @@ the training of classifiers.
 """
 
 
-def before_detectors(wildcards):
-    """A params function: what training a generator reads."""
-    return dumped(detection.pretraining_settings(config, wildcards.task, int(wildcards.n_real)))
-
-
-def of_detector(wildcards):
-    """A params function: what training a detector reads, and generating by its run."""
-    return dumped(detection.detecting_settings(config, wildcards.task, wildcards.arm, int(wildcards.n_real)))
-
-
 # One for all arms that have one, before there is a detector.
 rule pretrain_generator:
     input:
