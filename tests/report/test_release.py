@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from red_herring.report import release
 from red_herring.runtime.files import StudyError
-from red_herring.study import configuration
+from red_herring.study import configuration, detection
 from red_herring.study import settings as study
 from red_herring.study.catalogue import source_card, source_kinds
 from rocrate.rocrate import ROCrate
@@ -181,6 +181,21 @@ def test_identifiers_of_ones_own_images_are_numbers(results, tmp_path):
         assert name not in everything
 
 
+def test_generated_images_are_called_after_no_other_image():
+    made = SPLIT.iloc[:1].assign(source="generated", image="inserted-b.png", row=0)
+    table = pd.concat([SPLIT, made]).to_csv(index=False).encode()
+    for own, patients in (([], ["s/Ann", "s/Ann"]), (["s"], ["patient 2", "patient 2"])):
+        (found,) = release.split_lists({"splits/t/seed=1.csv": table}, own).values()
+        split = pd.read_csv(io.BytesIO(found), dtype=str)
+        assert split["image"].tolist()[-1] == "0"
+        assert split["patient"].iloc[[0, -1]].tolist() == patients, "that of the background"
+
+
+def test_the_tables_of_detectors_go_in_where_there_are_any():
+    assert not set(detection.TABLES) & set(release.chosen(SETTINGS, RUNS))
+    assert set(detection.TABLES) <= set(release.chosen(SETTINGS | {"config": {"detection": {"tasks": ["t"]}}}, RUNS))
+
+
 def test_an_older_report_stays_out(results, tmp_path):
     os.utime(results / "report.html", (0, 0))
     archive = packed(results, tmp_path, settings())
@@ -216,7 +231,7 @@ def test_runs_of_other_code_are_refused(results):
 
 def test_what_may_be_shown_is_said_by_the_cards():
     shareable = {kind for kind in source_kinds() if source_card(kind).shareable}
-    assert shareable == {"crosses", "nih"}
+    assert shareable == {"crosses", "crosses_to_find", "nih"}
 
 
 def test_the_configuration_is_packed_without_places():

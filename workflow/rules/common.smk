@@ -130,7 +130,7 @@ GENERATING = [
     for seed in study.drawn_seeds(config)
     if task in TASKS or seed == study.tuning_seed(config)
 ]
-DETECTION = ["detection.csv", "detection_usage.csv", "detection_comparisons.csv"] if DETECTED else []
+DETECTION = detection.TABLES if DETECTED else ()
 MADE_BY = "{task}/{arm}/n={n_real}/seed={seed}"
 
 

@@ -19,6 +19,7 @@ from red_herring.data.generated import SOURCE
 from red_herring.report import crate
 from red_herring.report.collect import Run, answers_of, check_made_by, runs_of, study_tables
 from red_herring.runtime.files import StudyError, read_json, replacing
+from red_herring.study import detection
 from red_herring.study.names import FAMILIES, TOLD_APART
 
 COLLECTED = ("runs", "measures", "histories", "trials", "searches")
@@ -77,10 +78,12 @@ def chosen(study: Settings, runs: list[Run]) -> list[str]:
     searches = [f"tuning/{search}" for search in study["made_by"]["tune"]]
     figures = [name for name, shows_images in study["figures"].items() if not (shows_images and kept_back(study))]
     sheets = [f"data/{name}/data_sheet" for name in study["sources"] if name not in of_ones_own(study)]
+    detected = detection.TABLES if study["config"].get("detection", {}).get("tasks") else ()
     told_apart = [TOLD_APART] if set(FAMILIES) & set(study["analyses"]) else []
     return [
         *(f"{name}.csv" for name in (*COLLECTED, *study["analyses"], "overlaps", "auc_intervals")),
         *told_apart,
+        *detected,
         "overview.rst",
         *_in_forms(splits, ".csv", "_counts.csv"),
         *_in_forms(searches, "/best.json", "/trials.csv"),

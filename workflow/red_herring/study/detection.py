@@ -26,6 +26,9 @@ REAL, BY_GENERATOR = "real", "generated"
 ORDER = (REAL, "copy_paste", BY_GENERATOR)
 """Values of `further` as tables have them."""
 
+TABLES = ("detection.csv", "detection_usage.csv", "detection_comparisons.csv")
+"""What the detectors of a study measured and took, and how arms compare."""
+
 OF_SPLITS = ("finding", "control", "nuisance", "ratio", "sizes", "patients", "selection", "labels")
 """Keys of a task that decide which images are in its splits."""
 
