@@ -35,7 +35,7 @@ def test_demo(benchmark, tmp_path):
     benchmark.group = f"Where the time of the demo goes, {CORES} cores"
     start = time.perf_counter()
     command = (f"-c{CORES}", "all", f"--configfile={DEMO}", "--benchmark-extended")  # which tells rules and threads
-    benchmark.pedantic(checkout.snakemake, command, rounds=1)
+    benchmark.pedantic(checkout.snakemake, command, {"anew": True}, rounds=1)
     wall = time.perf_counter() - start
     jobs = read_jobs(tmp_path / "results/demo/benchmarks")
     parts = core_seconds(wall, CORES, jobs, {stage: import_seconds(stage) for stage in jobs["stage"].unique()})

@@ -15,6 +15,7 @@ import os
 import runpy
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class StageServer:
     """The process above, at the other end of its pipes."""
 
     def __init__(self, libraries: Sequence[str]) -> None:
+        self.said = tempfile.TemporaryDirectory(prefix="said-")
         # Coverage begins in each stage, not here.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
         self.process = subprocess.Popen(
@@ -51,7 +53,7 @@ class StageServer:
         self, module: str, arguments: list[str], cwd: Path, environment: dict[str, str], before: str = ""
     ) -> subprocess.CompletedProcess:
         """What subprocess.run would give of `python -m module`, with its output as text."""
-        outputs = {name: str(cwd / f".{name}.{os.getpid()}") for name in ("stdout", "stderr")}
+        outputs = {name: str(Path(self.said.name, name)) for name in ("stdout", "stderr")}
         call = {
             "module": module,
             "arguments": arguments,
@@ -62,21 +64,25 @@ class StageServer:
         print(json.dumps(call), file=self.process.stdin, flush=True)
         status = int(self.process.stdout.readline())
         said = {name: Path(file).read_text() for name, file in outputs.items()}
-        for file in outputs.values():
-            Path(file).unlink()
         return subprocess.CompletedProcess([module, *arguments], status, said["stdout"], said["stderr"])
 
     def close(self) -> None:
         self.process.stdin.close()
         self.process.wait()
+        self.said.cleanup()
+
+
+def answered(call: dict[str, Any]) -> None:
+    """Be the stage that is called for, whose output goes to files."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        opened = os.open(call[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(opened, number)
+        os.close(opened)
+    become(call)
 
 
 def become(call: dict[str, Any]) -> None:
     """Let this process be the stage that is called for, covered if the tests are."""
-    for number, file in ((1, call["stdout"]), (2, call["stderr"])):
-        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(opened, number)
-        os.close(opened)
     os.chdir(call["cwd"])
     os.environ.clear()
     os.environ.update(call["environment"])
@@ -84,7 +90,7 @@ def become(call: dict[str, Any]) -> None:
     sys.argv = [call["module"], *call["arguments"]]
     covered = coverage.process_startup()
     try:
-        exec(call["before"], {})
+        exec(call.get("before", ""), {})
         runpy.run_module(call["module"], run_name="__main__", alter_sys=True)
     finally:
         if covered:
@@ -95,7 +101,7 @@ def become(call: dict[str, Any]) -> None:
 def serve() -> None:
     forking = multiprocessing.get_context("fork")
     for line in sys.stdin:
-        stage = forking.Process(target=become, args=(json.loads(line),))
+        stage = forking.Process(target=answered, args=(json.loads(line),))
         stage.start()
         stage.join()
         print(stage.exitcode, flush=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 from conftest import ROOT
+from support.job_server import JobServer
 from support.stage_server import PLANS, StageServer
 
 KEPT = ("Snakefile", "config.yaml", "config", "workflow", "envs", "profiles", "slurm", "README.md")
@@ -26,9 +27,17 @@ TARGETS |= {"detection", "generated"}
 
 
 @cache
-def planner() -> StageServer:
-    """What makes dry runs, once for all of this process."""
+def starter() -> StageServer:
+    """What Snakemake is forked from, once for all of this process."""
     server = StageServer(PLANS)
+    atexit.register(server.close)
+    return server
+
+
+@cache
+def jobs() -> JobServer:
+    """What the jobs of studies are forked from, once for all of this process."""
+    server = JobServer()
     atexit.register(server.close)
     return server
 
@@ -57,20 +66,22 @@ class Checkout:
         return self.of(shutil.copytree(self.folder, folder))
 
     def snakemake(
-        self, *arguments: str, check: bool = True, where: Path | None = None, **variables: str
+        self, *arguments: str, check: bool = True, where: Path | None = None, anew: bool = False, **variables: str
     ) -> subprocess.CompletedProcess:
-        """Run in the checkout, or in another folder, `where`, with these environment variables besides. What only plans
-        is forked from a process that has imported Snakemake.
+        """Run in the checkout, or in another folder, `where`, with these environment variables besides. Snakemake
+        is forked from a process that has imported it, and its jobs from one that has imported the libraries. anew: all
+        interpreters start anew, as users' do.
         """
         # A user's environment: not the tests' import path, nor coverage, which would slow every job down.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONPATH", "COV"))}
-        environment |= variables
+        runs_jobs = not anew and "-n" not in arguments
+        environment |= variables | (jobs().variables if runs_jobs else {})
         folder = where or self.folder
-        if "-n" in arguments:
-            done = planner().run("snakemake", arguments, folder, environment)
-        else:
+        if anew:
             command = [str(Path(sys.executable).parent / "snakemake"), *arguments]
             done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        else:
+            done = starter().run("snakemake", arguments, folder, environment)
         assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         return done
 

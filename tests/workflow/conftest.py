@@ -46,14 +46,14 @@ def finished(tmp_path_factory, worker_id) -> Checkout:
 @pytest.fixture(scope="module")
 def smallest(real_images, tmp_path_factory):
     """A function that runs a study of workflow/studies on the real images to its end, with one seed, two methods and what
-    else is laid over it; its checkout.
+    else is laid over it, with interpreters that start `anew` or not; its checkout.
     """
 
-    def run(name: str, methods: list[str], laid: dict | None = None) -> Checkout:
+    def run(name: str, methods: list[str], laid: dict | None = None, anew: bool = False) -> Checkout:
         checkout = Checkout(tmp_path_factory.mktemp("studies"))
         checkout.study("smallest", {"study": {"methods": methods, "seeds": [1234]}, **(laid or {})})
         studies = (f"workflow/studies/{name}.yaml", "smallest.yaml")
-        checkout.snakemake("-c2", "all", "--configfile", *studies, RED_HERRING_IMAGES=str(real_images))
+        checkout.snakemake("-c2", "all", "--configfile", *studies, anew=anew, RED_HERRING_IMAGES=str(real_images))
         return checkout
 
     return run

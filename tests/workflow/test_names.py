@@ -71,7 +71,7 @@ def study(tmp_path_factory, latin_1):
     (checkout.folder / "matplotlibrc").write_text("text.usetex: True\nfont.family: No Such Font\nfigure.dpi: 7\n")
     mine = latin_1 | {"MPLBACKEND": "module://no_such_backend"}
     command = ("-c2", "all", "--configfile=names.yaml")
-    checkout.snakemake(*command, "--report", "report.html", "--report-after-run", **mine)
+    checkout.snakemake(*command, "--report", "report.html", "--report-after-run", anew=True, **mine)
     return checkout
 
 

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def finished(smallest) -> Checkout:
-    return smallest("xray_small", ["classification", "masked"])
+    """As users run it, and as what its jobs take is measured."""
+    return smallest("xray_small", ["classification", "masked"], anew=True)
 
 
 @pytest.fixture(scope="module")
