@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import yaml
 from conftest import ROOT
 from PIL import Image
 from red_herring.data.picture import UnreadableImage
+from red_herring.data.sources import nih as nih_source
 from red_herring.data.sources import open_source
-from red_herring.data.sources._torchxrayvision import box_mask
+from red_herring.data.sources._torchxrayvision import FRAME, box_mask
 from red_herring.data.sources.base import check_index
 from red_herring.data.splits import SPLITS, count_cells, draw
 from red_herring.runtime.files import StudyError
@@ -34,6 +36,42 @@ def test_nih_counts():
     assert len(index) == 112_120
     found = cells(index, "Cardiomegaly")
     assert found["PA", 1] + found["AP", 1] == 2776
+
+
+# Finding: boxes, which are as many images; patients; median root of the area in pixels; median share of the frame.
+NIH_BOXES = {
+    "Nodule": (79, 77, 69, 0.0046),
+    "Mass": (85, 81, 124, 0.015),
+    "Atelectasis": (180, 167, 140, 0.019),
+    "Pneumonia": (120, 116, 245, 0.057),
+    "Pneumothorax": (98, 82, 194, 0.036),
+    "Cardiomegaly": (146, 128, 423, 0.171),
+    "Effusion": (153, 142, 242, 0.056),
+    "Infiltration": (123, 115, 244, 0.057),
+}
+
+
+@pytest.mark.slow
+def test_nih_boxes(monkeypatch):
+    """A small data set: each finding has one box in an image, and an image boxes of several findings."""
+    dataset = open_source("nih", {"imgpath": None, "views": ["PA", "AP"]})._dataset()
+    monkeypatch.setattr(nih_source.Source, "_dataset", lambda _: dataset)  # which takes seconds to open
+    of_image = Counter()
+    for finding, (number, patients, side, share) in NIH_BOXES.items():
+        found = open_source("nih", {"imgpath": None, "views": ["PA", "AP"], "boxes": finding})._boxes
+        assert [len(boxes) for boxes in found.values()] == [1] * number
+        assert len(patients_of(found)) == patients
+        areas = [width * height for ((_, _, width, height),) in found.values()]
+        assert np.median(np.sqrt(areas)) == pytest.approx(side, abs=0.5)
+        assert np.median(areas) / FRAME**2 == pytest.approx(share, rel=0.03)
+        of_image.update(list(found))
+    assert (of_image.total(), len(of_image), len(patients_of(of_image))) == (984, 880, 726)
+    assert Counter(of_image.values()) == {1: 787, 2: 83, 3: 9, 4: 1}
+
+
+def patients_of(images):
+    """By the names of NIH's images."""
+    return {image.split("_")[0] for image in images}
 
 
 def test_rsna_counts():
