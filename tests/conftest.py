@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from support.coverage_files import remove_half_written
 from support.stage_server import STAGES, StageServer
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that no process is left with one at the end."""
     order = {ROOT / f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> object:
+    """When all tests have run, and before coverage puts together what all processes say."""
+    result = yield
+    if not hasattr(session.config, "workerinput"):  # this process distributes the tests, or runs them all
+        remove_half_written(ROOT)
+    return result
 
 
 @pytest.fixture(scope="session")
