@@ -52,7 +52,7 @@ def test_a_higher_threshold_is_reached_by_no_more_boxes():
 def test_every_detector_takes_as_many_steps():
     usage = pd.read_csv(RESULTS / "detection_usage.csv").query("part == 'detector'")
     assert len(usage) == SEEDS * sum(map(len, ARMS.values()))
-    assert usage["steps"].nunique() == 1
+    assert set(usage["steps"]) == {160}
 
 
 def test_a_classifier_takes_the_shortcut_and_findings_where_there_were_none_lead_it_off(auc):
