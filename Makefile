@@ -22,8 +22,8 @@ help:
 	@echo "make sanity do maps of saliency depend on what was learnt? the crosses, in minutes"
 	@echo "make spurious would an explanation have shown a signal that nobody told of? the crosses, in minutes"
 	@echo "make masker do masks that are learned show what a classifier looks at? the crosses, in minutes"
-	@echo "make generation do generated images help where few have boxes, or a shortcut? crosses, in minutes"
-	@echo "make generated STUDY=my.yaml   the sources of generated images of a study, no more; without STUDY those of make generation"
+	@echo "make generation do generated images help where few have boxes? the crosses, in minutes"
+	@echo "make generated  do findings that are inserted where there are none repair a shortcut? the crosses, in minutes"
 	@echo "make published   tables, figures and statistics of the authors' released runs, in a minute"
 	@echo "make compare BEFORE=results/published AFTER=results/demo   what differs beyond noise"
 	@echo "make xray_small IMAGES=folder   a study of real X-rays in minutes; so are masks_small and spurious_xray"
@@ -58,17 +58,13 @@ published: env
 	@echo "The report: $(CURDIR)/results/published/report.html"
 
 # Small studies of crosses, and of real X-rays. IMAGES: the folder that holds nih_chestxray14, kermany and covid_chestxray.
-doses robust sanity spurious masker generation spurious_xray xray_small masks_small: env
+doses robust sanity spurious masker generation generated spurious_xray xray_small masks_small: env
 	$(SNAKEMAKE) all --configfile=workflow/studies/$@.yaml
 
 # Every study of workflow/studies/ whole, the released runs, and the bounds of what they must show. Without covid: its images
 # are on the internet.
-studies: xray_small masks_small spurious_xray demo doses robust sanity spurious masker generation published
+studies: xray_small masks_small spurious_xray demo doses robust sanity spurious masker generation generated published
 	python -m pytest tests/acceptance
-
-# The images that are generated for the training of a study's tasks: results/generation/generated has them.
-generated: env
-	$(SNAKEMAKE) generated --configfile="$(or $(STUDY),workflow/studies/generation.yaml)"
 
 # A finished study in one file, with its report if that is of the same results. STUDY: its file; without it config.yaml.
 release: env

@@ -1,10 +1,8 @@
-"""What `make generation` must show on the crosses: further images help where few have boxes, and against a shortcut.
+"""What `make generation` must show on the crosses: further images help where few have boxes.
 
 Bounds are of means over three seeds, and wide, as they rest on few. There is none on unrolling, on the detector's loss in
 that of the generator, and on generated images against pasted ones: no difference is a result.
 """
-
-import json
 
 import pandas as pd
 import pytest
@@ -13,6 +11,7 @@ from conftest import ROOT
 RESULTS = ROOT / "results" / "generation"
 SEEDS = 3
 ARMS = {"real": (10, 50, 100), **dict.fromkeys(("copy_paste", "gan", "detector_loss", "unrolled"), (10, 50))}
+ARMS |= {"unrolled_alone": (10,)}
 
 
 @pytest.fixture(scope="module")
@@ -53,21 +52,3 @@ def test_every_detector_takes_as_many_steps():
     usage = pd.read_csv(RESULTS / "detection_usage.csv").query("part == 'detector'")
     assert len(usage) == SEEDS * sum(map(len, ARMS.values()))
     assert set(usage["steps"]) == {160}
-
-
-def test_a_classifier_takes_the_shortcut_and_findings_where_there_were_none_lead_it_off(auc):
-    assert auc["shortcut", "classification"] <= 0.3
-    for task in ("shortcut_generated", "shortcut_pasted"):
-        assert auc[task, "classification"] >= auc["shortcut", "classification"] + 0.15
-
-
-def test_generated_images_are_positives_of_training_and_of_nothing_else(runs):
-    for task in ("shortcut_generated", "shortcut_pasted"):
-        for seed in runs["seed"].unique():
-            split, base = (pd.read_csv(RESULTS / f"splits/{name}/seed={seed}.csv") for name in (task, "shortcut"))
-            new = split[split["source"] == "generated"]
-            assert set(zip(new["split"], new["label"], strict=True)) == {("train", 1)}
-            assert set(new["patient"]) <= set(base.query("split == 'train'")["patient"])
-            assert len(split) - len(new) == len(base)
-            record = json.loads((RESULTS / f"runs/{task}/classification/seed={seed}/run.json").read_text())
-            assert record["images"]["train"] == (split["split"] == "train").sum()

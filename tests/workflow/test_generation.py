@@ -1,5 +1,5 @@
-"""Detectors and generated images: which are planned, what a change of theirs runs again, and their study in its smallest
-form; of the whole, tests/acceptance.
+"""Detectors and generated images: which are planned, what a change of theirs runs again, and their studies in their
+smallest form; of the whole, tests/acceptance.
 """
 
 import json
@@ -13,11 +13,13 @@ from support.workflow_checkout import Checkout
 
 pytestmark = pytest.mark.slow
 
-LAID = ("--configfile", "workflow/studies/generation.yaml", "short.yaml")
-RESULTS = "results/generation"
+STUDIES = [f"workflow/studies/{name}.yaml" for name in ("generation", "generated")]
+LAID = ("--configfile", *STUDIES, "short.yaml")  # both in one
+RESULTS = "results/generated"
 GENERATION = {"pretrain_generator", "train_detector", "generate_images", "collect_detection"}
 
 # One arm of each kind, one seed; the others are left out.
+LEFT_OUT = {name: {"n_real": []} for name in ("detector_loss", "unrolled", "unrolled_alone")}
 SHORT = {
     "study": {"methods": ["classification"], "seeds": [1]},
     "sources": {name: {"images_per_cell": 40} for name in ("to_find", "boxed")},
@@ -27,7 +29,7 @@ SHORT = {
     },
     "detection": {
         "n_real": [4],
-        "arms": {"real": {"n_real": [4, 6]}, "detector_loss": {"n_real": []}, "unrolled": {"n_real": []}},
+        "arms": {"real": {"n_real": [4, 6]}, **LEFT_OUT},
         **{"width": 1, "steps": 3, "images": 2, "channels": 2, "pretraining_steps": 3},
     },
     "model": {"width": 1},
@@ -55,20 +57,20 @@ def counted(checkout, *targets):
     return {rule: number for rule, number in checkout.counted(*targets).items() if rule in GENERATION}
 
 
-def test_the_whole_study(checkout):
-    laid = "--configfile=workflow/studies/generation.yaml"
-    assert counted(checkout, "all", laid) == {
-        "pretrain_generator": 9, "train_detector": 39, "generate_images": 6, "collect_detection": 1,
+def test_the_whole_studies(checkout):
+    detectors, classifiers = (f"--configfile={study}" for study in STUDIES)
+    assert counted(checkout, "all", detectors) == {
+        "pretrain_generator": 6, "train_detector": 36, "collect_detection": 1,
     }  # fmt: skip
-    assert counted(checkout, "detection", laid) == {
-        "pretrain_generator": 6, "train_detector": 33, "collect_detection": 1,
-    }  # fmt: skip
-    jobs = checkout.planned("generated", laid)
+    jobs = checkout.planned("generated", classifiers)
     assert {rule for rule, _ in jobs} == {
         "index_source", "prepare_images", "draw_splits", "pretrain_generator", "train_detector", "generate_images",
     }  # fmt: skip
     assert cells(jobs, "train_detector") == {("shortcut", "gan"): 3, ("shortcut", "copy_paste"): 3}
     assert cells(jobs, "pretrain_generator") == {("shortcut", None): 3}, "pasting needs none"
+    assert counted(checkout, "all", classifiers) == {
+        "pretrain_generator": 3, "train_detector": 6, "generate_images": 6,
+    }  # fmt: skip
 
 
 def test_a_study_without_tasks_for_detectors_plans_none(checkout):
@@ -92,7 +94,7 @@ def test_a_search_reads_what_was_generated_with_its_own_seed(checkout):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Checkout:
-    """generation.yaml in its smallest form, to what it is for. Tests work on copies."""
+    """Both studies in their smallest form, to what they are for. Tests work on copies."""
     checkout = Checkout(tmp_path_factory.mktemp("generation"))
     checkout.study("short", SHORT)
     checkout.snakemake("-c2", *TARGETS, *LAID)
