@@ -14,7 +14,9 @@ from red_herring.generation.unroll import unrolled_loss
 
 SIDE = 16
 CPU = torch.device("cpu")
-BOTH = Weights(detector=0.2, unrolled=1.0)
+RATE = 0.01
+NEITHER, BOTH = Weights(0.0, 0.0, RATE), Weights(0.2, 1.0, RATE)
+UNROLLED = Weights(0.0, 1.0, RATE)
 
 
 def numbers(seed=0):
@@ -58,7 +60,7 @@ def test_discriminators_learn_nothing_from_the_step_of_the_generators(monkeypatc
     monkeypatch.setattr(
         gan, "_step_judges", lambda *_: seen.append([p.grad for p in gan.judges.parameters()]) or torch.zeros(())
     )
-    gan.update(pairs(), None, Weights(), numbers())
+    gan.update(pairs(), None, NEITHER, numbers())
     assert same(gan.judges, judges)
     assert seen == [[None] * len(list(gan.judges.parameters()))]
     assert all(parameter.requires_grad for parameter in gan.judges.parameters())
@@ -109,9 +111,9 @@ def test_the_objective_of_equation_4():
 @pytest.mark.parametrize(
     ("weights", "names"),
     [
-        (Weights(), set()),
-        (Weights(detector=1), {"detector"}),
-        (Weights(unrolled=1), {"unrolled"}),
+        (NEITHER, set()),
+        (Weights(1.0, 0.0, RATE), {"detector"}),
+        (UNROLLED, {"unrolled"}),
         (BOTH, {"detector", "unrolled"}),
     ],
 )
@@ -128,13 +130,13 @@ def test_the_detector_is_in_evaluation_mode_for_the_generators_loss():
     generated = Examples(fakes.inserted, [box.unsqueeze(0) for box in batch.places])
     detector.eval()
     torch.testing.assert_close(found["detector"], detector.loss(detector(generated.images), generated.boxes))
-    torch.testing.assert_close(found["unrolled"], unrolled_loss(detector, generated, batch.real))
+    torch.testing.assert_close(found["unrolled"], unrolled_loss(detector, generated, batch.real, RATE))
 
 
 def test_the_unrolled_term_reaches_the_generator_that_inserts_and_no_other():
     gan, batch = made(), pairs()
     fakes = gan._fakes(batch, numbers())
-    terms = detector_terms(batch, fakes, initialised_detector(1, 0), Weights(unrolled=1.0))
+    terms = detector_terms(batch, fakes, initialised_detector(1, 0), UNROLLED)
     torch.autograd.backward(terms["unrolled"])
     assert all(parameter.grad.abs().max() > 0 for parameter in gan.insert.parameters())
     assert all(parameter.grad is None for parameter in gan.erase.parameters())
@@ -160,14 +162,14 @@ def test_images_are_generated_in_the_boxes_and_by_the_random_numbers():
 def test_a_state_goes_on_to_the_bit():
     gan, drawn = made(), numbers()
     for seed in range(20):  # more images than a pool holds
-        gan.update(pairs(seed=seed), None, Weights(), drawn)
+        gan.update(pairs(seed=seed), None, NEITHER, drawn)
     state, position = copy.deepcopy(gan.state_dict()), drawn.get_state()
     other = made(seed=1)
     other.load_state_dict(state)
     results = []
     for each in (gan, other):
         drawn.set_state(position)
-        results.append([each.update(pairs(seed=seed), None, Weights(), drawn) for seed in (30, 31)])
+        results.append([each.update(pairs(seed=seed), None, NEITHER, drawn) for seed in (30, 31)])
     assert results[0] == results[1]
     assert same(gan.generators, values(other.generators))
     assert same(gan.judges, values(other.judges))

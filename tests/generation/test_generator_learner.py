@@ -16,7 +16,7 @@ from red_herring.training.loop import Stop, train
 SIDE = 16
 CPU = torch.device("cpu")
 PLACES = torch.tensor([[1, 2, 9, 11], [4, 4, 9, 9], [0, 3, 16, 14]])
-BOTH = Weights(detector=0.2, unrolled=1.0)
+NEITHER, BOTH = Weights(0.0, 0.0, 0.01), Weights(0.2, 1.0, 0.01)
 
 
 def images(n, seed):
@@ -125,13 +125,13 @@ def test_training_is_reproducible_and_hangs_on_the_seed_and_on_the_weights():
     found = train(learner(), stop)
     assert same(found, train(learner(), stop))
     assert not same(found, train(learner(seed=1), stop))
-    assert not same(found, train(learner(Weights()), stop))
+    assert not same(found, train(learner(NEITHER), stop))
     assert found.history[0].keys() > {"train_unrolled", "train_detector", "train_cycle", "valid_loss", "valid_change"}
 
 
 def test_without_weights_no_detector_is_needed_and_none_is_asked():
     stop = Stop(epochs=1, keep_last=True)
-    assert same(train(learner(Weights(), detector=False), stop), train(learner(Weights()), stop))
+    assert same(train(learner(NEITHER, detector=False), stop), train(learner(NEITHER), stop))
 
 
 def test_a_loss_that_asks_for_a_detector_that_is_not_there_is_refused():

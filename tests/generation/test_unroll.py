@@ -6,7 +6,6 @@ from red_herring.generation.detector import initialised_detector
 from red_herring.generation.examples import Examples
 from red_herring.generation.generator import Generator
 from red_herring.generation.unroll import (
-    RATE,
     evaluating,
     loss_of,
     parameters_of,
@@ -18,6 +17,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 SIDE = 12
 PLACES = torch.tensor([[2, 3, 8, 9], [1, 1, 7, 10]])
+RATE = 0.01
 
 
 class SmoothDetector(nn.Module):
@@ -76,13 +76,13 @@ def gradient_of(loss, generator):
 def test_the_gradient_agrees_with_finite_differences(make, training):
     """Along the gradient and two other directions, of length 1, at the best of three steps; kinks spoil large ones."""
     detector, (generator, generated, shown) = make(training), scene()
-    gradient = gradient_of(unrolled_loss(detector, generated(), shown), generator).detach()
+    gradient = gradient_of(unrolled_loss(detector, generated(), shown, RATE), generator).detach()
     start = parameters_to_vector(generator.parameters()).detach()
 
     def loss_at(point):
         with torch.no_grad():
             vector_to_parameters(point, generator.parameters())
-        return unrolled_loss(detector, generated(), shown).detach()
+        return unrolled_loss(detector, generated(), shown, RATE).detach()
 
     for direction in (gradient, gradient.sign(), gradient * (1 + drawn(len(gradient)))):
         unit = direction / direction.norm()
@@ -105,12 +105,12 @@ def test_the_gradient_is_that_of_equation_3():
         each, made.images, torch.eye(len(each)).double(), retain_graph=True, is_grads_batched=True
     )
 
-    after = {name: value.detach().requires_grad_() for name, value in stepped(detector, own, made).items()}
+    after = {name: value.detach().requires_grad_() for name, value in stepped(detector, own, made, RATE).items()}
     on_real = parameters_to_vector(torch.autograd.grad(loss_of(detector, after, shown), list(after.values())))
     of_images = -RATE * torch.tensordot(on_real, mixed, dims=1)
     expected = parameters_to_vector(torch.autograd.grad(made.images, list(generator.parameters()), of_images))
 
-    found = gradient_of(unrolled_loss(detector, generated(), shown), generator)
+    found = gradient_of(unrolled_loss(detector, generated(), shown, RATE), generator)
     assert found.norm() > 0
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-15)
 
@@ -120,12 +120,12 @@ def test_the_gradient_is_that_of_equation_3():
 def test_a_small_step_of_the_generator_lowers_the_loss_on_real_images_after_the_detectors_step(make, training):
     """By about what the gradient says."""
     detector, (generator, generated, shown) = make(training), scene()
-    before = unrolled_loss(detector, generated(), shown)
+    before = unrolled_loss(detector, generated(), shown, RATE)
     gradient = gradient_of(before, generator)
     step = 1e-6 / gradient.norm()
     with torch.no_grad():
         vector_to_parameters(parameters_to_vector(generator.parameters()) - step * gradient, generator.parameters())
-    after = unrolled_loss(detector, generated(), shown)
+    after = unrolled_loss(detector, generated(), shown, RATE)
     assert (before - after).item() == pytest.approx((step * gradient.square().sum()).item(), rel=0.01)
     assert after < before
 
@@ -142,7 +142,9 @@ def test_without_a_step_that_depends_on_it_the_generator_has_no_gradient():
     """From the loss on real images itself, and after an ordinary step, which forgets where its images came from."""
     detector, (generator, generated, shown) = smooth(), scene()
     own = parameters_of(detector)
-    detached = {name: value.detach().requires_grad_() for name, value in stepped(detector, own, generated()).items()}
+    detached = {
+        name: value.detach().requires_grad_() for name, value in stepped(detector, own, generated(), RATE).items()
+    }
     for parameters in (own, detached):
         loss = loss_of(detector, parameters, shown)
         found = torch.autograd.grad(loss, list(generator.parameters()), allow_unused=True)
@@ -169,10 +171,10 @@ def test_the_inner_step_is_plain_gradient_descent_on_generated_images_only():
 def test_the_detector_stays_as_it_is(make, training, frozen):
     """Its parameters, their gradients and the running statistics of its batch norm; frozen, it gives the same."""
     detector, (_, generated, shown) = make(training), scene()
-    expected = unrolled_loss(make(training), generated(), shown)
+    expected = unrolled_loss(make(training), generated(), shown, RATE)
     detector.requires_grad_(not frozen)
     before = {name: value.clone() for name, value in detector.state_dict().items()}
-    loss = unrolled_loss(detector, generated(), shown)
+    loss = unrolled_loss(detector, generated(), shown, RATE)
     torch.autograd.backward(loss)
     assert loss == expected
     assert all(torch.equal(value, before[name]) for name, value in detector.state_dict().items())

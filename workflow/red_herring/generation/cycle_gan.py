@@ -27,7 +27,7 @@ from red_herring.generation.discriminators import (
 )
 from red_herring.generation.examples import Examples
 from red_herring.generation.generator import Generator
-from red_herring.generation.unroll import RATE, evaluating, loss_of, parameters_of, unrolled_loss
+from red_herring.generation.unroll import evaluating, loss_of, parameters_of, unrolled_loss
 from red_herring.methods.base import Adam
 
 LEARNING_RATE = 1e-3
@@ -45,9 +45,9 @@ class Weights:
     on generated ones (lambda_r). A term whose weight is 0 is not computed.
     """
 
-    detector: float = 0.0
-    unrolled: float = 0.0
-    rate: float = RATE
+    detector: float
+    unrolled: float
+    rate: float
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class _Run:
     def pretrained(self) -> Pretrained:
         """Train a generator without a detector."""
         gan = initialised_gan(self.side, self.settings["channels"], self.seed, self.device)
-        learner = self._generator_learner(gan, None, Weights())
+        learner = self._generator_learner(gan, None, Weights(0.0, 0.0, self.settings["inner_rate"]))
         history = self._train("pretraining", learner, self._pretraining_stop())
         return Pretrained(gan, history, self.usage.table())
 

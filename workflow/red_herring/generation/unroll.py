@@ -20,11 +20,6 @@ from torch.func import functional_call
 from red_herring.generation.detector import Detector
 from red_herring.generation.examples import Examples
 
-RATE = 0.01
-"""Of the inner step, where nobody says; a study should say less. On crosses, width 8, 10 and 100 real images, a plain
-step on a training batch, in evaluation mode, lowers the detector's loss on that very batch at .0003 all through its 160
-steps; at .001 in a quarter of the turns from step 60 on, at .01 in none from step 50 on, as the gradient explodes."""
-
 Parameters = dict[str, Tensor]
 
 
@@ -42,15 +37,21 @@ def loss_of(detector: Detector, parameters: Parameters, shown: Examples) -> Tens
     return detector.loss(outputs, shown.boxes)
 
 
-def stepped(detector: Detector, parameters: Parameters, generated: Examples, rate: float = RATE) -> Parameters:
-    """phi' of equation 2, a function of the generated images."""
+def stepped(detector: Detector, parameters: Parameters, generated: Examples, rate: float) -> Parameters:
+    """phi' of equation 2, a function of the generated images.
+
+    rate: a large one raises the loss that the step is to lower. On crosses, width 8, 10 and 100 real images, a step on
+    a training batch, in evaluation mode, lowers the loss on that very batch at .0003 all through the 160 steps of the
+    detector; at .001 in a quarter of the turns from step 60 on, at .01 in none from step 50 on, as the gradient
+    explodes.
+    """
     loss = loss_of(detector, parameters, generated)
     gradients = torch.autograd.grad(loss, list(parameters.values()), create_graph=True)
     moved = zip(parameters.items(), gradients, strict=True)
     return {name: value - rate * gradient for (name, value), gradient in moved}
 
 
-def unrolled_loss(detector: Detector, generated: Examples, real: Examples, rate: float = RATE) -> Tensor:
+def unrolled_loss(detector: Detector, generated: Examples, real: Examples, rate: float) -> Tensor:
     """L_unroll of equation 2, a scalar whose gradient with regard to the generated images is that of equation 3."""
     return loss_of(detector, stepped(detector, parameters_of(detector), generated, rate), real)
 
