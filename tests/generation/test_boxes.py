@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from red_herring.generation.boxes import iobb, iou, mask_of, without_duplicates
+from red_herring.generation.boxes import iou, mask_of, without_duplicates
 from red_herring.generation.examples import Examples, together
 
 BOXES = torch.tensor([[0, 0, 4, 4], [0, 2, 4, 6], [4, 4, 6, 6]])
@@ -12,11 +12,8 @@ BOXES = torch.tensor([[0, 0, 4, 4], [0, 2, 4, 6], [4, 4, 6, 6]])
 def test_overlaps_by_hand(dtype):
     boxes = BOXES.to(dtype)
     assert iou(boxes, boxes).tolist() == [[1, pytest.approx(1 / 3), 0], [pytest.approx(1 / 3), 1, 0], [0, 0, 1]]
-    small = torch.tensor([[1, 1, 3, 3]], dtype=dtype)
-    assert iobb(small, boxes).tolist() == [[1, 0.5, 0]]
-    assert iobb(boxes, small).tolist() == [[0.25], [0.125], [0]]
     assert iou(boxes[:0], boxes).shape == (0, 3)
-    assert iobb(boxes, boxes[:0]).shape == (3, 0)
+    assert iou(boxes, boxes[:0]).shape == (3, 0)
 
 
 def test_masks_are_exact_to_the_pixel():

@@ -11,12 +11,12 @@ import torch
 from red_herring.generation import experiment
 from red_herring.generation import learner as training
 from red_herring.generation.cycle_gan import CycleGAN, initialised_gan
-from red_herring.generation.detection_metrics import COLUMNS, THRESHOLDS
 from red_herring.generation.experiment import SHOWN, Measured, Pretrained, pretrain, run_arm
 from red_herring.generation.learner import DetectorLearner
 from red_herring.runtime import interrupt
 from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware
+from red_herring.statistics.boxes import COLUMNS, THRESHOLDS
 from red_herring.training.loop import Diverged
 from red_herring.training.states import read_state, write_state
 from support.detecting import ARMS, DETECTION, GENERATED

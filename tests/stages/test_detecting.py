@@ -10,6 +10,7 @@ import torch
 from red_herring.data.splits import COLUMNS
 from red_herring.generation import detection_metrics, usage
 from red_herring.saliency.boxes import true_boxes
+from red_herring.statistics import boxes as box_measures
 from safetensors.numpy import load_file
 from support.detecting import ARMS, DETECTION, DETECTOR, GENERATED, SIZE, generate, make_study, pretrain, train
 from support.prepared_images import KILL_AFTER_A_CHECKPOINT, assert_one_sentence, files
@@ -61,7 +62,7 @@ def test_a_run_leaves_its_files_and_no_state(study):
         assert (record["device"], record["precision"], record["threads"]) == ("cpu", "float32", 1)
         assert {"versions", "commit", "seconds"} <= record.keys()
         measures = pd.read_csv(study / arm / "measures.csv")
-        assert measures.columns.tolist() == detection_metrics.COLUMNS
+        assert measures.columns.tolist() == box_measures.COLUMNS
         assert record["ap"] == measures["value"][0]
         history = pd.read_csv(study / arm / "history.csv")
         assert history["epoch"].tolist() == [1]

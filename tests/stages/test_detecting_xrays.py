@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from red_herring.generation.detection_metrics import COLUMNS
+from red_herring.statistics.boxes import COLUMNS
 from support.detecting import ARMS, DETECTOR, PREPARED, flags
 
 SEED = ("--seed", 3)

@@ -34,11 +34,6 @@ def iou(a: Tensor, b: Tensor) -> Tensor:
     return shared / (area(a)[:, None] + area(b)[None] - shared)
 
 
-def iobb(predicted: Tensor, true: Tensor) -> Tensor:
-    """Intersection over the area of the predicted box (Wang et al. 2017): [n, 4], [m, 4] -> [n, m], 0 to 1."""
-    return intersection(predicted, true) / area(predicted)[:, None]
-
-
 def mask_of(boxes: Tensor, side: int) -> Tensor:
     """The pixels whose middle is in each box by itself: [k, 4] -> bool [k, 1, side, side]. Of whole pixels it is
     exactly those from top and left up to bottom and right, without these.

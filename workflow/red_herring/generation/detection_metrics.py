@@ -11,8 +11,6 @@ from torch import Tensor
 from red_herring.statistics import boxes
 from red_herring.statistics.common import RESAMPLES
 
-COLUMNS, FOUND, THRESHOLDS = boxes.COLUMNS, boxes.FOUND, boxes.THRESHOLDS
-
 Predictions = Sequence[tuple[Tensor, Tensor]]
 """As `Detector.predict` gives them: of each image boxes [k, 4] and their scores [k]."""
 

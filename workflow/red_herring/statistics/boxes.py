@@ -190,16 +190,6 @@ def shares(right: np.ndarray, shown: np.ndarray, weights: np.ndarray) -> np.ndar
     return _quotients(weights @ (right & shown), weights @ shown)
 
 
-def half_width(accuracy: float, images: int) -> float:
-    """Of the 95 % interval of an accuracy on so many independent images, by the normal approximation; for a difference
-    of two independent arms it is sqrt(2) times as much.
-
-    >>> round(half_width(0.5, 30), 3), round(half_width(0.5, 30) * 2**0.5, 3)
-    (0.179, 0.253)
-    """
-    return 1.96 * math.sqrt(accuracy * (1 - accuracy) / images)
-
-
 def in_parts(weights: np.ndarray) -> Iterator[np.ndarray]:
     """Weights [resamples, images], AT_ONCE at a time."""
     for start in range(0, len(weights), AT_ONCE):
