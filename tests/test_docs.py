@@ -63,3 +63,24 @@ def test_files_that_are_named_are_there():
         made = set(re.findall(r"^`([\w/.]+)`:$", text, re.MULTILINE))
         for path in set(re.findall(r"`(\w[\w/]*/\w+\.(?:py|smk)|(?:docs|workflow)/[\w/]+\.\w+)`", text)) - made:
             assert any((folder / path).is_file() for folder in (ROOT, PACKAGE)), f"{name(page)}: {path}"
+
+
+def is_there(reference: str) -> bool:
+    """A module or folder of the package, or a name that a module or its class has."""
+    parts, folder = reference.split(".")[1:], PACKAGE
+    while parts and (folder / parts[0]).is_dir():
+        folder /= parts.pop(0)
+    if not parts:
+        return True
+    module, names = folder / f"{parts[0]}.py", parts[1:]
+    if not module.is_file():
+        return False
+    pattern = r"^\s*(?:def|class) {0}\b|^{0}\b[\w, ]*[:=]|^\w+, {0} ="
+    return all(re.search(pattern.format(word), module.read_text(), re.MULTILINE) for word in names)
+
+
+def test_what_code_refers_to_is_there():
+    for file in [*PACKAGE.rglob("*.py"), *PACKAGE.parent.glob("rules/*.smk")]:
+        for reference in re.findall(r"`(red_herring(?:\.\w+)+)`", file.read_text()):
+            assert is_there(reference), f"{name(file)}: {reference}"
+    assert not is_there("red_herring.generation.experiment.Settings")

@@ -262,7 +262,7 @@ class SearchingMasker(FittingMaskers):
 
 
 class Detection(TypedDict):
-    """What all arms of a detection study have in common, see `red_herring.generation.experiment.Settings`."""
+    """What all arms of a detection study have in common, see `red_herring.generation.experiment.run_arm`."""
 
     width: int
     steps: int
