@@ -38,7 +38,7 @@ def test_every_task_has_detectors_of_every_arm_and_number_of_boxes_but_of_arms_t
 
 
 def test_tables_have_arms_in_the_order_of_what_they_add_however_they_are_written():
-    arms = {"alone": {"further": "generated", "lambda_r": 0.1}, "a_last_one": {"further": "generated", "lambda_r": 2}}
+    arms = {"alone": {"further": "generated", "lambda_r": 0.1}, "a_last_one": {"further": "generated", "lambda_r": 3}}
     shown = study.results_settings(typed({"arms": arms, "n_real": [10]}))["detection"]
     assert list(shown) == ["find"]
     order = ["real", "copy_paste", "gan", "detector_loss", "alone", "unrolled", "a_last_one"]
@@ -52,7 +52,7 @@ def test_tables_have_arms_in_the_order_of_what_they_add_however_they_are_written
 def test_an_arm_has_all_its_keys_and_a_generator_knows_of_no_arm():
     config = typed()
     settings = detection.detecting_settings(config, "find", "unrolled", 10)
-    assert settings.arm_is == {"further": "generated", "lambda_s": 0.1, "lambda_r": 0.1}
+    assert settings.arm_is == {"further": "generated", "lambda_s": 0.1, "lambda_r": 2.0}
     assert detection.arms(config)["gan"] == {"further": "generated", "lambda_s": 0.0, "lambda_r": 0.0}
     assert (settings.task, settings.n_real, settings.mask) == ("find", 10, {"kind": "source"})
     assert "tasks" not in settings.detection
