@@ -6,7 +6,7 @@ from collections import Counter
 
 import pandas as pd
 import pytest
-from red_herring.report.reading import read_tables
+from red_herring.report.reading import read_table, read_tables
 
 NEEDY = '''"""Training as for Classification, of which it says that it needs all four cells."""
 
@@ -105,8 +105,8 @@ def test_tables_figures_and_what_is_missing_go_by_the_pairs(laid):
     assert re.search(r"^  train +0.0\d+( to 0.0\d+)? +2 of the same method, width and image size$", costs, re.MULTILINE)
 
     shutil.rmtree(results / f"runs/{BUDGET}/masked/seed=1")
-    laid.snakemake("-c2", "incomplete", *LAID)
-    missing = read_tables(results / "incomplete")["missing"]
+    laid.snakemake("-c2", "results/incomplete/missing.csv", *LAID)  # what is made of it: test_report.py
+    missing = read_table(results / "incomplete/missing.csv")
     pd.testing.assert_frame_equal(
         missing[["task", "method", "seed"]], pd.DataFrame({"task": [BUDGET], "method": ["masked"], "seed": [1]})
     )
