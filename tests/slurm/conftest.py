@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from slurm.cluster import Cluster, wait_until, why_not
-from support.workflow_checkout import Checkout
+from support.workflow_checkout import Checkout, jobs
 
 # What the tiny studies need; Slurm kills what needs more, as elsewhere. A stage takes 900 MB, and is counted twice in
 # the moment in which it starts another process.
@@ -85,6 +85,7 @@ class ClusterCheckout(Checkout):
     def _start(self, *command: str) -> subprocess.Popen:
         environment = {k: v for k, v in self.cluster.environment.items() if not k.startswith(("PYTHONPATH", "COV"))}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        environment |= jobs().variables  # of those that stay on the login node
         with open(self.folder / "said.txt", "w") as said:
             return subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=said, stderr=said, start_new_session=True,
