@@ -76,7 +76,12 @@ rule generate_images:
         read("index.csv"),
         split="<results>/splits/{task}/seed={seed}.csv",
         images=read("images.npy"),
-        weights="<results>/detectors/{task}/{arm}/n={n_real}/seed={seed}/weights.safetensors",
+        weights=lambda wildcards: (
+            f"<results>/detectors/{wildcards.task}/{wildcards.arm}/n={wildcards.n_real}/seed={wildcards.seed}/"
+            "weights.safetensors"
+            if detection.is_generated(config, wildcards.arm)
+            else []
+        ),
     output:
         generated="<results>/generated/{task}/{arm}/n={n_real}/seed={seed}/generated/images.npy",
         masks="<results>/generated/{task}/{arm}/n={n_real}/seed={seed}/generated/masks.npy",

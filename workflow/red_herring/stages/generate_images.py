@@ -33,12 +33,12 @@ def generate_images(
     settings: Detecting,
     split: Annotated[Path, Input("CSV of draw_splits")],
     images: Annotated[list[Path], Input("images.npy of each source; masks, index and source.json beside it")],
-    weights: Annotated[Path, Input("safetensors of train_detector")],
     seed: int,
     generated: Annotated[Path, Output("uint8 NPY")],
     masks: Annotated[Path, Output("uint8 NPY")],
     index: Annotated[Path, Output("CSV, rows of a split, and the group in the source of the background")],
     about: Annotated[Path, Output("JSON")],
+    weights: Annotated[Path | None, Input("safetensors of train_detector, if a generator makes them")] = None,
     threads: int = 1,
 ) -> None:
     own = Experiment(settings, split, images, seed, threads)
@@ -54,7 +54,7 @@ def generate_images(
     write_json(about, {**_about(own, train, made.levels), **changes, **written})
 
 
-def _insert(own: Experiment, train: Dataset, weights: Path) -> Insert:
+def _insert(own: Experiment, train: Dataset, weights: Path | None) -> Insert:
     """As the arm makes its further images."""
     settings = own.settings
     assert isinstance(settings, Detecting)
@@ -64,6 +64,8 @@ def _insert(own: Experiment, train: Dataset, weights: Path) -> Insert:
     real = first_of(sorted_by_boxes(train)[0].examples, settings.n_real, own.seed)
     if further == "copy_paste":
         return by_pasting(real)
+    if weights is None:
+        raise StudyError(f"arm {settings.arm}: its images are made by a generator, and none is given; give --weights")
     generator = of_weights(load_part(weights, "insert"), train.levels.shape[-1]).to(own.hardware.device)
     return by_generator(generator, real, own.hardware.device)
 
