@@ -23,7 +23,7 @@ STUDY = TINY | {
 TABLE = "results/tables/synthetic.md"
 COMMAND = ("--profile", "slurm", TABLE)
 
-# Added to the end of a method's file: with its brake on, training takes a minute.
+# Added to the end of a method's file: with its brake on, training takes two minutes.
 BRAKE = """
 
 def _slow(update):
@@ -32,7 +32,7 @@ def _slow(update):
 
     def slow(*arguments):
         if Path(f"brake on {__name__.split('.')[-1]}").exists():
-            time.sleep(0.5)
+            time.sleep(1)
         return update(*arguments)
 
     return slow
