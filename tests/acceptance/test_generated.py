@@ -37,4 +37,4 @@ def test_inserting_leaves_the_nuisance_as_it_is(runs):
             file = RESULTS / f"generated/shortcut/{arm}/n=50/seed={seed}/generated/source.json"
             about = json.loads(file.read_text())
             assert (about["arm"], about["outside_change"]) == (arm, 0)
-            assert about["nuisance_change"] < 1, "levels of 255, where boxes overlap it"
+            assert about["nuisance_change"] < 5, "levels of 255: few of the boxes overlap it"
