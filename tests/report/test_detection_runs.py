@@ -101,7 +101,9 @@ def test_measures_and_usage_are_as_the_runs_left_them(study):
 def test_a_run_that_is_not_there_has_no_row(tmp_path):
     runs = detector_runs(cells(["real"], [10]), SEEDS)
     write_run(tmp_path, runs[1])
-    assert detection_runs.there(tmp_path, runs) == [runs[1]]
+    settings = {"crosses/real/n=10": None}
+    assert detection_runs.there(tmp_path, runs, settings) == [runs[1]]
+    assert detection_runs.there(tmp_path, runs, {"crosses/real/n=10": {"steps": 3}}) == [], "made with others"
     for found in (detection_runs.measured_table(tmp_path, [], {}), detection_runs.used_table(tmp_path, [])):
         assert len(found) == 0
         assert list(found)[:2] == ["task", "arm"]

@@ -229,12 +229,17 @@ def test_where_there_is_nothing_to_insert_or_no_way_to_do_it_one_sentence_says_s
 
 
 def test_what_runs_left_is_collected_and_compared(study, stage_in):
+    """Of those that are there, in a folder of their own; beside the detectors only all of them."""
     arms = ["real", "copy_paste", "unrolled"]
     for arm in arms:
         shutil.copytree(study / arm, study / "detectors/t" / arm / "n=4/seed=5")
     cells = [{"task": "t", "arms": {arm: [4] for arm in [*arms, "gan"]}}]
     settings = {"cells": cells, "further": {arm: about["further"] for arm, about in ARMS.items()}, "seeds": [5, 6]}
-    names = {"measured": "detection.csv", "used": "detection_usage.csv", "compared": "detection_comparisons.csv"}
+    made = {arm: json.loads((study / arm / "run.json").read_text())["settings"] for arm in arms}
+    settings["made_with"] = {f"t/{arm}/n=4": made.get(arm, {}) for arm in [*arms, "gan"]}
+    names = {
+        "measured": "part/detection.csv", "used": "part/detection_usage.csv", "compared": "part/detection_comparisons.csv",
+    }  # fmt: skip
     outputs = [word for name, file in names.items() for word in (f"--{name}", file)]
     given = ("--settings", json.dumps(settings), "--detectors", "detectors")
     done = stage_in(study)("collect_detection", *given, *outputs, "--log", "collect.log")
@@ -249,3 +254,7 @@ def test_what_runs_left_is_collected_and_compared(study, stage_in):
     assert used.groupby("arm")["part"].first().to_dict() == {
         "real": "detector", "copy_paste": "detector", "unrolled": "pretraining"
     }  # fmt: skip
+
+    outputs[1] = "detection.csv"
+    done = stage_in(study)("collect_detection", *given, *outputs, "--log", "collect.log")
+    assert_one_sentence(done, "detectors/t/real/n=4/seed=6/run.json: is not there, or of other settings than those")

@@ -1,5 +1,7 @@
 """Detectors: which a study has, by what each is made, which tasks take generated images, and what is refused."""
 
+from dataclasses import asdict
+
 import pytest
 from red_herring.runtime.files import StudyError
 from red_herring.study import configuration, detection, tasks
@@ -35,6 +37,8 @@ def test_every_task_has_detectors_of_every_arm_and_number_of_boxes_but_of_arms_t
     assert settings.cells == [{"task": "find", "arms": numbers}]
     assert settings.further == {"copy_paste": "copy_paste", "gan": "generated", "real": "real"}
     assert settings.seeds == config["study"]["seeds"]
+    assert list(settings.made_with) == [f"find/{arm}/n={number}" for arm, own in numbers.items() for number in own]
+    assert settings.made_with["find/gan/n=10"] == asdict(detection.detecting_settings(config, "find", "gan", 10))
 
 
 def test_tables_have_arms_in_the_order_of_what_they_add_however_they_are_written():

@@ -173,7 +173,17 @@ OWN += ["auc_intervals.csv", *(f"{analysis}{made}" for analysis in ANALYSES for 
 EXPLAINING = [analysis for analysis in ANALYSES if analysis in FAMILIES]
 OWN += [TOLD_APART] if EXPLAINING else []
 OF_DETECTORS = [*DETECTION, f"detectors{items.MAPS}"] if DETECTED else []
-MADE = {RESULTS: [*OWN, *OF_DETECTORS, items.IMAGES], INCOMPLETE: OWN, PUBLISHED: RELEASED}
+
+
+def any_there(paths):
+    """Whether one of these files is there."""
+    return any(os.path.exists(path.replace("<results>", RESULTS)) for path in paths)
+
+
+# Of an incomplete study, which may have detectors and no run of a classifier.
+PART = OF_DETECTORS if any_there(DETECTORS) else []
+PART = [*OWN, *PART] if not PART or any_there(RUNS) else PART
+MADE = {RESULTS: [*OWN, *OF_DETECTORS, items.IMAGES], INCOMPLETE: PART, PUBLISHED: RELEASED}
 ARRAYS_OF = {folder: PUBLISHED if folder == PUBLISHED else RESULTS for folder in OF}
 ASKED = study.described_analyses(config)
 TABLES = {folder: items.tables(OF[folder], made, ASKED) for folder, made in MADE.items()}
@@ -455,12 +465,12 @@ def given_answers(wildcards):
 
 
 def shown(study):
-    """All that is made of a study: its tables, figures, interactive page and front page."""
+    """All that is made of a study: its tables and figures, and of runs an interactive page and a front page."""
+    pages = ["explorer.html", "overview.rst"] if "runs.csv" in MADE[study] else []
     return [
         *expand("{study}/tables/{table}.md", study=study, table=TABLES[study]),
         *expand("{study}/figures/{figure}.pdf", study=study, figure=FIGURES[study]),
-        f"{study}/explorer.html",
-        f"{study}/overview.rst",
+        *expand("{study}/{page}", study=study, page=pages),
     ]
 
 
@@ -511,7 +521,7 @@ def jobs():
     return {name: [len(files), sum(files)] for name, files in there.items()}
 
 
-# The command that names the missing runs; no rule, as it is for when the jobs of rules have failed.
+# The command that names the missing runs and detectors; no rule, as it is for when the jobs of rules have failed.
 MISSING_RUNS = shlex.join(
     [
         *("python", "-m", "red_herring.stages.report_missing"),

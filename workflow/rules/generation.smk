@@ -104,18 +104,21 @@ rule generate_images:
         stage("generate_images", "params.settings", "wildcards.seed", "threads")
 
 
-# What all detectors measured and took, and how arms compare.
+# What all detectors measured and took, and how arms compare; or those that are there when some are not, of which none is
+# an input, as this must not make any.
 rule collect_detection:
     input:
-        DETECTORS,
+        lambda wildcards: DETECTORS if wildcards.study == RESULTS else [],
     output:
-        measured="<results>/detection.csv",
-        used="<results>/detection_usage.csv",
-        compared="<results>/detection_comparisons.csv",
+        measured="{study}/detection.csv",
+        used="{study}/detection_usage.csv",
+        compared="{study}/detection_comparisons.csv",
     log:
-        "<results>/logs/collect_detection.log",
+        "{study}/logs/collect_detection.log",
     benchmark:
-        "<results>/benchmarks/collect_detection.tsv"
+        "{study}/benchmarks/collect_detection.tsv"
+    wildcard_constraints:
+        study=any_of([RESULTS, INCOMPLETE]),
     localrule: True
     conda:
         "../../envs/red_herring.yaml"
@@ -124,6 +127,7 @@ rule collect_detection:
         settings=settings(detection.collecting_detection_settings),
         code=code("collect_detection"),
         # The files are too many for a command line; the stage finds them where the inputs say they are.
-        detectors=lambda wildcards, output: os.path.join(os.path.dirname(output.measured), "detectors"),
+        detectors=f"{RESULTS}/detectors",
+        there=lambda wildcards: stamp(DETECTORS) if wildcards.study == INCOMPLETE else "",
     shell:
         stage("collect_detection", "params.settings", "params.detectors")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.report.reading import read_table
-from red_herring.runtime.files import StudyError
+from red_herring.runtime.files import StudyError, read_json
 from red_herring.statistics import boxes
 from red_herring.statistics.common import RESAMPLES
 from red_herring.statistics.paired import t_interval, with_holm
@@ -68,9 +68,18 @@ def detector_folder(detectors: Path, run: DetectorRun) -> Path:
     return detectors / task / arm / f"n={n_real}" / f"seed={seed}"
 
 
-def there(detectors: Path, runs: Sequence[DetectorRun]) -> list[DetectorRun]:
-    """Those of the runs that are whole."""
-    return [run for run in runs if (detector_folder(detectors, run) / "run.json").exists()]
+def there(
+    detectors: Path, runs: Sequence[DetectorRun], made_with: Mapping[str, Mapping[str, Any]]
+) -> list[DetectorRun]:
+    """Those of the runs that are whole. made_with: task/arm/n={n_real} -> their settings; a run of others waits to be
+    made again, as different makings must not meet in one table.
+    """
+
+    def is_whole(run: DetectorRun) -> bool:
+        record, (task, arm, n_real, _) = detector_folder(detectors, run) / "run.json", run
+        return record.exists() and read_json(record).get("settings") == made_with[f"{task}/{arm}/n={n_real}"]
+
+    return [run for run in runs if is_whole(run)]
 
 
 def measured_table(detectors: Path, runs: Sequence[DetectorRun], further: Mapping[str, str]) -> pd.DataFrame:

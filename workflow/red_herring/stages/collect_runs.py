@@ -11,11 +11,8 @@ import pandas as pd
 from red_herring.report.collect import MISSING, check_made_by, run_folder, runs_of, study_tables
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
-from red_herring.stages._tables import write_tables
+from red_herring.stages._tables import drop_incomplete, write_tables
 from red_herring.study.stage_settings import CollectingRuns
-
-INCOMPLETE = ("incomplete.md", "incomplete")
-"""What was made of the runs that were there while others were missing."""
 
 
 def collect_runs(
@@ -33,8 +30,7 @@ def collect_runs(
     searches = [results / "tuning" / search for search in settings.made_by["tune"]]
     for folder in [*(run_folder(results / "runs", run) for run in runs), *searches]:
         shutil.rmtree(folder / command.RESUME, ignore_errors=True)
-    (results / INCOMPLETE[0]).unlink(missing_ok=True)
-    shutil.rmtree(results / INCOMPLETE[1], ignore_errors=True)
+    drop_incomplete(results)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ tasks train classifiers with images that such a run generated.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import combinations
 from typing import Any, NamedTuple, cast
 
@@ -15,6 +16,7 @@ from red_herring.study.stage_settings import (
     Detection,
     DetectionArm,
     DetectionCells,
+    Generating,
     Mask,
     Pretraining,
 )
@@ -112,7 +114,22 @@ def collecting_detection_settings(config: Config) -> CollectingDetection:
         cells=[DetectionCells(task=task, arms=own) for task in config["detection"]["tasks"]],
         further={arm: known[arm]["further"] for arm in own},
         seeds=config["study"]["seeds"],
+        made_with={
+            f"{task}/{arm}/n={n}": asdict(detecting_settings(config, task, arm, n)) for task, arm, n in cells(config)
+        },
     )
+
+
+def generating_settings(config: Config) -> dict[str, Generating]:
+    """Task of the study -> the detectors that generate images for it, of those that have such."""
+    found = {task: generated_by(config, task) for task in config["study"]["tasks"]}
+    return {
+        task: Generating(
+            task=cell.task, arm=cell.arm, n_real=cell.n_real, further=config["detection"]["arms"][cell.arm]["further"]
+        )
+        for task, cell in found.items()
+        if cell
+    }
 
 
 def check_detection(config: Config) -> None:

@@ -360,12 +360,18 @@ def _asked(config: Config) -> dict[str, dict[str, list[str]]]:
 
 def incomplete_settings(config: Config) -> CollectingIncomplete:
     """What collecting those runs that are there reads."""
-    return CollectingIncomplete(**vars(collect_settings(config)), analyses=_asked(config))
+    return CollectingIncomplete(
+        **vars(collect_settings(config)), analyses=_asked(config), generated=detection.generating_settings(config)
+    )
 
 
 def missing_settings(config: Config) -> ReportingMissing:
-    """What naming the missing runs reads."""
-    return ReportingMissing(**vars(incomplete_settings(config)), shown=showing(results_settings(config)))
+    """What naming the missing runs and detectors reads."""
+    return ReportingMissing(
+        **vars(incomplete_settings(config)),
+        detection=detection.collecting_detection_settings(config),
+        shown=showing(results_settings(config)),
+    )
 
 
 def showing(study: Mapping[str, Any]) -> Showing:

@@ -312,11 +312,23 @@ class DetectionCells(TypedDict):
 
 @dataclass(frozen=True)
 class CollectingDetection:
-    """For `collect_detection`. further: arm -> where its further images come from, as in DetectionArm."""
+    """For `collect_detection`. further: arm -> where its further images come from, as in DetectionArm. made_with:
+    task/arm/n={n_real} -> the settings with which its detectors are trained.
+    """
 
     cells: list[DetectionCells]
     further: dict[str, str]
     seeds: list[int]
+    made_with: dict[str, dict[str, Any]]
+
+
+class Generating(TypedDict):
+    """The detectors whose runs generate images for a task. further: as in DetectionArm."""
+
+    task: str
+    arm: str
+    n_real: int
+    further: str
 
 
 @dataclass(frozen=True)
@@ -371,9 +383,12 @@ class CollectingRuns(Collecting):
 
 @dataclass(frozen=True)
 class CollectingIncomplete(CollectingRuns):
-    """For `collect_incomplete`. analyses: name -> task -> the methods whose runs on it are asked."""
+    """For `collect_incomplete`. analyses: name -> task -> the methods whose runs on it are asked. generated: task ->
+    the detectors that generate images for it, of those that have such.
+    """
 
     analyses: dict[str, dict[str, list[str]]]
+    generated: dict[str, Generating]
 
 
 @dataclass(frozen=True)
@@ -473,6 +488,7 @@ class Costing:
 
 @dataclass(frozen=True)
 class ReportingMissing(CollectingIncomplete):
-    """For `report_missing`. shown: what its tables read."""
+    """For `report_missing`. detection: which detectors there are to be. shown: what its tables read."""
 
+    detection: CollectingDetection
     shown: Showing
