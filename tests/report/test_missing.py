@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from red_herring.report.missing import failures, missing_runs, to_markdown, without_maps
+from red_herring.report.missing import failures, missing_detector_runs, missing_runs, to_markdown, without_maps
 from red_herring.study.settings import described_methods
 
 RUNS = [("spc", method, seed) for method in ("rrr", "masked") for seed in (1, 2)]
@@ -35,7 +35,7 @@ def touch(name, text=""):
 
 
 def test_a_whole_study_misses_nothing(results):
-    assert missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED) == {}
+    assert missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, {}) == {}
     assert "All runs" in to_markdown({}, "spc", {})
 
 
@@ -45,7 +45,7 @@ def test_each_stage_can_be_the_one_that_failed(results):
     (results / "localisation/spc/rrr/seed=2.csv").unlink()
     touch("results/logs/localisation/spc/rrr/seed=2.log", "half a li")
     (results / "runs/spc/masked/seed=2/run.json").unlink()
-    missing = missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED)
+    missing = missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, {})
     assert list(missing) == [("spc", "rrr", 1), ("spc", "rrr", 2), ("spc", "masked", 2)]
     one, two, rest = failures(missing)
     assert one == "spc, rrr, seed 1: the loss is nan (results/logs/train/spc/rrr/seed=1.log)"
@@ -58,10 +58,10 @@ def test_each_stage_can_be_the_one_that_failed(results):
 def test_an_answer_is_missing_of_a_run_that_is_asked_only(results):
     asked = ASKED | {"reliance": {"spc": ["masked"]}, "nuisance_probe": {}}
     touch("results/reliance/spc/masked/seed=1.csv")
-    assert missing_runs(results, RUNS, asked, MADE_BY, SEARCHED) == {("spc", "masked", 2): "not started"}
-    assert without_maps(results, RUNS, asked, MADE_BY, SEARCHED) == {}
+    assert missing_runs(results, RUNS, asked, MADE_BY, SEARCHED, {}) == {("spc", "masked", 2): "not started"}
+    assert without_maps(results, RUNS, asked, MADE_BY, SEARCHED, {}) == {}
     (results / "localisation/spc/rrr/seed=2.csv").unlink()
-    assert list(without_maps(results, RUNS, asked, MADE_BY, SEARCHED)) == [("spc", "rrr", 2)]
+    assert list(without_maps(results, RUNS, asked, MADE_BY, SEARCHED, {})) == [("spc", "rrr", 2)]
 
 
 def test_the_seeds_of_a_search_that_failed_are_named_together(results):
@@ -69,7 +69,7 @@ def test_the_seeds_of_a_search_that_failed_are_named_together(results):
     touch("results/logs/tune/spc/rrr.log", "error: all 25 trials failed\n")
     for seed in (1, 2):
         (results / f"runs/spc/rrr/seed={seed}/run.json").unlink()
-    assert failures(missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED)) == [
+    assert failures(missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, {})) == [
         "spc, rrr, seeds 1, 2: all 25 trials failed (results/logs/tune/spc/rrr.log)"
     ]
 
@@ -77,7 +77,7 @@ def test_the_seeds_of_a_search_that_failed_are_named_together(results):
 def test_a_search_that_failed_is_named_though_its_runs_of_old_are_there(results):
     (results / "tuning/spc/rrr/best.json").unlink()
     touch("results/logs/tune/spc/rrr.log", "error: killed\n")
-    assert list(missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED)) == [
+    assert list(missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, {})) == [
         ("spc", "rrr", 1),
         ("spc", "rrr", 2),
     ]
@@ -85,11 +85,47 @@ def test_a_search_that_failed_is_named_though_its_runs_of_old_are_there(results)
 
 def test_a_run_of_other_settings_or_code_waits_to_be_made_again(results):
     touch("results/runs/spc/rrr/seed=2/run.json", '{"made_by": "another"}')
-    assert missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED) == {("spc", "rrr", 2): "not started"}
+    assert missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, {}) == {("spc", "rrr", 2): "not started"}
 
 
 def test_a_run_of_another_search_waits_to_be_made_again(results):
     touch("results/tuning/other/rrr/best.json", json.dumps({"hyperparameters": {"lr": 0.2}}))
     touch("results/tuning/other/masked/best.json", json.dumps({"hyperparameters": {"lr": 0.1}}))
-    missing = missing_runs(results, RUNS, ASKED, MADE_BY, {"spc": "other"})
+    missing = missing_runs(results, RUNS, ASKED, MADE_BY, {"spc": "other"}, {})
     assert missing == {("spc", "rrr", 1): "not started", ("spc", "rrr", 2): "not started"}
+
+
+def test_the_detectors_that_are_not_there_are_named_with_the_job_that_failed(results):
+    made_with = {f"find/{arm}/n=4": {"lr": 0.1} for arm in ("real", "gan")}
+    runs = [("find", arm, 4, seed) for arm in ("real", "gan") for seed in (1, 2)]
+    touch("results/detectors/find/real/n=4/seed=1/run.json", json.dumps({"settings": {"lr": 0.1}}))
+    touch("results/detectors/find/real/n=4/seed=2/run.json", json.dumps({"settings": {"lr": 0.2}}))
+    touch("results/logs/train_detector/find/real/n=4/seed=2.log", "done\n")
+    for seed in (1, 2):
+        touch(
+            f"results/logs/pretrain_generator/find/n=4/seed={seed}.log", "error: too few\n" if seed == 1 else "done\n"
+        )
+    touch("results/generators/find/n=4/seed=2/generator.safetensors")
+    touch("results/logs/train_detector/find/gan/n=4/seed=2.log", "error: the loss is nan\n")
+    missing = missing_detector_runs(results, runs, {"real": "real", "gan": "generated"}, made_with)
+    assert failures(missing) == [
+        "find, gan, n=4, seed 1: too few (results/logs/pretrain_generator/find/n=4/seed=1.log)",
+        "find, gan, n=4, seed 2: the loss is nan (results/logs/train_detector/find/gan/n=4/seed=2.log)",
+        "1 more were not started",
+    ]
+    assert failures(dict.fromkeys(runs, "not started")) == ["4 were not started"]
+
+
+def test_a_run_waits_for_the_detector_that_generates_its_images(results):
+    generated = {"spc": {"task": "plain", "arm": "pasted", "n_real": 4, "further": "copy_paste"}}
+    (results / "runs/spc/rrr/seed=1/run.json").unlink()
+    touch("results/logs/pretrain_generator/plain/n=4/seed=1.log", "error: of other arms\n")
+    touch("results/logs/train_detector/plain/pasted/n=4/seed=1.log", "error: the loss is nan\n")
+    log = "results/logs/train_detector/plain/pasted/n=4/seed=1.log"
+    assert missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, generated) == {
+        ("spc", "rrr", 1): f"the loss is nan ({log})"
+    }
+    touch("results/detectors/plain/pasted/n=4/seed=1/run.json")
+    touch("results/logs/generate_images/plain/pasted/n=4/seed=1.log", "error: no negative\n")
+    (why,) = missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, generated).values()
+    assert why.startswith("no negative (results/logs/generate_images")

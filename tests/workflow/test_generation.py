@@ -3,6 +3,7 @@ smallest form; of the whole, tests/acceptance.
 """
 
 import json
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -167,3 +168,37 @@ def test_another_detector_retrains_no_classifier_without_generated_images(study,
         ("find_crosses", "real"): 2, ("find_crosses", "copy_paste"): 1, ("find_crosses", "gan"): 1,
         ("shortcut", "gan"): 1,
     }  # fmt: skip
+
+
+def test_an_arm_that_fails_is_named_and_the_others_are_shown(study, tmp_path):
+    """An arm whose loss is not finite, on both tasks; one that generates for a classifier that is not there."""
+    copied = study.copy(tmp_path / "copy")
+    results = copied.folder / RESULTS
+    shutil.rmtree(results / "runs/shortcut_generated")
+    copied.study("more", {"detection": {"arms": {"gan": {"lambda_s": 1e300}}}})
+    laid = (*LAID, "more.yaml")
+    targets = ("detection", f"{RESULTS}/runs/shortcut_generated/classification/seed=1/run.json")
+    done = copied.snakemake("-c2", *targets, "--keep-going", *laid, check=False)
+    assert done.returncode == 1
+    assert "Missing detectors, 1 of 4:\n  find_crosses, gan, n=4, seed 1: " in done.stdout
+    assert "\n  shortcut_generated, classification, seed 1: " in done.stdout, "as its images are"
+    for task in ("find_crosses", "shortcut"):
+        assert f"try a smaller lr or smaller lambdas ({RESULTS}/logs/train_detector/{task}/gan/n=4" in done.stdout
+    report = (results / "incomplete.md").read_text()
+    assert "Missing detectors: 1 of 4." in report
+    assert "| copy paste | 0" in report
+
+    assert {"collect_incomplete", "collect_detection"} <= copied.counted("incomplete", *laid).keys()
+    for lost in ("runs", "localisation"):
+        shutil.rmtree(results / lost)
+    copied.snakemake("-c2", "incomplete", *laid)
+    measured = pd.read_csv(results / "incomplete/detection.csv")
+    assert set(zip(measured["arm"], measured["n_real"], strict=True)) == {("real", 4), ("real", 6), ("copy_paste", 4)}
+    made = {file.relative_to(results / "incomplete").as_posix() for file in (results / "incomplete").rglob("*.*")}
+    assert {"detection_usage.csv", "detection_comparisons.csv", "tables/detection.md"} <= made
+    assert {"figures/average_precision.pdf", "figures/generated_images_find_crosses.pdf"} <= made
+    assert "explorer.html" not in made, "of classifiers, of which none is there"
+    assert "1 of 4 runs are missing" in (results / "incomplete/tables/detection.md").read_text()
+    copied.snakemake("-c2", f"{RESULTS}/detection.csv", *LAID)
+    assert not (results / "incomplete").exists()
+    assert not (results / "incomplete.md").exists()

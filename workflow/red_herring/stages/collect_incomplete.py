@@ -23,7 +23,8 @@ def collect_incomplete(
     tables: Annotated[list[Path], Output("CSV of each table of a study, named after it")],
 ) -> None:
     runs = runs_of(settings.tasks, settings.seeds)
-    reasons = without_maps(results, runs, settings.analyses, settings.made_by["train"], settings.searched)
+    given = settings.analyses, settings.made_by["train"], settings.searched, settings.generated
+    reasons = without_maps(results, runs, *given)
     there = [run for run in runs if run not in reasons]
     if not there:
         raise StudyError(f"{results}: holds no finished run of the study; make some with `snakemake all`")
