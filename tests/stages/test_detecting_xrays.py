@@ -15,7 +15,7 @@ DETECTION = {
 }  # fmt: skip
 DETECTING = {"task": "t", "n_real": 8, "mask": {"kind": "source"}, "detection": DETECTION, "device": "cpu"}
 SPLIT = {
-    "task": "t", "finding": ["Pneumonia"], "control": ["No Finding"], "ratio": 0.5, "sizes": None,
+    "task": "t", "finding": ["Pneumonia (box)"], "control": ["No Finding"], "ratio": 0.5, "sizes": None,
     "patients": "disjoint", "selection": "shifted", "exchanged": False,
     "groups": [{"source": "nih", "group": view, "people": "nih", "people_given": True} for view in ("AP", "PA")],
 }  # fmt: skip
@@ -49,8 +49,8 @@ def test_from_boxes_of_pneumonia_to_measures(made, real_images):
     split = pd.read_csv(folder / "split.csv")
     boxed = np.load(folder / "data/nih/masks.npy")[split["row"]].any(axis=(1, 2))
     negative, tested = split["label"] == 0, split["split"] == "test"
-    assert not (boxed & negative).any()
-    assert 20 < boxed.sum() <= 33, "few of the positives, and not all are drawn"
+    assert (boxed == ~negative).all(), "whose finding is that they have a box"
+    assert 20 < len(split.loc[boxed, "image"].unique()) <= 33
 
     data = ("--split", "split.csv", "--images", "data/nih/images.npy", *SEED)
     made("pretrain_generator", DETECTING, *data, *flags("generator", GENERATOR))

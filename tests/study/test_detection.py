@@ -41,6 +41,20 @@ def test_every_task_has_detectors_of_every_arm_and_number_of_boxes_but_of_arms_t
     assert settings.made_with["find/gan/n=10"] == asdict(detection.detecting_settings(config, "find", "gan", 10))
 
 
+def test_detectors_of_pneumonia_and_of_masses_are_a_few_lines_of_configuration():
+    """As config.yaml has them: RSNA's boxes, and those of a class of NIH."""
+    rsna = laid({"detection": {"tasks": ["no_vpc"], "n_real": [100, 300]}, "sources": {"rsna": {"size": 128}}})
+    assert {cell.n_real for cell in detection.cells(configuration.typed(rsna))} == {100, 300}
+    groups = [{"name": view, "source": "nih", "group": view} for view in ("PA", "AP")]
+    masses = {
+        "finding": "Mass (box)", "control": "No Finding", "nuisance": {"name": "view", "groups": groups},
+        "ratio": 0.5, "mask": {"kind": "source"}, "mean_map_images": 10,
+    }  # fmt: skip
+    section = {"detection": {"tasks": ["masses"], "n_real": [20]}, "sources": {"nih": {"boxes": "Mass"}}}
+    config = configuration.typed(laid(section | {"tasks": {"masses": masses}}))
+    assert {cell.task for cell in detection.cells(config)} == {"masses"}
+
+
 def test_tables_have_arms_in_the_order_of_what_they_add_however_they_are_written():
     arms = {"alone": {"further": "generated", "lambda_r": 0.1}, "a_last_one": {"further": "generated", "lambda_r": 3}}
     shown = study.results_settings(typed({"arms": arms, "n_real": [10]}))["detection"]

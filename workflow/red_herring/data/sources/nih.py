@@ -22,7 +22,8 @@ SETTINGS = {
             None, "Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia",
             "Pneumothorax",
         ],
-        "description": "finding whose expert boxes are the ROI masks (984 boxes in 880 images); null: no masks",
+        "description": "finding whose expert boxes are the ROI masks (984 boxes in 880 images), and which those images "
+        "have as `Mass (box)` too; null: no masks",
     },
 }  # fmt: skip
 REQUIRED = ["imgpath", "views"]
@@ -30,6 +31,10 @@ ONE_DATA_SET = True
 MASKS = "boxes"
 SHAREABLE = True
 TERMS = "NIH Clinical Center: free to use and share; name the NIH Clinical Center and cite Wang et al., CVPR 2017"
+
+
+BOXED = "{} (box)"
+"""What images with a box have beside the finding, so that a task can be of these alone."""
 
 
 class Source(_torchxrayvision.Source):
@@ -42,6 +47,13 @@ class Source(_torchxrayvision.Source):
         super().__init__(imgpath, views, **settings)
         self.boxes = boxes
         self.has_masks = boxes is not None
+
+    def _index(self, dataset: Any) -> pd.DataFrame:
+        index = super()._index(dataset)
+        boxed = index["image"].isin(self._boxes_of(dataset)["Image Index"])
+        return index.assign(
+            findings=index["findings"].where(~boxed, index["findings"] + f"|{BOXED.format(self.boxes)}")
+        )
 
     def _dataset(self, **arguments: Any) -> Any:
         return super()._dataset(unique_patients=False, **arguments)
@@ -62,6 +74,10 @@ class Source(_torchxrayvision.Source):
         """Image -> boxes of the finding."""
         if not self.has_masks:
             return {}
-        table = self._dataset().pathology_maskscsv
-        table = table[table["Finding Label"] == self.boxes]
+        table = self._boxes_of(self._dataset())
         return {image: rows[["x", "y", "w", "h"]].to_numpy(float) for image, rows in table.groupby("Image Index")}
+
+    def _boxes_of(self, dataset: Any) -> pd.DataFrame:
+        """A row for each box of the finding; none if none is named."""
+        table: pd.DataFrame = dataset.pathology_maskscsv
+        return table[table["Finding Label"] == self.boxes]
