@@ -11,7 +11,9 @@ import torch
 from red_herring.generation import experiment
 from red_herring.generation import learner as training
 from red_herring.generation.cycle_gan import CycleGAN, initialised_gan
-from red_herring.generation.experiment import SHOWN, Measured, Pretrained, pretrain, run_arm
+from red_herring.generation.detection_data import TrainingData
+from red_herring.generation.detection_metrics import detection_measures
+from red_herring.generation.experiment import SHOWN, Measured, Pretrained, pretrain, run_arm, validate_arm
 from red_herring.generation.learner import DetectorLearner
 from red_herring.runtime import interrupt
 from red_herring.runtime.files import StudyError
@@ -212,6 +214,17 @@ def test_a_pretraining_that_was_saved_serves_as_one_that_was_not(arm, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("arm", ["real", "unrolled"])
+def test_validating_trains_the_same_detector_and_asks_it_about_validation_images(arm):
+    data = TrainingData(DATA.real, DATA.free, DATA.valid)
+    gan = pretrain(4, data, SETTINGS, 7, CPU).gan if arm in GENERATED else None
+    found = validate_arm(ARMS[arm], 4, data, SETTINGS, 7, CPU, gan)
+    measured = run(arm).measured
+    predictions = experiment.predicted(measured.detector, DATA.valid.examples.images, 8)
+    measures = detection_measures(predictions, DATA.valid.examples.boxes, DATA.valid.patients, resamples=1)
+    assert (found.ap, found.loss) == (measures["value"][0], measured.history[-1]["valid_loss"])
+
+
 def test_the_same_again_is_the_same_to_the_bit_and_another_seed_is_not():
     assert same(noted("unrolled")[0], run("unrolled"))
     assert not same(noted("unrolled")[0], run("unrolled", seed=8))

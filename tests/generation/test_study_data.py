@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from red_herring.generation.study_data import detection_data, images_of, levels_of, loaded
+from red_herring.generation.study_data import detection_data, images_of, levels_of, loaded, training_data
 from red_herring.runtime.files import StudyError, write_json
 
 SIDE = 12
@@ -50,6 +50,16 @@ def test_positives_have_the_boxes_of_their_masks_and_negatives_none(tmp_path):
         assert own.names == [f"i{place}" for place in places]
         assert own.patients == [f"p/{place}" for place in places]
     assert {own.dtype for own in data.test.examples.boxes} == {torch.int64}
+
+
+def test_without_test_images_all_else_is_the_same(tmp_path):
+    folder, split = drawn(tmp_path)
+    whole, found = detection_data(split, [folder], MASK), training_data(split, [folder], MASK)
+    for one, other in zip((whole.real, whole.free, whole.valid), (found.real, found.free, found.valid), strict=True):
+        assert torch.equal(one.examples.images, other.examples.images)
+        assert all(map(torch.equal, one.examples.boxes, other.examples.boxes))
+        assert (one.patients, one.names) == (other.patients, other.names)
+    assert not hasattr(found, "test")
 
 
 def test_images_are_what_is_stored_from_minus_one_to_one_whatever_the_pixel_range(tmp_path):

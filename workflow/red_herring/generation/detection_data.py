@@ -28,9 +28,9 @@ class Owned:
 
 
 @dataclass(frozen=True)
-class DetectionData:
+class TrainingData:
     """real: training images, each with one box at least, int64, of whole pixels. free: object-free training images.
-    valid: with and without boxes, by which nothing is chosen. test: what the detector is measured on.
+    valid: with and without boxes, by which nothing is chosen but hyperparameters.
 
     StudyError where that does not hold, or two of training, validation and test have a patient in common.
     """
@@ -38,7 +38,6 @@ class DetectionData:
     real: Owned
     free: Owned
     valid: Owned
-    test: Owned
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -61,8 +60,7 @@ class DetectionData:
             raise StudyError("valid: has no object-free image, by which generators are followed; give one at least")
 
     def _check_patients(self) -> None:
-        parts = {"training": {*self.real.patients, *self.free.patients}, "validation": {*self.valid.patients}}
-        parts["test"] = {*self.test.patients}
+        parts = self._patients()
         names = list(parts)
         for number, name in enumerate(names):
             for other in names[number + 1 :]:
@@ -73,9 +71,22 @@ class DetectionData:
                         "split by patient before anything is trained"
                     )
 
+    def _patients(self) -> dict[str, set[str]]:
+        return {"training": {*self.real.patients, *self.free.patients}, "validation": {*self.valid.patients}}
+
     def first_real(self, count: int, seed: int) -> Examples:
         """The real images that a run with so many uses, see `first_of`."""
         return first_of(self.real.examples, count, seed)
+
+
+@dataclass(frozen=True)
+class DetectionData(TrainingData):
+    """test: what the detector is measured on."""
+
+    test: Owned
+
+    def _patients(self) -> dict[str, set[str]]:
+        return {**super()._patients(), "test": {*self.test.patients}}
 
 
 def first_of(real: Examples, count: int, seed: int) -> Examples:

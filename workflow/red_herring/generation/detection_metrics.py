@@ -27,6 +27,12 @@ def detection_measures(
     return boxes.detection_measures(found, list(map(_array, truths)), patients, resamples, seed)
 
 
+def average_precision(predictions: Predictions, truths: Sequence[Tensor]) -> float:
+    """At an IoU of 0.5, see `red_herring.statistics.boxes.average_precision`."""
+    found = [(_array(own), _array(scores)) for own, scores in predictions]
+    return boxes.average_precision(boxes.match(found, list(map(_array, truths))))
+
+
 def _array(values: Tensor) -> np.ndarray:
     """In float64, so that a box of exactly half the overlap is found."""
     converted: np.ndarray = values.cpu().numpy().astype(np.float64)

@@ -19,8 +19,8 @@ from torch import Tensor
 from red_herring.generation.alternating import AlternatingLearner, Turns
 from red_herring.generation.copy_paste import pasted
 from red_herring.generation.cycle_gan import CycleGAN, Weights, initialised_gan
-from red_herring.generation.detection_data import DetectionData
-from red_herring.generation.detection_metrics import Predictions, detection_measures
+from red_herring.generation.detection_data import DetectionData, Owned, TrainingData
+from red_herring.generation.detection_metrics import Predictions, average_precision, detection_measures
 from red_herring.generation.detector import Detector, initialised_detector
 from red_herring.generation.examples import Examples
 from red_herring.generation.generator_learner import GeneratorLearner
@@ -31,7 +31,7 @@ from red_herring.runtime.files import StudyError
 from red_herring.runtime.hardware import Hardware, refuse_other_orders
 from red_herring.study.stage_settings import Detection, DetectionArm
 from red_herring.training import checkpoint, loop
-from red_herring.training.loop import Diverged, Stop, random_numbers
+from red_herring.training.loop import SELECTED_BY, Diverged, Stop, random_numbers
 
 PLACES = 1000
 """Boxes from which those of the generator's training are drawn."""
@@ -68,9 +68,17 @@ class Measured:
     usage: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Validated:
+    """ap: average precision at an IoU of 0.5 on the validation images. loss: on them, after the last step."""
+
+    ap: float
+    loss: float
+
+
 def pretrain(
     n_real: int,
-    data: DetectionData,
+    data: TrainingData,
     settings: Detection,
     seed: int,
     hardware: Hardware,
@@ -105,7 +113,24 @@ def run_arm(
     """
     check_arm(arm, gan)
     refuse_other_orders()
-    return _Run(n_real, data, settings, seed, hardware.device, resume, fingerprint).measured(arm, gan)
+    return _Run(n_real, data, settings, seed, hardware.device, resume, fingerprint).measured(arm, gan, data.test)
+
+
+def validate_arm(
+    arm: DetectionArm,
+    n_real: int,
+    data: TrainingData,
+    settings: Detection,
+    seed: int,
+    hardware: Hardware,
+    gan: CycleGAN | None = None,
+    resume: Path | None = None,
+    fingerprint: str = "",
+) -> Validated:
+    """Train as `run_arm` does, and say how well the detector does on the validation images."""
+    check_arm(arm, gan)
+    refuse_other_orders()
+    return _Run(n_real, data, settings, seed, hardware.device, resume, fingerprint).validated(arm, gan)
 
 
 def check_arm(arm: DetectionArm, gan: CycleGAN | None) -> None:
@@ -127,7 +152,7 @@ class _Run:
     """What the parts of one run have in common."""
 
     n_real: int
-    data: DetectionData
+    data: TrainingData
     settings: Detection
     seed: int
     device: torch.device
@@ -146,20 +171,33 @@ class _Run:
         history = self._train("pretraining", learner, self._pretraining_stop())
         return Pretrained(gan, history, self.usage.table())
 
-    def measured(self, arm: DetectionArm, gan: CycleGAN | None) -> Measured:
+    def measured(self, arm: DetectionArm, gan: CycleGAN | None, test: Owned) -> Measured:
         """Train a detector, measure it, and show the last further images."""
+        own, history = self._trained(arm, gan)
+        shown = self._shown(own)
+        with self.usage.part("test", 0):
+            predictions = self._predicted(own.detector, test)
+            measures = detection_measures(predictions, test.examples.boxes, test.patients)
+        return Measured(own.detector, history, predictions, measures, shown, self.usage.table())
+
+    def validated(self, arm: DetectionArm, gan: CycleGAN | None) -> Validated:
+        """Train a detector, and ask it about the validation images."""
+        own, history = self._trained(arm, gan)
+        valid = self.data.valid
+        return Validated(
+            average_precision(self._predicted(own.detector, valid), valid.examples.boxes), history[-1][SELECTED_BY]
+        )
+
+    def _trained(self, arm: DetectionArm, gan: CycleGAN | None) -> tuple[DetectorLearner, loop.History]:
         detector = initialised_detector(self.settings["width"], self.seed).to(self.device)
         own = self._detector_learner(detector, self._further(arm, gan))
         weights = Weights(arm["lambda_s"], arm["lambda_r"], self.settings["inner_rate"])
         learner = self._alternating(own, gan, weights) if gan else own
-        history = self._train("detector", learner, own.schedule.stop())
-        shown = self._shown(own)
+        return own, self._train("detector", learner, own.schedule.stop())
+
+    def _predicted(self, detector: Detector, on: Owned) -> Predictions:
         detector.eval().requires_grad_(False)
-        test = self.data.test
-        with self.usage.part("test", 0):
-            predictions = predicted(detector, test.examples.images, 4 * self.settings["images"])
-            measures = detection_measures(predictions, test.examples.boxes, test.patients)
-        return Measured(detector, history, predictions, measures, shown, self.usage.table())
+        return predicted(detector, on.examples.images, 4 * self.settings["images"])
 
     def _further(self, arm: DetectionArm, gan: CycleGAN | None) -> Further:
         if gan:

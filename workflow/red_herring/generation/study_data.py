@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from red_herring.data.dataset import Dataset, load
-from red_herring.generation.detection_data import DetectionData, Owned
+from red_herring.generation.detection_data import DetectionData, Owned, TrainingData
 from red_herring.generation.examples import Examples, together
 from red_herring.runtime.files import StudyError
 from red_herring.saliency.boxes import true_boxes
@@ -37,6 +37,12 @@ def detection_data(split: pd.DataFrame, folders: Collection[Path], mask: Mapping
     """
     (real, free), *others = (sorted_by_boxes(data) for data in loaded(split, folders, mask, "train", "valid", "test"))
     return DetectionData(real, free, *(both(*own) for own in others))
+
+
+def training_data(split: pd.DataFrame, folders: Collection[Path], mask: Mapping[str, Any]) -> TrainingData:
+    """The same without the test images, which are not read."""
+    (real, free), valid = (sorted_by_boxes(data) for data in loaded(split, folders, mask, "train", "valid"))
+    return TrainingData(real, free, both(*valid))
 
 
 def loaded(split: pd.DataFrame, folders: Collection[Path], mask: Mapping[str, Any], *names: str) -> list[Dataset]:
