@@ -1,5 +1,6 @@
 """Runs of detectors, collected and compared: by hand, and on the same test images only."""
 
+import json
 import time
 
 import numpy as np
@@ -101,13 +102,32 @@ def test_measures_and_usage_are_as_the_runs_left_them(study):
 def test_a_run_that_is_not_there_has_no_row(tmp_path):
     runs = detector_runs(cells(["real"], [10]), SEEDS)
     write_run(tmp_path, runs[1])
-    settings = {"crosses/real/n=10": None}
+    settings = {"crosses/real/n=10": {"steps": 2}}
     assert detection_runs.there(tmp_path, runs, settings) == [runs[1]]
     assert detection_runs.there(tmp_path, runs, {"crosses/real/n=10": {"steps": 3}}) == [], "made with others"
     for found in (detection_runs.measured_table(tmp_path, [], {}), detection_runs.used_table(tmp_path, [])):
         assert len(found) == 0
         assert list(found)[:2] == ["task", "arm"]
     assert list(compared_table(tmp_path, [])) == list(compared_table(tmp_path, runs[1:2])) == detection_runs.COMPARED
+
+
+def test_a_run_of_another_search_waits_to_be_made_again(tmp_path):
+    (run, *_) = detector_runs(cells(["real"], [10]), SEEDS)
+    settings = {"steps": 2, "space": {"lr": ["log-uniform", 0.1, 1.0]}}
+    made_with = {"crosses/real/n=10": settings}
+    record = write_run(tmp_path, run) / "run.json"
+    best = record.parents[1] / "best.json"
+
+    def is_there(**found):
+        record.write_text(json.dumps({"settings": settings, "hyperparameters": {"lr": 0.2}} | found))
+        return detection_runs.there(tmp_path, [run], made_with) == [run]
+
+    assert not is_there(), "its search is gone"
+    best.write_text(json.dumps({"hyperparameters": {"lr": 0.2}}))
+    assert is_there()
+    assert not is_there(hyperparameters={"lr": 0.3})
+    assert not is_there(settings={"steps": 2}), "of no search"
+    assert not is_there(settings=settings | {"space": {"lr": ["log-uniform", 0.1, 2.0]}})
 
 
 def test_arms_are_compared_over_the_seeds_and_sizes_that_both_have(tmp_path):

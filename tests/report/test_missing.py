@@ -116,8 +116,22 @@ def test_the_detectors_that_are_not_there_are_named_with_the_job_that_failed(res
     assert failures(dict.fromkeys(runs, "not started")) == ["4 were not started"]
 
 
+def test_detectors_share_the_failure_of_their_search(results):
+    made_with = {"find/gan/n=4": {"space": {"lr": ["log-uniform", 0.1, 1.0]}}}
+    runs = [("find", "gan", 4, seed) for seed in (1, 2)]
+    for seed in (1, 2):
+        touch(f"results/generators/find/n=4/seed={seed}/generator.safetensors")
+    touch("results/logs/tune_detector/find/gan/n=4.log", "error: all 3 trials failed\n")
+    missing = missing_detector_runs(results, runs, {"gan": "generated"}, made_with)
+    assert failures(missing) == [
+        "find, gan, n=4, seeds 1, 2: all 3 trials failed (results/logs/tune_detector/find/gan/n=4.log)"
+    ]
+    touch("results/detectors/find/gan/n=4/best.json", json.dumps({"hyperparameters": {"lr": 0.2}}))
+    assert failures(missing_detector_runs(results, runs, {"gan": "generated"}, made_with)) == ["2 were not started"]
+
+
 def test_a_run_waits_for_the_detector_that_generates_its_images(results):
-    generated = {"spc": {"task": "plain", "arm": "pasted", "n_real": 4, "further": "copy_paste"}}
+    generated = {"spc": {"task": "plain", "arm": "pasted", "n_real": 4, "further": "copy_paste", "searched": False}}
     (results / "runs/spc/rrr/seed=1/run.json").unlink()
     touch("results/logs/pretrain_generator/plain/n=4/seed=1.log", "error: of other arms\n")
     touch("results/logs/train_detector/plain/pasted/n=4/seed=1.log", "error: the loss is nan\n")

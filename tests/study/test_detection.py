@@ -84,6 +84,57 @@ def test_an_arm_has_all_its_keys_and_a_generator_knows_of_no_arm():
     )
 
 
+SEARCH = {"lambda_r": [0.1, 10], "lr": [1e-3, 1e-2], "inner_rate": [1e-4, 1e-3], "lambda_s": [0.01, 1]}
+
+
+def test_an_arm_is_searched_over_what_it_has():
+    config = typed({"search": SEARCH, "arms": {"alone": {"further": "generated", "lambda_r": 3}}})
+    spaces = {arm: detection.search_space(config, arm) for arm in detection.arms(config)}
+    assert {arm: list(space) for arm, space in spaces.items()} == {
+        "real": ["lr"], "copy_paste": ["lr"], "gan": ["lr"], "detector_loss": ["lr", "lambda_s"],
+        "unrolled": ["lr", "inner_rate", "lambda_s", "lambda_r"], "alone": ["lr", "inner_rate", "lambda_r"],
+    }  # fmt: skip
+    assert spaces["real"] == {"lr": ["log-uniform", 1e-3, 1e-2]}
+    settings = detection.searching_settings(config, "find", "unrolled", 10)
+    assert (settings.space, settings.initial_points, settings.iterations) == (spaces["unrolled"], 5, 10)
+    assert settings.seed == config["study"]["seeds"][0]
+    assert detection.training_settings(config, "find", "unrolled", 10) == settings, "so that all go by one search"
+    made_with = detection.collecting_detection_settings(config).made_with
+    assert made_with["find/unrolled/n=10"] == asdict(settings)
+    shown = study.results_settings(config)["detection"]["find"]["arms"]
+    assert shown["detector_loss"]["searched"] == ["lr", "lambda_s"]
+
+
+def test_an_arm_of_which_nothing_remains_is_not_searched_and_is_made_as_without_a_search():
+    config, without = typed({"search": {"lambda_s": [0.01, 1]}}), typed()
+    searched = {arm for arm in detection.arms(config) if detection.is_searched(config, arm)}
+    assert searched == {"detector_loss", "unrolled"}
+    for arm in ("real", "gan"):
+        own, other = (detection.training_settings(one, "find", arm, 10) for one in (config, without))
+        assert type(own) is type(other) is Detecting
+        assert own == other
+    assert not any(detection.is_searched(without, arm) for arm in detection.arms(without))
+    before = (detection.pretraining_settings(one, "find", 10) for one in (config, without))
+    assert next(before) == next(before), "a generator knows of no search of detectors"
+    generating = (detection.detecting_settings(one, "find", "unrolled", 10) for one in (config, without))
+    assert next(generating) == next(generating)
+
+
+def test_a_search_in_another_order_is_the_same():
+    config, other = typed({"search": SEARCH}), typed({"search": dict(reversed(SEARCH.items()))})
+    spaces = [list(detection.search_space(one, "unrolled").items()) for one in (config, other)]
+    assert spaces[0] == spaces[1]
+
+
+def test_arms_that_a_search_makes_one_are_refused_unless_one_is_left_out():
+    arms = {"more": {"further": "generated", "lambda_s": 0.5}}
+    search = {"lambda_s": [0.01, 1]}
+    with pytest.raises(StudyError, match=r"detection.search: leaves nothing in which arm more differs from detector_"):
+        typed({"search": search, "arms": arms})
+    typed({"search": {"lr": [1e-3, 1e-2]}, "arms": arms})
+    typed({"search": search, "arms": {"more": arms["more"] | {"n_real": []}}})
+
+
 def test_a_task_with_generated_images_names_the_run_that_makes_them_and_is_drawn_as_its_base():
     config = typed({"tasks": []}, broken=BROKEN)
     config["study"]["tasks"] = ["broken"]
@@ -137,6 +188,11 @@ def test_detectors_may_be_trained_in_tasks_whose_runs_the_study_does_not_have():
         ({"lr": 0}, ["detection.lr", "more than 0"]),
         ({"inner_rate": -1e-4}, ["detection.inner_rate", "more than 0"]),
         ({"boxes": 10}, ["detection", "'boxes'"]),
+        ({"search": {"lr": [1e-2, 1e-3]}}, ["detection.search.lr", "[0.01, 0.001]", "low < high"]),
+        ({"search": {"lambda_s": [0, 1]}}, ["detection.search.lambda_s", "numbers above 0"]),
+        ({"search": {"inner_rate": [1e-4]}}, ["detection.search.inner_rate", "at least as long as 2"]),
+        ({"search": {"steps": [100, 200]}}, ["detection.search", "'steps'"]),
+        ({"initial_points": 0}, ["detection.initial_points", "at least 1"]),
         (
             {"arms": {name: {"n_real": []} for name in ("real", "copy_paste", "gan", "detector_loss", "unrolled")}},
             ["detection.arms", "all have n_real []"],

@@ -115,7 +115,8 @@ def write_run(detectors: Path, run: tuple[str, str, int, int]) -> Path:
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     save_file(shown(seed, n_real), folder / "shown.safetensors")
-    (folder / "run.json").write_text(json.dumps(dict(zip(("task", "arm", "n_real", "seed"), run, strict=True))))
+    about = dict(zip(("task", "arm", "n_real", "seed"), run, strict=True)) | {"settings": {"steps": 2}}
+    (folder / "run.json").write_text(json.dumps(about))
     return folder
 
 

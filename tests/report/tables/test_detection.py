@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from red_herring.report.detection_runs import COMPARED, MEASURED, USED
-from red_herring.report.tables._detectors import seeds_note
+from red_herring.report.tables._detectors import arms_note, seeds_note
 from red_herring.statistics.boxes import THRESHOLDS
 from support.detectors import FURTHER, settings, usage
 from support.tabulated import rows, table
@@ -48,6 +48,18 @@ def test_measures_by_hand():
     assert found.sections[1].headings == ["Arm", *map(str, THRESHOLDS)]
     assert rows(found, 1)["real",][1:] == [f"{1 - T:.2f} ± 0.00" for T in THRESHOLDS]
     assert rows(found, 3)["gan",][1:] == [f"{1.1 - T:.2f} ± 0.00" for T in THRESHOLDS]
+
+
+def test_what_was_searched_is_named_and_no_weight_that_was_not_used():
+    arms = {
+        "real": {"further": "real", "lambda_s": 0.0, "lambda_r": 0.0, "searched": ["lr"]},
+        "gan": {"further": "generated", "lambda_s": 0.0, "lambda_r": 0.0},
+        "unrolled": {"further": "generated", "lambda_s": 0.1, "lambda_r": 2.0, "searched": ["lr", "lambda_s"]},
+    }
+    note = arms_note({"tasks": {"crosses": {"arms": arms}}})
+    assert "learns from the detector's loss and 2 times its unrolled loss too. Searched by" in note
+    assert note.endswith("as many trials for each: real lr; unrolled lr, lambda_s.")
+    assert "Searched" not in arms_note({"tasks": {"crosses": {"arms": {"gan": arms["gan"]}}}})
 
 
 def test_what_arms_take_stands_beside_what_they_find():

@@ -71,15 +71,36 @@ def detector_folder(detectors: Path, run: DetectorRun) -> Path:
 def there(
     detectors: Path, runs: Sequence[DetectorRun], made_with: Mapping[str, Mapping[str, Any]]
 ) -> list[DetectorRun]:
-    """Those of the runs that are whole. made_with: task/arm/n={n_real} -> their settings; a run of others waits to be
-    made again, as different makings must not meet in one table.
+    """Those of the runs that are whole. made_with: task/arm/n={n_real} -> their settings; a run of others, or of other
+    hyperparameters than those of its search, waits to be made again, as different makings must not meet in one table.
     """
 
     def is_whole(run: DetectorRun) -> bool:
-        record, (task, arm, n_real, _) = detector_folder(detectors, run) / "run.json", run
-        return record.exists() and read_json(record).get("settings") == made_with[f"{task}/{arm}/n={n_real}"]
+        record, settings = detector_folder(detectors, run) / "run.json", made_with[of_cell(run)]
+        if not record.exists() or (found := read_json(record)).get("settings") != settings:
+            return False
+        best = search_file(detectors, run)
+        return not is_searched(settings) or (
+            best.exists() and read_json(best)["hyperparameters"] == found.get("hyperparameters")
+        )
 
     return [run for run in runs if is_whole(run)]
+
+
+def of_cell(run: DetectorRun) -> str:
+    """Task, arm and number of real images of a run, as settings have them."""
+    task, arm, n_real, _ = run
+    return f"{task}/{arm}/n={n_real}"
+
+
+def is_searched(settings: Mapping[str, Any]) -> bool:
+    """Whether hyperparameters of the detectors of these settings are searched."""
+    return "space" in settings
+
+
+def search_file(detectors: Path, run: DetectorRun) -> Path:
+    """What tune_detector found for a run."""
+    return detector_folder(detectors, run).parent / "best.json"
 
 
 def measured_table(detectors: Path, runs: Sequence[DetectorRun], further: Mapping[str, str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from red_herring.report.collect import Run, answer_file, asked_of, is_foreign, run_folder
-from red_herring.report.detection_runs import DetectorRun, detector_folder, there
+from red_herring.report.detection_runs import DetectorRun, detector_folder, is_searched, of_cell, search_file, there
 from red_herring.study.detection import BY_GENERATOR
 from red_herring.study.stage_settings import Generating
 
@@ -61,15 +61,16 @@ def _generating(results: Path, of: Generating, seed: int) -> dict[Path, str]:
     run = of["task"], of["arm"], of["n_real"], seed
     own = detector_folder(Path(), run)
     made = results / "generated" / own / "generated" / "source.json"
-    return _detecting(results, run, of["further"]) | {made: f"generate_images/{own}.log"}
+    return _detecting(results, run, of["further"], of["searched"]) | {made: f"generate_images/{own}.log"}
 
 
-def _detecting(results: Path, run: DetectorRun, further: str) -> dict[Path, str]:
-    """The same of a detector. further: where its further images come from."""
+def _detecting(results: Path, run: DetectorRun, further: str, searched: bool) -> dict[Path, str]:
+    """The same of a detector. further: where its further images come from; searched: whether hyperparameters are."""
     task, _, n_real, seed = run
     of_generator, own = f"{task}/n={n_real}/seed={seed}", detector_folder(Path(), run)
     before = results / "generators" / of_generator / "generator.safetensors"
     logs = {before: f"pretrain_generator/{of_generator}.log"} if further == BY_GENERATOR else {}
+    logs |= {search_file(results / "detectors", run): f"tune_detector/{of_cell(run)}.log"} if searched else {}
     return logs | {results / "detectors" / own / "run.json": f"train_detector/{own}.log"}
 
 
@@ -83,7 +84,7 @@ def missing_detector_runs(
     reasons = {}
     for run in runs:
         if run not in whole:
-            logs = _detecting(results, run, further[run[1]])
+            logs = _detecting(results, run, further[run[1]], is_searched(made_with[of_cell(run)]))
             first = next((log for output, log in logs.items() if not output.exists()), None)
             reasons[run] = _why(results / "logs" / first) if first else WAITING
     return reasons

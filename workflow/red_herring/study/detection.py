@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from red_herring.runtime.files import StudyError
 from red_herring.study.defaults import Config
+from red_herring.study.space import LAWS, lawful
 from red_herring.study.stage_settings import (
     CollectingDetection,
     Detecting,
@@ -19,6 +20,7 @@ from red_herring.study.stage_settings import (
     Generating,
     Mask,
     Pretraining,
+    SearchingDetector,
 )
 from red_herring.study.tasks import DEFAULTS, GENERATED, effective, mask_settings
 
@@ -28,8 +30,14 @@ REAL, BY_GENERATOR = "real", "generated"
 ORDER = (REAL, "copy_paste", BY_GENERATOR)
 """Values of `further` as tables have them."""
 
+SEARCHABLE = ("lr", "inner_rate", "lambda_s", "lambda_r")
+"""What can be searched, of arms that have it. Steps are equal in every arm."""
+
 TABLES = ("detection.csv", "detection_usage.csv", "detection_comparisons.csv")
 """What the detectors of a study measured and took, and how arms compare."""
+
+LAW = "log-uniform"
+"""Of all that is searched."""
 
 OF_SPLITS = ("finding", "control", "nuisance", "ratio", "sizes", "patients", "selection", "labels")
 """Keys of a task that decide which images are in its splits."""
@@ -84,6 +92,19 @@ def is_generated(config: Config, arm: str) -> bool:
     return bool(config["detection"]["arms"][arm]["further"] == BY_GENERATOR)
 
 
+def search_space(config: Config, arm: str) -> dict[str, list[Any]]:
+    """Hyperparameter -> [law, low, high] of what is searched of an arm: of what it has, what the section says."""
+    ranges, own = config["detection"]["search"], arms(config)[arm]
+    weights = {name for name in ("lambda_s", "lambda_r") if own[name]}
+    has = {"lr", *weights} | ({"inner_rate"} if "lambda_r" in weights else set())
+    return {name: [LAW, *ranges[name]] for name in SEARCHABLE if name in has & ranges.keys()}
+
+
+def is_searched(config: Config, arm: str) -> bool:
+    """Whether hyperparameters of an arm are searched."""
+    return bool(search_space(config, arm))
+
+
 def generated_by(config: Config, task: str) -> Cell | None:
     """The detectors whose runs generate images for the training of a task; None where there are none."""
     entry = config["tasks"][task]
@@ -103,8 +124,21 @@ def pretraining_settings(config: Config, task: str, n_real: int) -> Pretraining:
 
 
 def detecting_settings(config: Config, task: str, arm: str, n_real: int) -> Detecting:
-    """What training a detector reads, and generating images by the generator of its run."""
+    """What training a detector reads where nothing is searched, and generating images by the generator of its run."""
     return Detecting(**vars(pretraining_settings(config, task, n_real)), arm=arm, arm_is=arms(config)[arm])
+
+
+def searching_settings(config: Config, task: str, arm: str, n_real: int) -> SearchingDetector:
+    """What searching reads: the run of the first seed of the study."""
+    counts = {key: config["detection"][key] for key in ("initial_points", "iterations")}
+    detecting, space = vars(detecting_settings(config, task, arm, n_real)), search_space(config, arm)
+    return SearchingDetector(**detecting, **counts, space=space, seed=config["study"]["seeds"][0])
+
+
+def training_settings(config: Config, task: str, arm: str, n_real: int) -> Detecting:
+    """What training a detector reads: where it has hyperparameters of a search, what that reads."""
+    select = searching_settings if is_searched(config, arm) else detecting_settings
+    return select(config, task, arm, n_real)
 
 
 def collecting_detection_settings(config: Config) -> CollectingDetection:
@@ -115,7 +149,7 @@ def collecting_detection_settings(config: Config) -> CollectingDetection:
         further={arm: known[arm]["further"] for arm in own},
         seeds=config["study"]["seeds"],
         made_with={
-            f"{task}/{arm}/n={n}": asdict(detecting_settings(config, task, arm, n)) for task, arm, n in cells(config)
+            f"{task}/{arm}/n={n}": asdict(training_settings(config, task, arm, n)) for task, arm, n in cells(config)
         },
     )
 
@@ -125,7 +159,11 @@ def generating_settings(config: Config) -> dict[str, Generating]:
     found = {task: generated_by(config, task) for task in config["study"]["tasks"]}
     return {
         task: Generating(
-            task=cell.task, arm=cell.arm, n_real=cell.n_real, further=config["detection"]["arms"][cell.arm]["further"]
+            task=cell.task,
+            arm=cell.arm,
+            n_real=cell.n_real,
+            further=config["detection"]["arms"][cell.arm]["further"],
+            searched=is_searched(config, cell.arm),
         )
         for task, cell in found.items()
         if cell
@@ -147,6 +185,7 @@ def check_detection(config: Config) -> None:
     if section["tasks"] and not numbers(config):
         raise StudyError("config: detection.arms: all have n_real []; give one of them some numbers")
     _check_arms(arms(config))
+    _check_search(config)
     for name, task in config["tasks"].items():
         if GENERATED in task:
             _check_generated(config, name, task)
@@ -171,6 +210,22 @@ def _check_arms(known: dict[str, DetectionArm]) -> None:
         if known[one] == known[other]:
             raise StudyError(
                 f"config: detection.arms.{other}: differs from {one} in nothing; leave it out or say what differs"
+            )
+
+
+def _check_search(config: Config) -> None:
+    for name, (low, high) in config["detection"]["search"].items():
+        if not low < high or not (lawful(LAW, low) and lawful(LAW, high)):
+            raise StudyError(
+                f"config: detection.search.{name}: is [{low}, {high}]; allowed is a range of {LAWS[LAW]}, low < high"
+            )
+    known, own = arms(config), numbers(config)
+    left = {name: {**known[name], **dict.fromkeys(search_space(config, name))} for name in own}
+    for one, other in combinations(left, 2):
+        if left[one] == left[other]:
+            raise StudyError(
+                f"config: detection.search: leaves nothing in which arm {other} differs from {one}; leave out one of "
+                "them, or what they differ in"
             )
 
 

@@ -410,12 +410,15 @@ def results_settings(config: Config) -> dict[str, Any]:
 
 def _detection(config: Config) -> dict[str, Any]:
     """Under `detection` the tasks in which detectors are trained: finding, control, groups and arms, name -> how its
-    further images are made, and n_real. Nothing where there are none.
+    further images are made, n_real, and what is searched, if anything is. Nothing where there are none.
     """
     if not config.get("detection", {}).get("tasks"):
         return {}
     known = detection.arms(config)
-    own = {arm: {**known[arm], "n_real": sizes} for arm, sizes in detection.numbers(config).items()}
+    own: dict[str, dict[str, Any]] = {}
+    for arm, sizes in detection.numbers(config).items():
+        searched = [*detection.search_space(config, arm)]
+        own[arm] = {**known[arm], "n_real": sizes, **({"searched": searched} if searched else {})}
     return {"detection": {task: {**task_in_words(config, task), "arms": own} for task in config["detection"]["tasks"]}}
 
 

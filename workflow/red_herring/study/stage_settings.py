@@ -303,6 +303,18 @@ class Detecting(Pretraining):
     arm_is: DetectionArm
 
 
+@dataclass(frozen=True)
+class SearchingDetector(Detecting):
+    """For `tune_detector`, and for `train_detector` with what it found. space: hyperparameter -> [law, low, high];
+    seed: of the search.
+    """
+
+    space: dict[str, list[Any]]
+    initial_points: int
+    iterations: int
+    seed: int
+
+
 class DetectionCells(TypedDict):
     """Of a task of a detection study: arm -> the numbers of real images with which its detectors are trained."""
 
@@ -323,12 +335,15 @@ class CollectingDetection:
 
 
 class Generating(TypedDict):
-    """The detectors whose runs generate images for a task. further: as in DetectionArm."""
+    """The detectors whose runs generate images for a task. further: as in DetectionArm. searched: whether they have
+    hyperparameters of a search.
+    """
 
     task: str
     arm: str
     n_real: int
     further: str
+    searched: bool
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,16 @@ def seeds_note(seeds: int) -> str:
 def arms_note(settings: Settings) -> str:
     """What each arm is."""
     known = {arm: about for task in settings["tasks"].values() for arm, about in task["arms"].items()}
-    return "Arms: " + "; ".join(f"{in_words(arm)}, {_further(about)}" for arm, about in known.items()) + "."
+    arms = "Arms: " + "; ".join(f"{in_words(arm)}, {_further(about)}" for arm, about in known.items()) + "."
+    return joined(arms, _searched_note(known))
+
+
+def _searched_note(known: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was searched of each arm."""
+    found = [f"{in_words(arm)} {', '.join(about['searched'])}" for arm, about in known.items() if "searched" in about]
+    if not found:
+        return ""
+    return f"Searched by validation images of the first seed, as many trials for each: {'; '.join(found)}."
 
 
 def _further(arm: Mapping[str, Any]) -> str:
@@ -42,8 +51,9 @@ def _further(arm: Mapping[str, Any]) -> str:
         return "the few real images again"
     if arm["further"] == "copy_paste":
         return "their objects pasted into object-free images"
-    terms = {"the detector's loss": arm["lambda_s"], "its unrolled loss": arm["lambda_r"]}
-    given = [f"{weight:g} times {name}" for name, weight in terms.items() if weight]
+    terms = {"lambda_s": "the detector's loss", "lambda_r": "its unrolled loss"}
+    searched = arm.get("searched", ())
+    given = [name if key in searched else f"{arm[key]:g} times {name}" for key, name in terms.items() if arm[key]]
     return "a generator that learns " + (f"from {' and '.join(given)} too" if given else "without the detector")
 
 
