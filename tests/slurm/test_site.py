@@ -53,18 +53,18 @@ def test_what_fits_and_searches_maskers_has_a_gpu_and_its_own_time(checkout):
     assert (rules["tune_masker"]["runtime"], rules["tune_masker"]["mem_mb"]) == ("240", "8000")
 
 
-def test_what_trains_detectors_and_generates_has_a_gpu_and_what_collects_has_none(checkout):
+def test_what_searches_and_trains_detectors_and_generates_has_a_gpu_and_what_collects_has_none(checkout):
     study = {
         "study": {"tasks": ["more"], "methods": ["masked"], "seeds": [1]},
         "tasks": {"more": {"of": "synthetic", "generated": {"arm": "gan", "n_real": 5}, "tuned_on": "synthetic"}},
-        "detection": {"tasks": ["synthetic"], "n_real": [5]},
+        "detection": {"tasks": ["synthetic"], "n_real": [5], "search": {"lr": [1e-3, 1e-2]}},
     }
     checkout.study("one", study)
     (checkout.folder / "slurm" / "site.yaml").write_text("rules: {train_detector: {minutes: 7}}\n")
     rules = asked(checkout)
-    generation = ("pretrain_generator", "train_detector", "generate_images")
+    generation = ("pretrain_generator", "tune_detector", "train_detector", "generate_images")
     assert {(rules[name]["gpu"], rules[name]["slurm_partition"]) for name in generation} == {("1", "gpu")}
-    assert [rules[name]["runtime"] for name in generation] == ["60", "7", "30"]
+    assert [rules[name]["runtime"] for name in generation] == ["60", "480", "7", "30"]
     assert "gpu" not in rules["collect_detection"]
 
 

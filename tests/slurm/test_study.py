@@ -103,7 +103,7 @@ def test_no_more_gpu_jobs_run_than_there_are_gpus_and_all_gpus_are_used(study):
 def test_only_rules_whose_time_and_memory_the_profile_names_go_to_the_cluster(study):
     profile = yaml.safe_load((study.folder / "slurm" / "config.yaml").read_text())
     masks = {"segment_images", "tune_masker", "fit_masker"}
-    detectors = {"pretrain_generator", "train_detector", "generate_images"}
+    detectors = {"pretrain_generator", "tune_detector", "train_detector", "generate_images"}
     of_site = {"tune", "train", "analyses", "weight_randomisation", *masks, *detectors, *ON_A_CPU, "plan_splits"}
     assert of_site == set(profile["__variables__"]["site"]["rules"])
     rules = {job["Comment"].split("_wildcards_")[0].removeprefix("rule_") for job in study.jobs()}

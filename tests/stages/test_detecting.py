@@ -12,7 +12,19 @@ from red_herring.generation import detection_metrics, usage
 from red_herring.saliency.boxes import true_boxes
 from red_herring.statistics import boxes as box_measures
 from safetensors.numpy import load_file
-from support.detecting import ARMS, DETECTION, DETECTOR, GENERATED, SIZE, generate, make_study, pretrain, train
+from support.detecting import (
+    ARMS,
+    DETECTION,
+    DETECTOR,
+    GENERATED,
+    SEARCH,
+    SIZE,
+    generate,
+    make_study,
+    pretrain,
+    train,
+    tune,
+)
 from support.prepared_images import KILL_AFTER_A_CHECKPOINT, assert_one_sentence, files
 
 PRETRAINED = {"generator.safetensors", "history.csv", "usage.csv"}
@@ -58,6 +70,7 @@ def test_a_run_leaves_its_files_and_no_state(study):
         assert (record["task"], record["arm"], record["n_real"], record["seed"]) == ("t", arm, 4, 5)
         assert record["settings"]["arm_is"] == ARMS[arm]
         assert record["settings"]["detection"] == DETECTION
+        assert record["hyperparameters"] == {}, "none but those of the settings"
         assert record["images"] == {"real": 4, "free": 16, "valid": 16, "test": 16}
         assert (record["device"], record["precision"], record["threads"]) == ("cpu", "float32", 1)
         assert {"versions", "commit", "seconds"} <= record.keys()
@@ -158,6 +171,60 @@ def test_what_cannot_be_trained_gets_one_sentence_and_leaves_nothing(stage, stud
         train(stage, "unrolled_alone", "none", generator="no.safetensors"), "no.safetensors: there is no"
     )
     assert not files(study / "none")
+
+
+def test_a_search_is_a_table_and_a_best_that_training_takes(stage, study):
+    done = tune(stage, "unrolled")
+    assert done.returncode == 0, done.stderr
+    assert files(study / "tuned") == {"trials.csv", "best.json"}
+    trials = pd.read_csv(study / "tuned/trials.csv")
+    assert trials.columns.tolist() == ["trial", "lr", "lambda_s", "status", "valid_loss", "valid_score"]
+    assert trials["trial"].tolist() == [1, 2, 3]
+    assert trials["lr"].between(1e-3, 1e-2).all()
+    best = json.loads((study / "tuned/best.json").read_text())
+    chosen = trials.loc[trials["valid_score"].idxmax()]
+    assert (best["trial"], best["hyperparameters"]["lr"]) == (chosen["trial"], pytest.approx(chosen["lr"]))
+    assert (best["task"], best["arm"], best["n_real"], best["seed"]) == ("t", "unrolled", 4, 5)
+
+    found = json.dumps(best | {"hyperparameters": {"lr": 5e-3, "lambda_s": 0.7}})
+    (study / "found.json").write_text(found)
+    done = train(stage, "unrolled", "searched", hyperparameters="found.json", **SEARCH)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((study / "searched/run.json").read_text())
+    assert record["hyperparameters"] == {"lr": 5e-3, "lambda_s": 0.7}
+    assert record["settings"] == json.loads((study / "unrolled/run.json").read_text())["settings"] | SEARCH
+    by_hand = {"detection": DETECTION | {"lr": 5e-3}, "arm_is": ARMS["unrolled"] | {"lambda_s": 0.7}}
+    assert train(stage, "unrolled", "by_hand", **by_hand).returncode == 0
+    assert contents(study / "searched", SAME) == contents(study / "by_hand", SAME)
+
+
+def test_no_test_image_is_read_to_search(stage, study):
+    space = {"lr": SEARCH["space"]["lr"]}
+    assert tune(stage, "real", space=space).returncode == 0
+    split = split_of(study)
+    for name in ("images", "masks"):
+        stored = np.load(study / f"data/found/{name}.npy")
+        stored[split.loc[split["split"] == "test", "row"]] = 255
+        np.save(study / f"data/found/{name}.npy", stored)
+    assert tune(stage, "real", "again", space=space).returncode == 0
+    assert contents(study / "again", ["trials.csv", "best.json"]) == contents(
+        study / "tuned", ["trials.csv", "best.json"]
+    )
+    split[split["split"] != "test"].to_csv(study / "split.csv", index=False)
+    assert tune(stage, "real", "without", space=space).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(stage, study):
+    changes = {"space": {"lr": SEARCH["space"]["lr"]}, "detection": LONG}
+    assert tune(stage, "real", "whole", **changes).returncode == 0
+    killed = tune(stage, "real", "cut", before=KILL_AFTER_A_CHECKPOINT.format(number=3), **changes)
+    assert killed.returncode == -9
+    assert len((study / "cut/resume/trials.jsonl").read_text().splitlines()) == 2, "fingerprint and one trial"
+    assert tune(stage, "real", "cut", **changes).returncode == 0
+    assert "continuing after epoch 1 of 2" in (study / "cut.log").read_text()
+    names = ["trials.csv", "best.json"]
+    assert contents(study / "cut", names) == contents(study / "whole", names)
 
 
 @pytest.mark.parametrize("arm", ["copy_paste", "unrolled"])

@@ -61,15 +61,33 @@ def pretrain(stage, folder="generator", before="", **changes):
     )
 
 
+SEARCH = {
+    "space": {"lr": ["log-uniform", 1e-3, 1e-2], "lambda_s": ["log-uniform", 0.1, 1.0]}, "initial_points": 2,
+    "iterations": 1, "seed": 5,
+}  # fmt: skip
+
+
 def of_arm(arm, **changes):
-    """The settings of train_detector and generate_images."""
+    """The settings of train_detector and generate_images, with those of SEARCH also of tune_detector."""
     return json.dumps(PRETRAINING | {"arm": arm, "arm_is": ARMS[arm]} | changes)
 
 
-def train(stage, arm, folder=None, before="", generator="generator/generator.safetensors", **changes):
+def tune(stage, arm, folder="tuned", before="", generator="generator/generator.safetensors", **changes):
+    """The stage tune_detector."""
+    given = ("--generator", generator) if arm in GENERATED else ()
+    return stage(
+        "tune_detector", "--settings", of_arm(arm, **(SEARCH | changes)), *DATA, *given,
+        *flags(folder, {"trials": "trials.csv", "best": "best.json"}), "--log", f"{folder}.log", before=before,
+    )  # fmt: skip
+
+
+def train(
+    stage, arm, folder=None, before="", generator="generator/generator.safetensors", hyperparameters=None, **changes
+):
     """The stage train_detector."""
     folder = folder or arm
     given = ("--generator", generator) if arm in GENERATED else ()
+    given += ("--hyperparameters", hyperparameters) if hyperparameters else ()
     return stage(
         "train_detector", "--settings", of_arm(arm, **changes), *DATA, *given, "--seed", 5, *flags(folder, DETECTOR),
         "--log", f"{folder}.log", before=before,

@@ -3,6 +3,7 @@ smallest form; of the whole, tests/acceptance.
 """
 
 import json
+import re
 import shutil
 from collections import Counter
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 STUDIES = [f"workflow/studies/{name}.yaml" for name in ("generation", "generated")]
 LAID = ("--configfile", *STUDIES, "short.yaml")  # both in one
 RESULTS = "results/generated"
-GENERATION = {"pretrain_generator", "train_detector", "generate_images", "collect_detection"}
+GENERATION = {"pretrain_generator", "tune_detector", "train_detector", "generate_images", "collect_detection"}
 
 # One arm of each kind, one seed; the others are left out.
 LEFT_OUT = {name: {"n_real": []} for name in ("detector_loss", "unrolled", "unrolled_alone")}
@@ -81,6 +82,26 @@ def test_a_study_without_tasks_for_detectors_plans_none(checkout):
     done = checkout.snakemake("-n", "results/detectors/synthetic/real/n=10/seed=1234/run.json")
     assert "train_detector" in done.stdout, "though one may be asked for"
     assert checkout.snakemake("-n", "results/detectors/vpc/other/n=10/seed=1/run.json", check=False).returncode == 1
+
+
+def test_what_has_something_to_search_is_searched_once_for_each_number_of_boxes(checkout):
+    detectors, classifiers = (("--configfile", study, "one.yaml") for study in STUDIES)
+    checkout.study("one", {"detection": {"search": {"lambda_s": [0.01, 1.0]}}})
+    jobs = checkout.planned("detection", *detectors)
+    assert cells(jobs, "tune_detector") == {("find_crosses", arm): 2 for arm in ("detector_loss", "unrolled")}
+    assert cells(jobs, "train_detector").total() == 36
+    assert cells(jobs, "pretrain_generator").total() == 6
+    checkout.study("one", {"detection": {"search": {"lr": [1e-3, 1e-2]}}})
+    jobs = checkout.planned("generated", *classifiers)
+    assert cells(jobs, "tune_detector") == {("shortcut", "gan"): 1}, "pasting needs none"
+    done = checkout.snakemake("--quiet", "all", "-c1", "cost", *classifiers)
+    for rule, number in (
+        ("pretrain_generator", 3),
+        ("tune_detector", 1),
+        ("train_detector", 3),
+        ("generate_images", 6),
+    ):
+        assert re.search(rf"^ *{rule} +{number} +0$", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_a_search_reads_what_was_generated_with_its_own_seed(checkout):
@@ -168,6 +189,27 @@ def test_another_detector_retrains_no_classifier_without_generated_images(study,
         ("find_crosses", "real"): 2, ("find_crosses", "copy_paste"): 1, ("find_crosses", "gan"): 1,
         ("shortcut", "gan"): 1,
     }  # fmt: skip
+
+
+SEARCH = {"search": {"lambda_s": [0.1, 1.0]}, "initial_points": 1, "iterations": 1}
+
+
+def test_a_search_and_a_change_of_it_run_again_what_it_is_of_and_nothing_else(study, tmp_path):
+    """Of an arm that is there without one."""
+    copied = study.copy(tmp_path / "copy")
+    searched = {"gan": {"lambda_s": 0.5}}
+    jobs = again(copied, arms=searched, **SEARCH)
+    of_arm = {("find_crosses", "gan"): 1, ("shortcut", "gan"): 1}
+    assert cells(jobs, "tune_detector") == cells(jobs, "train_detector") == of_arm
+    assert cells(jobs, "pretrain_generator") == {}
+    own = f"{RESULTS}/detectors/find_crosses/gan/n=4/seed=1/run.json"
+    copied.snakemake("-c2", own, *LAID, "more.yaml")
+    run = copied.folder / own
+    record, best = (json.loads(file.read_text()) for file in (run, run.parents[1] / "best.json"))
+    assert record["hyperparameters"] == best["hyperparameters"]
+    assert copied.planned(own, *LAID, "more.yaml") == []
+    copied.study("more", {"detection": {"arms": searched} | SEARCH | {"search": {"lambda_s": [0.2, 1.0]}}})
+    assert [rule for rule, _ in copied.planned(own, *LAID, "more.yaml")] == ["tune_detector", "train_detector"]
 
 
 def test_an_arm_that_fails_is_named_and_the_others_are_shown(study, tmp_path):

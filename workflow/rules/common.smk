@@ -145,6 +145,11 @@ def generated_of(task, seed, name):
     return of_detectors(f"<results>/generated/{MADE_BY}/generated/{name}", of)
 
 
+# Those that are trained, as pasting needs none, and the searches for their hyperparameters.
+TRAINED = DETECTED + [(cell, seed) for cell, seed in GENERATING if detection.is_generated(config, cell.arm)]
+TUNED = [
+    (cell, SEEDS[0]) for cell in dict.fromkeys(cell for cell, _ in TRAINED) if detection.is_searched(config, cell.arm)
+]
 DETECTORS = of_detectors(f"<results>/detectors/{MADE_BY}/run.json", DETECTED)
 SEARCHES = of_searches("best.json")
 RUNS = of_runs("<results>/runs/{task}/{method}/seed={seed}/run.json")
@@ -245,9 +250,21 @@ def before_detectors(wildcards):
     return dumped(detection.pretraining_settings(config, wildcards.task, int(wildcards.n_real)))
 
 
-def of_detector(wildcards):
-    """A params function: what training a detector reads, and generating by its run."""
-    return dumped(detection.detecting_settings(config, wildcards.task, wildcards.arm, int(wildcards.n_real)))
+def of_detector(select):
+    """A params function: what searching for or training a detector reads, or generating by its run."""
+    return lambda wildcards: dumped(select(config, wildcards.task, wildcards.arm, int(wildcards.n_real)))
+
+
+def generator_of(seed=None):
+    """An input function: the generator of an arm that has one, before there is a detector. seed: as for `read`."""
+
+    def files(wildcards):
+        if not detection.is_generated(config, wildcards.arm):
+            return []
+        folder = f"<results>/generators/{wildcards.task}/n={wildcards.n_real}/seed={wildcards.get('seed', seed)}"
+        return f"{folder}/generator.safetensors"
+
+    return files
 
 
 def analysis_code(analysis):
@@ -484,7 +501,7 @@ def jobs():
     searching = expand(
         "<results>/splits/{task}/seed={seed}.csv", task=SEARCHED, seed=searched([config["tuning"]["seed"]])
     )
-    detected = [*DETECTED, *GENERATING]
+    detected = [*DETECTED, *GENERATING, *TUNED]
     learnt = [(cell, seed) for cell, seed in detected if detection.is_generated(config, cell.arm)]
     made = {
         "fetch_source": expand("<results>/data/{source}/fetched.json", source=FETCHED),
@@ -502,7 +519,8 @@ def jobs():
         "pretrain_generator": of_detectors(
             "<results>/generators/{task}/n={n_real}/seed={seed}/generator.safetensors", learnt
         ),
-        "train_detector": of_detectors(f"<results>/detectors/{MADE_BY}/run.json", detected),
+        "tune_detector": of_detectors("<results>/detectors/{task}/{arm}/n={n_real}/best.json", TUNED),
+        "train_detector": of_detectors(f"<results>/detectors/{MADE_BY}/run.json", TRAINED),
         "generate_images": of_detectors(f"<results>/generated/{MADE_BY}/generated/images.npy", GENERATING),
         "collect_detection": expand("<results>/{table}", table=DETECTION[:1]),
         **{analysis: answers(analysis) for analysis in ANALYSES},

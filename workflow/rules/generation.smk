@@ -31,15 +31,44 @@ rule pretrain_generator:
         stage("pretrain_generator", "params.settings", "wildcards.seed", "threads")
 
 
+# On the run of the first seed.
+rule tune_detector:
+    input:
+        masks(SEEDS[0]),
+        read("source.json", SEEDS[0]),
+        split=f"<results>/splits/{{task}}/seed={SEEDS[0]}.csv",
+        images=read("images.npy", SEEDS[0]),
+        generator=generator_of(SEEDS[0]),
+    output:
+        trials="<results>/detectors/{task}/{arm}/n={n_real}/trials.csv",
+        best="<results>/detectors/{task}/{arm}/n={n_real}/best.json",
+    log:
+        "<results>/logs/tune_detector/{task}/{arm}/n={n_real}.log",
+    benchmark:
+        "<results>/benchmarks/tune_detector/{task}/{arm}/n={n_real}.tsv"
+    conda:
+        "../../envs/red_herring.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        flags=flags,
+        settings=of_detector(detection.searching_settings),
+        code=code("tune_detector"),
+    shell:
+        stage("tune_detector", "params.settings", "threads")
+
+
 rule train_detector:
     input:
         masks(),
         read("source.json"),
         split="<results>/splits/{task}/seed={seed}.csv",
         images=read("images.npy"),
-        generator=lambda wildcards: (
-            f"<results>/generators/{wildcards.task}/n={wildcards.n_real}/seed={wildcards.seed}/generator.safetensors"
-            if detection.is_generated(config, wildcards.arm)
+        generator=generator_of(),
+        hyperparameters=lambda wildcards: (
+            f"<results>/detectors/{wildcards.task}/{wildcards.arm}/n={wildcards.n_real}/best.json"
+            if detection.is_searched(config, wildcards.arm)
             else []
         ),
     output:
@@ -62,7 +91,7 @@ rule train_detector:
         gpu=GPU,
     params:
         flags=flags,
-        settings=of_detector,
+        settings=of_detector(detection.training_settings),
         code=code("train_detector"),
     shell:
         stage("train_detector", "params.settings", "wildcards.seed", "threads")
@@ -98,7 +127,7 @@ rule generate_images:
         gpu=GPU,
     params:
         flags=flags,
-        settings=of_detector,
+        settings=of_detector(detection.detecting_settings),
         code=code("generate_images"),
     shell:
         stage("generate_images", "params.settings", "wildcards.seed", "threads")

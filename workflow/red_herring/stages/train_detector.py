@@ -13,22 +13,22 @@ import pandas as pd
 import safetensors.torch
 from torch import Tensor
 
-from red_herring.generation.cycle_gan import CycleGAN, initialised_gan
+from red_herring.generation.cycle_gan import CycleGAN
 from red_herring.generation.detection_data import DetectionData
 from red_herring.generation.detection_tables import predictions_table, shown_arrays, truths_table
+from red_herring.generation.detector_search import in_place
 from red_herring.generation.experiment import Measured, run_arm
 from red_herring.runtime import command
 from red_herring.runtime.command import Input, Output
-from red_herring.runtime.files import sha256, write_bytes, write_json, write_text
+from red_herring.runtime.files import read_json, sha256, write_bytes, write_json, write_text
 from red_herring.runtime.frames import read_frame
 from red_herring.runtime.provenance import environment
 from red_herring.stages._detecting import Experiment
-from red_herring.study.stage_settings import Detecting
-from red_herring.training.states import read_state
+from red_herring.study.stage_settings import Detecting, SearchingDetector
 
 
 def train_detector(
-    settings: Detecting,
+    settings: Detecting | SearchingDetector,
     split: Annotated[Path, Input("CSV of draw_splits")],
     images: Annotated[list[Path], Input("images.npy of each source, the rest beside it")],
     seed: int,
@@ -42,15 +42,17 @@ def train_detector(
     record: Annotated[Path, Output("JSON")],
     resume: Path,
     generator: Annotated[Path | None, Input("of pretrain_generator, usage.csv beside it")] = None,
+    hyperparameters: Annotated[Path | None, Input("JSON of tune_detector, where they are searched")] = None,
     threads: int = 1,
 ) -> None:
     start = time.monotonic()
     own = Experiment(settings, split, images, seed, threads)
     data = own.data()
-    gan = _loaded(generator, own, data) if generator else None
-    digest = own.digest("train_detector", generator=generator and sha256(generator))
-    given = settings.n_real, data, settings.detection, seed, own.hardware, gan
-    made = run_arm(settings.arm_is, *given, resume, digest)
+    gan = own.pretrained(generator, data)
+    searched = read_json(hyperparameters)["hyperparameters"] if hyperparameters else {}
+    detection, arm = in_place(settings.detection, settings.arm_is, searched)
+    digest = own.digest("train_detector", generator=generator and sha256(generator), searched=searched)
+    made = run_arm(arm, settings.n_real, data, detection, seed, own.hardware, gan, resume, digest)
     before = [read_frame(generator.parent / "usage.csv", ["part"])] if generator else []
     real = data.first_real(settings.n_real, seed)
     write_bytes(weights, safetensors.torch.save(_weights(made, gan)))
@@ -60,15 +62,9 @@ def train_detector(
     write_text(measures, made.measures.to_csv(index=False))
     write_text(usage, pd.concat([*before, made.usage]).to_csv(index=False))
     write_bytes(shown, safetensors.torch.save(shown_arrays(made.shown, real)))
-    write_json(record, {**_about(own, made, data), "seconds": round(time.monotonic() - start, 1), **environment()})
+    about = {**_about(own, made, data), "hyperparameters": searched}
+    write_json(record, {**about, "seconds": round(time.monotonic() - start, 1), **environment()})
     shutil.rmtree(resume, ignore_errors=True)
-
-
-def _loaded(generator: Path, own: Experiment, data: DetectionData) -> CycleGAN:
-    side, channels = data.free.examples.images.shape[-1], own.settings.detection["channels"]
-    gan = initialised_gan(side, channels, own.seed, own.hardware.device)
-    gan.load_state_dict(read_state(generator))
-    return gan
 
 
 def _weights(made: Measured, gan: CycleGAN | None) -> dict[str, Tensor]:
