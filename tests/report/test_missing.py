@@ -131,15 +131,24 @@ def test_detectors_share_the_failure_of_their_search(results):
 
 
 def test_a_run_waits_for_the_detector_that_generates_its_images(results):
-    generated = {"spc": {"task": "plain", "arm": "pasted", "n_real": 4, "further": "copy_paste", "searched": False}}
+    of = {"task": "plain", "arm": "gan", "n_real": 4, "further": "generated", "searched": True}
     (results / "runs/spc/rrr/seed=1/run.json").unlink()
-    touch("results/logs/pretrain_generator/plain/n=4/seed=1.log", "error: of other arms\n")
-    touch("results/logs/train_detector/plain/pasted/n=4/seed=1.log", "error: the loss is nan\n")
-    log = "results/logs/train_detector/plain/pasted/n=4/seed=1.log"
-    assert missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, generated) == {
-        ("spc", "rrr", 1): f"the loss is nan ({log})"
-    }
-    touch("results/detectors/plain/pasted/n=4/seed=1/run.json")
+    touch("results/generators/plain/n=4/seed=1/generator.safetensors")
+    logs = (
+        "tune_detector/plain/gan/n=4",
+        "train_detector/plain/gan/n=4/seed=1",
+        "generate_images/plain/gan/n=4/seed=1",
+    )
+    for log, output in zip(logs, ("best.json", "seed=1/run.json", "seed=1/more"), strict=True):
+        touch(f"results/logs/{log}.log", "error: none\n")
+        found = missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, {"spc": of})
+        assert found == {("spc", "rrr", 1): f"none (results/logs/{log}.log)"}
+        touch(f"results/detectors/plain/gan/n=4/{output}")
+
+
+def test_pasting_waits_for_no_detector(results):
+    of = {"task": "plain", "arm": "pasted", "n_real": 4, "further": "copy_paste", "searched": True}
+    (results / "runs/spc/rrr/seed=1/run.json").unlink()
     touch("results/logs/generate_images/plain/pasted/n=4/seed=1.log", "error: no negative\n")
-    (why,) = missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, generated).values()
+    (why,) = missing_runs(results, RUNS, ASKED, MADE_BY, SEARCHED, {"spc": of}).values()
     assert why.startswith("no negative (results/logs/generate_images")

@@ -61,7 +61,8 @@ def _generating(results: Path, of: Generating, seed: int) -> dict[Path, str]:
     run = of["task"], of["arm"], of["n_real"], seed
     own = detector_folder(Path(), run)
     made = results / "generated" / own / "generated" / "source.json"
-    return _detecting(results, run, of["further"], of["searched"]) | {made: f"generate_images/{own}.log"}
+    detector = _detecting(results, run, of["further"], of["searched"]) if of["further"] == BY_GENERATOR else {}
+    return detector | {made: f"generate_images/{own}.log"}
 
 
 def _detecting(results: Path, run: DetectorRun, further: str, searched: bool) -> dict[Path, str]:
