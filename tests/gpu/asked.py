@@ -151,7 +151,7 @@ def fit_run(folder: Folder, config: Config, run: Which, into: Path) -> None:
     split.parent.mkdir(parents=True, exist_ok=True)
     into.mkdir(parents=True)
     index = [folder.data / "index.csv"]
-    draw_splits(study.split_settings(config, task), index, seed, split, split.with_suffix(".counts"))
+    draw_splits(study.split_settings(config, task), seed, split, split.with_suffix(".counts"), index)
     outputs = ("model.safetensors", "history.csv", "predictions.csv", "run.json")
     train(
         study.train_settings(config, task, METHOD), split, [folder.data / "images.npy"], folder.path / "best.json",
