@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from red_herring.data.dataset import Dataset
+from red_herring.data.generated import SOURCE
 from red_herring.data.nuisance import nuisance_pixels
 from red_herring.data.sources.base import INDEX
 from red_herring.data.splits import COLUMNS, read_split
@@ -24,9 +25,6 @@ from red_herring.runtime.files import StudyError, read_json, sha256, write_bytes
 from red_herring.runtime.frames import read_frame
 from red_herring.stages._detecting import Experiment
 from red_herring.study.stage_settings import Detecting
-
-KIND = "generated"
-"""The name of the source, and its kind."""
 
 
 def generate_images(
@@ -82,7 +80,7 @@ def _index(table: pd.DataFrame, folders: list[Path]) -> pd.DataFrame:
     for folder in folders:
         rows = table.loc[table["source"] == folder.name, "row"]
         groups[rows.index] = read_frame(folder / "index.csv", INDEX)["group"].to_numpy()[rows]
-    inserted = table.assign(source=KIND, image="inserted-" + table["image"], row=range(len(table)), label=1)
+    inserted = table.assign(source=SOURCE, image="inserted-" + table["image"], row=range(len(table)), label=1)
     return inserted[COLUMNS].assign(group=groups)
 
 
@@ -103,8 +101,8 @@ def _about(own: Experiment, train: Dataset, levels: np.ndarray) -> dict[str, Any
     for folder in own.folders:
         known |= read_json(folder / "source.json").get("nuisance", {})
     return {
-        "source": KIND,
-        "kind": KIND,
+        "source": SOURCE,
+        "kind": SOURCE,
         "generated": True,
         "task": settings.task,
         "arm": settings.arm,

@@ -1,4 +1,4 @@
-"""Search the hyperparameters of an arm of a detection study by its validation images, of which none tests."""
+"""Search the hyperparameters of an arm of a detection study by validation images of one seed; no test image is read."""
 
 from __future__ import annotations
 
