@@ -7,6 +7,7 @@ it is run with kills (SIGKILL) of
 stage      one process that is at work; Snakemake sees its job fail
 snakemake  Snakemake alone; its jobs go on, and the next start meets them, at work or, every other time, ended
 machine    Snakemake and all its jobs at once
+preloaded  the process that has loaded the libraries; jobs that were forked from it die with it
 
 at a random time, or as soon as something is being written. After every kill each file that has its final name must be
 that of the undisturbed run; at the end of a round all must be, and Snakemake must find nothing to do.
@@ -40,12 +41,14 @@ import psutil
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
 
 from support.loopback import Quiet, serving
 from support.workflow_checkout import Checkout
 
-KINDS = ("stage", "snakemake", "machine")
+KINDS = ("stage", "snakemake", "machine", "preloaded")
 KILLS_A_ROUND = 8
+PRELOAD = "workflow/red_herring/runtime/preload.py"
 LONGEST_WAIT = 8.0
 """Seconds after the first job of a start within which the kill comes; a job takes about four. In every other round it
 comes sooner rather than later, or the first jobs of the study, which are short, would hardly be hit."""
@@ -168,7 +171,8 @@ class Chaos:
         victim = self.moments.choice(sorted(at_work, key=lambda process: process.pid))
         name = stage_of(victim) or "ending"
         main = psutil.Process(snakemake.pid)
-        kill({"stage": [victim], "snakemake": [main], "machine": [main, *at_work]}[kind])
+        loaded = [child for child in main.children() if child.cmdline()[1:2] == [str(checkout / PRELOAD)]]
+        kill({"stage": [victim], "snakemake": [main], "machine": [main, *at_work], "preloaded": loaded}[kind])
         snakemake.wait()
         return name
 

@@ -85,7 +85,7 @@ class ClusterCheckout(Checkout):
     def _start(self, *command: str) -> subprocess.Popen:
         environment = {k: v for k, v in self.cluster.environment.items() if not k.startswith(("PYTHONPATH", "COV"))}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-        environment |= jobs().variables  # of those that stay on the login node
+        environment |= jobs().environment  # of those that stay on the login node
         with open(self.folder / "said.txt", "w") as said:
             return subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=said, stderr=said, start_new_session=True,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 from conftest import ROOT
-from support.job_server import JobServer
+from red_herring.runtime.preload import Preloaded
 from support.stage_server import PLANS, StageServer
 
 KEPT = ("Snakefile", "config.yaml", "config", "workflow", "envs", "profiles", "slurm", "README.md")
@@ -35,11 +35,9 @@ def starter() -> StageServer:
 
 
 @cache
-def jobs() -> JobServer:
-    """What the jobs of studies are forked from, once for all of this process."""
-    server = JobServer()
-    atexit.register(server.close)
-    return server
+def jobs() -> Preloaded:
+    """What the jobs of studies are forked from, once for all of this process, as studies find one that is there."""
+    return Preloaded()
 
 
 class Checkout:
@@ -69,13 +67,13 @@ class Checkout:
         self, *arguments: str, check: bool = True, where: Path | None = None, anew: bool = False, **variables: str
     ) -> subprocess.CompletedProcess:
         """Run in the checkout, or in another folder, `where`, with these environment variables besides. Snakemake
-        is forked from a process that has imported it, and its jobs from one that has imported the libraries. anew: all
-        interpreters start anew, as users' do.
+        is forked from a process that has imported it, and its jobs from one that has imported the libraries. anew: the
+        study starts both, as a user's does.
         """
         # A user's environment: not the tests' import path, nor coverage, which would slow every job down.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONPATH", "COV"))}
         runs_jobs = not anew and "-n" not in arguments
-        environment |= variables | (jobs().variables if runs_jobs else {})
+        environment |= variables | (jobs().environment if runs_jobs else {})
         folder = where or self.folder
         if anew:
             command = [str(Path(sys.executable).parent / "snakemake"), *arguments]

@@ -22,6 +22,7 @@ from red_herring.study import places
 from red_herring.report import items
 from red_herring.runtime import cards
 from red_herring.runtime.files import StudyError, check_times, check_writable
+from red_herring.runtime.preload import PRELOADED, Preloaded
 from red_herring.runtime.provenance import code_digest, content_digest
 from red_herring.runtime.typed_json import dumped
 from red_herring.stages import make_runnable
@@ -90,6 +91,15 @@ if "gpu_jobs_per_card" in workflow.global_resources:
 GPU_JOBS = checked(cards.jobs_at_once, config["training"]["device"])
 if GPU_JOBS and "gpu" not in workflow.global_resources and workflow.resource_settings.nodes is None:
     workflow.register_resource("gpu", GPU_JOBS)
+
+
+def preload_libraries():
+    """Start the process that the jobs of this machine are forked from, if they are for this Python and need no GPU."""
+    other = GPU_JOBS or workflow.deployment_settings.deployment_method
+    if config["preload"] and not (other or PRELOADED in os.environ):
+        os.environ |= Preloaded().environment
+
+
 FETCHED = [source for source in SOURCES if study.origin(config, source)]
 
 

@@ -7,6 +7,7 @@ import errno
 import inspect
 import logging
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -29,6 +30,12 @@ what the parameter of this name is given.
 
 SPACE_AND_RIGHTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Errors that say all in one sentence."""
+
+
+MIB = 2**20 if sys.platform == "darwin" else 2**10
+"""As the system counts memory: macOS in bytes, Linux in KiB."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def run(stage: Stage) -> None:
     end it with the state saved, status 143 and 130.
     """
     given = vars(parser_of(stage).parse_args())
-    log = given.pop("log")
+    log_file = given.pop("log")
     outputs = outputs_of(stage, given)
     resumes = RESUME in inspect.signature(stage).parameters
     if resumes:
@@ -73,10 +80,11 @@ def run(stage: Stage) -> None:
         with sole(outputs[0]):
             for output in outputs:
                 remove_leftovers(output)
-            _log_to(log, terminal)
+            _log_to(log_file, terminal)
             with cards.given(_device(given)):
                 stage(**given)
                 interrupt.deafen()  # all is done
+                _log_usage()
     except interrupt.Interrupted as stop:
         kept = "what was done is kept; " if resumes else ""
         _fail(f"stopped by {stop}; {kept}run again to go on", terminal, stop.status)
@@ -84,6 +92,13 @@ def run(stage: Stage) -> None:
         if not (isinstance(error, StudyError) or (isinstance(error, OSError) and error.errno in SPACE_AND_RIGHTS)):
             traceback.print_exc()
         _fail(_sentence(error, outputs[0].parent), terminal)
+
+
+def _log_usage() -> None:
+    """What Snakemake cannot measure of a job that another process has forked (`red_herring.runtime.preload`)."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds = sum(of.ru_utime + of.ru_stime for of in used)
+    log.info("%.1f s of processor time, %.0f MiB of memory at most", seconds, used[0].ru_maxrss / MIB)
 
 
 def _sentence(error: Exception, folder: Path) -> str:

@@ -21,7 +21,8 @@ LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "scikit-optimize", "cap
 PLUMBING = frozenset(
     f"{PACKAGE.name}.{module}"
     for module in (
-        *("runtime.cards", "runtime.command", "runtime.interrupt", "runtime.locks", "runtime.typed_json"),
+        *("runtime.cards", "runtime.command", "runtime.interrupt", "runtime.locks", "runtime.preload"),
+        "runtime.typed_json",
         "study.stage_settings",
     )
 )

@@ -6,8 +6,12 @@ import os
 import sys
 from pathlib import Path
 
+from red_herring.runtime.preload import hand_over
+
 # Before Matplotlib is imported, which a notebook's or a window's backend would end where it is not installed.
 os.environ["MPLBACKEND"] = "Agg"
+
+hand_over()  # A command line of a stage goes no further where another process takes it.
 
 
 def make_runnable() -> None:
