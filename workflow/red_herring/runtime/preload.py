@@ -38,8 +38,8 @@ takes jobs, with colons between them.
 """
 
 IN_SLURM = "SLURM_JOB_ID"
-"""Environment variable of Slurm: its number of the job that a process is in. A job of another number is Slurm's to start
-and to end.
+"""Environment variable of Slurm: its number of the job that a process is in. A job of another number is Slurm's to
+start and to end.
 """
 
 STAGES = "red_herring.stages."
@@ -80,7 +80,7 @@ class Preloaded:
             [sys.executable, __file__, address, *libraries],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env=os.environ | {THREADS: "1"},
+            env=os.environ | {THREADS: "1", "MPLBACKEND": "Agg"},  # as stages have it
             start_new_session=True,
         )
         atexit.register(self.close)
@@ -250,7 +250,7 @@ def main(address: str, *libraries: str) -> None:
     """Load the libraries, then serve."""
     sys.path.pop(0)  # the folder of this file
     for library in libraries:
-        with suppress(ImportError):  # which is for those to tell that need it
+        with suppress(Exception):  # which is for those to tell that need it
             importlib.import_module(library)
     gc.collect()
     gc.freeze()  # else each job copies what it looks through for garbage
