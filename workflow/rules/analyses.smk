@@ -6,24 +6,8 @@ for analysis in ANALYSES:
         name:
             analysis
         input:
-            masks(),
-            read("source.json"),
-            read("index.csv"),
-            companion(analysis, "base", beside_images_of),
-            split="<results>/splits/{task}/seed={seed}.csv",
-            images=read("images.npy"),
-            model="<results>/runs/{task}/{method}/seed={seed}/model.safetensors",
-            base_split=companion(analysis, "base", split_of),
-            base_images=companion(analysis, "base", images_of),
-            base_model=companion(analysis, "base", model_of),
-            other_split=companion(analysis, "other", split_of),
-            other_model=companion(analysis, "other", model_of),
-            base_other_split=companion(analysis, "base_other", split_of),
-            base_other_model=companion(analysis, "base_other", model_of),
-            masker=own_maskers(analysis),
-            base_masker=companion(analysis, "base", maskers_of(analysis)),
-            other_masker=companion(analysis, "other", maskers_of(analysis)),
-            base_other_masker=companion(analysis, "base_other", maskers_of(analysis)),
+            found_beside(analysis),
+            unpack(given(analysis)),
         output:
             table=f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}.csv",
             per_image=f"<results>/{analysis}/{{task}}/{{method}}/seed={{seed}}_images.csv",

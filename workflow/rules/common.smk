@@ -1,10 +1,12 @@
 """Glue: the checked configuration, the wildcards, and what the rules hand to their stages."""
 
+import inspect
 import json
 import os
 import re
 import shlex
 import sys
+from functools import cache
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import sourcecache_entry
@@ -228,7 +230,8 @@ wildcard_constraints:
 
 def settings(select, *names):
     """A params function: the part of the study that a stage reads, as JSON, so that only its changes rerun the rule."""
-    return lambda wildcards: dumped(select(config, *(wildcards[name] for name in names)))
+    of = cache(lambda *values: dumped(select(config, *values)))
+    return lambda wildcards: of(*(wildcards[name] for name in names))
 
 
 def code(stage, *more):
@@ -237,15 +240,13 @@ def code(stage, *more):
     {kind} stands for the kind of the source, {file} for the file of the method.
     """
 
-    def digest(wildcards):
-        names = dict(wildcards.items())
-        if "source" in names:
-            names["kind"] = config["sources"][names["source"]]["kind"]
-        if "method" in names:
-            names["file"] = variants.file_of(config, names["method"])
+    @cache
+    def digest(source, method):
+        names = {"kind": config["sources"][source]["kind"]} if source else {}
+        names |= {"file": variants.file_of(config, method)} if method else {}
         return code_digest(f"red_herring.stages.{stage}", *(name.format(**names) for name in more))
 
-    return digest
+    return lambda wildcards: digest(wildcards.get("source"), wildcards.get("method"))
 
 
 def analysis_settings(analysis):
@@ -288,6 +289,7 @@ def content(*names):
     return content_digest(*(os.path.join(PACKAGES, "red_herring", name) for name in names))
 
 
+@cache
 def prepared_of(task, name):
     """This file of every source of a task."""
     return expand("<results>/data/{source}/{name}", source=tasks.task_sources(config, task), name=name)
@@ -335,47 +337,49 @@ def base_split(rest=""):
     return files
 
 
-def companion(analysis, which, select):
-    """An input function: what `select` finds by task, method and seed of a run that an analysis is given beside its own,
-    which is `base`, `other` or `base_other`; nothing of one that it is not given.
+def beside(analysis, wildcards):
+    """Whose files an analysis of a run is given, by what the names of its inputs begin with: task and seed of the run, and
+    of those beside it.
     """
+    found = checked(pairs.companions, config, analysis, wildcards.task, int(wildcards.seed))
+    return {"": (wildcards.task, wildcards.seed)} | {f"{which}_": run for which, run in found.items()}
+
+
+WITH_IMAGES = ("", "base_")  # those of another seed are the same
+
+
+def given(analysis):
+    """An input function for `unpack`: the inputs of an analysis that have a name. One for all of them, as Snakemake spends
+    more on calling a function for every job than on the files that it returns.
+    """
+    masked = maskers.needs_masker(config, analysis)
 
     def files(wildcards):
-        beside = checked(pairs.companions, config, analysis, wildcards.task, int(wildcards.seed))
-        if which not in beside:
-            return []
-        task, seed = beside[which]
-        return select(task, wildcards.method, seed)
+        runs, named = beside(analysis, wildcards), {}
+        for name, (task, seed) in runs.items():
+            named[f"{name}split"] = f"<results>/splits/{task}/seed={seed}.csv"
+            if name in WITH_IMAGES:
+                named[f"{name}images"] = read_of(task, "images.npy", seed)
+            named[f"{name}model"] = f"<results>/runs/{task}/{wildcards.method}/seed={seed}/model.safetensors"
+        for name, (task, seed) in runs.items() if masked else ():
+            named[f"{name}masker"] = f"<results>/maskers/{task}/{wildcards.method}/seed={seed}/maskers.safetensors"
+        return named
 
     return files
 
 
-def split_of(task, method, seed):
-    return f"<results>/splits/{task}/seed={seed}.csv"
+def found_beside(analysis):
+    """An input function: what is beside the images that an analysis is given."""
 
+    def files(wildcards):
+        found = []
+        for name, (task, seed) in beside(analysis, wildcards).items():
+            if name in WITH_IMAGES:
+                found += [*masks_of(task, seed), *read_of(task, "source.json", seed)]
+                found += [] if name else read_of(task, "index.csv", seed)
+        return found
 
-def model_of(task, method, seed):
-    return f"<results>/runs/{task}/{method}/seed={seed}/model.safetensors"
-
-
-def maskers_of(analysis):
-    """A function: the maskers of a run by task, method and seed, if the analysis reads them."""
-    needed = maskers.needs_masker(config, analysis)
-    found = "<results>/maskers/{}/{}/seed={}/maskers.safetensors"
-    return lambda *run: found.format(*run) if needed else []
-
-
-def own_maskers(analysis):
-    """An input function: those of the run, if the analysis reads them."""
-    return lambda wildcards: maskers_of(analysis)(wildcards.task, wildcards.method, wildcards.seed)
-
-
-def images_of(task, method, seed):
-    return read_of(task, "images.npy", seed)
-
-
-def beside_images_of(task, method, seed):
-    return [*masks_of(task, seed), *read_of(task, "source.json", seed)]
+    return files
 
 
 def fetched(wildcards):
@@ -412,6 +416,18 @@ def flags(wildcards, input, output):
     """A params function: `--name path` of the inputs and outputs that have a name; the others a stage finds by itself."""
     named = [(name, [files] if isinstance(files, str) else files) for name, files in [*input.items(), *output.items()]]
     return [word for name, files in named if files for word in (f"--{name.replace('_', '-')}", *files)]
+
+
+def sign(rules):
+    """Write down the signatures of functions, for which Snakemake asks several times a job and looks longer each time than
+    most of them take.
+    """
+    for of in rules:
+        for item in (*of.input, *of.params):
+            item = getattr(item, "_file", item)
+            function = getattr(item, "callable", item)
+            if inspect.isfunction(function):
+                function.__signature__ = inspect.signature(function)
 
 
 def stamp(paths):
