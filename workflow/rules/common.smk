@@ -572,12 +572,13 @@ def jobs():
     return {name: [len(files), sum(files)] for name, files in there.items()}
 
 
-# The command that names the missing runs and detectors; no rule, as it is for when the jobs of rules have failed.
-MISSING_RUNS = shlex.join(
-    [
-        *("python", "-m", "red_herring.stages.report_missing"),
-        *("--settings", dumped(study.missing_settings(config))),
-        *("--results", config["pathvars"]["results"]),
-        *("--report", os.path.join(config["pathvars"]["results"], "incomplete.md")),
-    ]
-)
+def missing_runs():
+    """The command that names the missing runs and detectors; no rule, as it is for when the jobs of rules have failed."""
+    return shlex.join(
+        [
+            *("python", "-m", "red_herring.stages.report_missing"),
+            *("--settings", dumped(study.missing_settings(config))),
+            *("--results", RESULTS),
+            *("--report", os.path.join(RESULTS, "incomplete.md")),
+        ]
+    )
