@@ -141,3 +141,23 @@ def test_the_conda_environment_has_the_versions_of_the_lock():
     assert len(pins) > 5
     for name, version in pins:
         assert lock[name] == version
+
+
+WATCHED = """
+include: "workflow/Snakefile"
+import inspect
+signature = inspect.signature
+def watching(function):
+    if inspect.isfunction(function) and not hasattr(function, "__signature__"):
+        print("looked for:", function.__code__.co_filename)
+    return signature(function)
+inspect.signature = watching
+"""
+
+
+def test_no_signature_of_a_function_of_ours_is_looked_for_at_every_job(checkout):
+    (checkout.folder / "watched").write_text(WATCHED)
+    done = checkout.snakemake("-n", "all", "-s", "watched", "--configfile=workflow/studies/demo.yaml")
+    looked_for = re.findall("^looked for: (.*)$", done.stdout, re.MULTILINE)
+    assert looked_for, "of Snakemake's own functions"
+    assert not [file for file in looked_for if file.endswith(".smk")]
