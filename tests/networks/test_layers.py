@@ -35,6 +35,20 @@ def test_convolution_has_right_first_and_second_derivatives(kernel, stride, padd
     assert gradgradcheck(convolution, inputs)
 
 
+@pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (1, 0), (3, 0)])
+def test_a_frozen_convolution_of_few_channels_has_right_first_and_second_derivatives(kernel, padding):
+    torch.manual_seed(0)
+    convolution = layers.Conv2d(2, 3, kernel, padding=padding).double().requires_grad_(False)
+    x = double(2, 2, 5, 5)
+    assert type(convolution(x).grad_fn).__name__ == "_FrozenConvolutionBackward"
+    expected = nn.functional.conv2d(x, convolution.weight, padding=padding)
+    assert torch.equal(convolution(x), expected)
+    slopes = torch.randn_like(expected)
+    gradients = (torch.autograd.grad((y * slopes).sum(), x)[0] for y in (convolution(x), expected))
+    torch.testing.assert_close(*gradients)
+    assert gradgradcheck(lambda x: convolution(x).square(), x)
+
+
 def test_normalisation_has_right_first_and_second_derivatives():
     torch.manual_seed(0)
     inputs = double(3, 2, 3, 3), double(2), double(2)

@@ -4,6 +4,7 @@ Parameters, results and first derivatives are those of PyTorch. What differs is
 - the second derivatives, which PyTorch composes of slow kernels (`differentiable_twice`);
 - two batches in one pass, each normalised by its own statistics (`batches_apart`);
 - the weight gradient of a convolution of small maps in bfloat16 on a CPU, for which oneDNN is slow;
+- the input gradient of a frozen convolution of few channels on a CPU, for which it is slow too;
 - spectral normalisation.
 """
 
@@ -20,6 +21,9 @@ from torch.autograd.function import once_differentiable
 
 SMALL = 64
 """Pixels of an output map, up to which oneDNN's kernel for the weight gradient in bfloat16 is the slower way."""
+
+FEW = 16
+"""Channels of an input, below which oneDNN computes its gradient as if they were so many, in layouts of its own."""
 
 _twice = False
 _apart = False
@@ -57,6 +61,10 @@ class Conv2d(nn.Conv2d):
         device, weight = x.device.type, self.weight
         mixed = torch.is_autocast_enabled(device)
         trained = weight.requires_grad and torch.is_grad_enabled() and self.bias is None
+        few = self.in_channels < FEW and self.stride == (1, 1)
+        if few and device == "cpu" and x.requires_grad and not (weight.requires_grad or mixed):
+            explained: Tensor = _FrozenConvolution.apply(x, weight, self.bias, self.padding[0])
+            return explained
         if torch.compiler.is_compiling() or not trained or not (_twice or (mixed and device == "cpu")):
             return super().forward(x)
         if mixed:
@@ -87,6 +95,21 @@ class _Convolution(torch.autograd.Function):
             None,
             None,
         )
+
+
+class _FrozenConvolution(torch.autograd.Function):
+    """y(x) of stride 1, whose gradient is a convolution with the kernel turned by half a circle."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.padding = weight.shape[-1] - 1 - padding
+        return F.conv2d(x, weight, bias, 1, padding)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        return F.conv2d(gradient, weight.flip(2, 3).transpose(0, 1), None, 1, ctx.padding), None, None, None
 
 
 class _InputGradient(torch.autograd.Function):
