@@ -11,9 +11,10 @@ from red_herring.analyses.base import Analysed, Run, untrained_steps
 from red_herring.data.dataset import Dataset
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.files import StudyError
-from red_herring.saliency.attribution import Maps, attribute, sigma_of
+from red_herring.saliency.attribution import Steps, sigma_of, to_score
 from red_herring.saliency.chance import chance_of
 from red_herring.saliency.localisation import localise, measured
+from red_herring.saliency.mapped import Mapped
 from red_herring.saliency.summary import as_levels, drawn, mean_maps
 from red_herring.study.catalogue import attribution_card
 
@@ -46,10 +47,7 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
 
     Raises StudyError when no positive test image has a mask.
     """
-    test = run.test
-    positive = test.subset(np.flatnonzero((test.labels == 1).numpy() & test.has_mask().numpy()))
-    if len(positive) == 0:
-        raise StudyError(f"{run.task}: no positive test image has a mask, so there is nothing to localise")
+    positive = _localised(run)
     saliency, masks = settings["saliency"], positive.masks.numpy()
     averaged = drawn(positive, saliency["mean_map_images"], run.seed)
     shown = drawn(positive, saliency["example_images"], run.seed)
@@ -59,18 +57,28 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
         "example_mask": masks[shown].astype(np.uint8),
     }
     prior = measured(np.broadcast_to(average_mask(run.data("train")), masks.shape), masks).add_prefix("average_mask_")
-    tables, scores = {}, {}
+    trained = _mapped(run, run.model, positive, saliency["steps"])
+    untrained = _mapped(run, run.untrained, positive, untrained_steps(saliency["steps"]))
+    sigma, tables, scores = saliency["smoothing_sigma"], {}, {}
     for name in saliency["attributions"]:
-        maps = maps_of(name, run, run.model, positive, saliency)
-        chance = chance_of(masks.shape[1:], sigma_of(name, saliency["smoothing_sigma"]))
-        before = maps if attribution_card(name).control else _before_training(name, run, positive, saliency)
-        untrained = measured(before.maps, masks).join(before.details).add_prefix("untrained_")
-        scored = pd.concat([localise(maps.maps, masks, chance), maps.details, prior, untrained], axis=1)
+        maps = to_score(name, trained(name), sigma)
+        before = maps if attribution_card(name).control else to_score(name, untrained(name), sigma)
+        beside = prior.join(measured(before.maps, masks).join(before.details).add_prefix("untrained_"))
+        scored = localise(maps.maps, masks, chance_of(masks.shape[1:], sigma_of(name, sigma)))
+        scored = scored.join(maps.details).join(beside)
         scores[name] = pd.concat([positive.table[["source", "image"]], scored], axis=1)
         tables[name] = summarised(scored)
         arrays[f"mean/{name}"], arrays["mean_image"], arrays["mean_mask"] = mean_maps(maps.maps, positive, averaged)
         arrays[f"example/{name}"] = as_levels(maps.maps[shown])
     return Analysed(_stacked(tables), _stacked(scores), arrays)
+
+
+def _localised(run: Run) -> Dataset:
+    test = run.test
+    positive = test.subset(np.flatnonzero((test.labels == 1).numpy() & test.has_mask().numpy()))
+    if len(positive) == 0:
+        raise StudyError(f"{run.task}: no positive test image has a mask, so there is nothing to localise")
+    return positive
 
 
 def average_mask(train: Dataset) -> np.ndarray:
@@ -82,16 +90,8 @@ def average_mask(train: Dataset) -> np.ndarray:
     return train.masks[rows].sum(dim=0).numpy()
 
 
-def maps_of(name: str, run: Run, network: ResNet18, data: Dataset, saliency: dict[str, Any]) -> Maps:
-    """The maps of one attribution of the run's network, as it is or untrained, by the settings of the study."""
-    return attribute(
-        name, network, data, saliency["smoothing_sigma"], run.batch_size, run.hardware,
-        described=str(run.weights), seed=run.seed, steps=saliency["steps"],
-    )  # fmt: skip
-
-
-def _before_training(name: str, run: Run, data: Dataset, saliency: dict[str, Any]) -> Maps:
-    return maps_of(name, run, run.untrained, data, saliency | {"steps": untrained_steps(saliency["steps"])})
+def _mapped(run: Run, network: ResNet18, data: Dataset, steps: Steps) -> Mapped:
+    return Mapped(network, data, run.hardware, str(run.weights), run.seed, steps)
 
 
 def summarised(scores: pd.DataFrame) -> pd.DataFrame:

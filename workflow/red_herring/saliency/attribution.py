@@ -75,8 +75,12 @@ def attribute(
     steps: Steps = "adaptive",
 ) -> Maps:
     """The absolute values of `explain`, 0 or more, smoothed by a Gaussian of sigma pixels; 0: not at all."""
-    found = explain(name, model, data, batch_size, hardware, described, seed, steps)
-    return Maps(smooth(np.abs(found.maps), sigma_of(name, sigma)), found.details)
+    return to_score(name, explain(name, model, data, batch_size, hardware, described, seed, steps), sigma)
+
+
+def to_score(name: str, signed: Maps, sigma: float) -> Maps:
+    """Signed maps of an attribution as `attribute` gives them."""
+    return Maps(smooth(np.abs(signed.maps), sigma_of(name, sigma)), signed.details)
 
 
 def explain(

@@ -102,8 +102,8 @@ class Smoothed:
                 places.append(_places(maps))
         self._share, self._largest = share / share.sum(), largest / largest.sum()
         """[pixels]: the share of the sum that each pixel is expected to have, and how often it is the largest."""
-        self._places = np.concatenate(places)
-        """int32 [maps, pixels]: the place of each pixel in its map, from that of the largest value, 1, down."""
+        self._places = np.concatenate(places).T.copy()
+        """int32 [pixels, maps]: the place of each pixel in its map, from that of the largest value, 1, down."""
         self._harmonic = np.sum(1 / np.arange(1, pixels + 1))
         self._known: dict[bytes, dict[str, float]] = {}
 
@@ -136,8 +136,8 @@ class Smoothed:
 
     def _inside(self, mask: np.ndarray, most: int | None = None) -> np.ndarray:
         """The places of the mask's pixels, int32 [maps, p], rising, of all maps or of those that come to `most`."""
-        maps = len(self._places) if most is None else most // int(mask.sum()) + 1
-        return np.sort(self._places[:maps, mask], axis=1)
+        maps = None if most is None else most // int(mask.sum()) + 1
+        return np.sort(self._places[mask, :maps].T.copy(), axis=1)
 
 
 def _of_distinct(inside: np.ndarray) -> float:
