@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from red_herring.methods import make_method
+from red_herring.methods import base, make_method
 from red_herring.methods.base import shuffle_outside
+from red_herring.networks import layers
 from red_herring.networks.resnet import Batch, ResNet18
 from red_herring.study.catalogue import method_card, method_names
 from support.small_classifier import Classifier, Smooth, small_batch
@@ -277,8 +278,9 @@ def test_no_mask_term_touches_an_image_that_is_all_inside(name):
     if "penalty" not in terms:
         return
     assert terms["penalty"].item() == 0
-    gradients = torch.autograd.grad(terms["penalty"], model.parameters(), allow_unused=True, materialize_grads=True)
-    assert all(not gradient.any() for gradient in gradients)
+    if terms["penalty"].requires_grad:
+        gradients = torch.autograd.grad(terms["penalty"], model.parameters(), allow_unused=True, materialize_grads=True)
+        assert all(not gradient.any() for gradient in gradients)
 
     masks = batch.masks.clone()
     masks[3:] = True
@@ -286,6 +288,70 @@ def test_no_mask_term_touches_an_image_that_is_all_inside(name):
     first = terms_of(Batch(batch.images[:3], batch.labels[:3], batch.masks[:3], batch.groups[:3]))["penalty"]
     # A mean over the batch halves, RRR's sum does not: everywhere an image weighs the same, whatever the others' masks.
     torch.testing.assert_close(half, first * (1.0 if name == "rrr" else 0.5))
+
+
+def updated(name, masks, change=None, options=None, updates=2):
+    """The weights of a network after updates on batches whose masks are `masks`, and its method."""
+    torch.manual_seed(0)
+    model, generator = ResNet18(2).train(), torch.Generator().manual_seed(0)
+    method = make_method(name, model, HYPERPARAMETERS, options)
+    if change:
+        change(model)
+    for seed in range(updates):
+        batch = small_batch(4, 12, torch.float32, seed)
+        method.update(replace(batch, masks=batch.masks | masks), generator)
+    return model.state_dict()
+
+
+ALL_INSIDE = torch.ones(4, 1, 12, 12, dtype=torch.bool)
+ONE_OUTSIDE = ALL_INSIDE.clone()
+ONE_OUTSIDE[2, 0, 3, 4] = False
+"""A pixel outside of one image, which is all that there is to shuffle."""
+
+
+@pytest.mark.parametrize("name", ["gradmask", "rrr", "rbr"])
+def test_without_guidance_no_gradient_of_pixels_is_taken_and_the_weights_are_the_same_to_the_bit(name, monkeypatch):
+    with_images = []
+    original = layers._gradients
+    monkeypatch.setattr(
+        layers,
+        "_gradients",
+        lambda *given: with_images.append(given[1].shape[1] == 1 and given[-2]) or original(*given),
+    )
+    fewer = updated(name, ALL_INSIDE)
+    assert not any(with_images)
+    monkeypatch.setattr(base, "asking_if_guided", lambda batch: batch.images.requires_grad_())
+    everything = updated(name, ALL_INSIDE)
+    assert sum(with_images) == 2, "that of the penalty, once a batch; of the loss nobody reads it"
+    assert all(torch.equal(everything[key], value) for key, value in fewer.items())
+
+
+@pytest.mark.parametrize("name", ["actdiff", "adversarial"])
+def test_without_guidance_the_masked_images_are_passed_for_the_statistics_only(name, monkeypatch):
+    recorded = []
+
+    def watch(model):
+        model.bn1.register_forward_hook(lambda *given: recorded.append(given[-1].requires_grad))
+
+    fewer = updated(name, ALL_INSIDE, watch, updates=1)
+    assert recorded == [False, True]
+    recorded.clear()
+    updated(name, ONE_OUTSIDE, watch, updates=1)
+    assert recorded == [True]
+    monkeypatch.setattr(base, "features_of_both", lambda model, x, batch, _: model.features_of_both(x, batch.images))
+    everything = updated(name, ALL_INSIDE, updates=1)
+    for key, value in fewer.items():
+        torch.testing.assert_close(everything[key], value, rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_on_which_the_encoder_takes_no_step_is_not_recorded():
+    recorded = []
+    updated(
+        "adversarial", ~ALL_INSIDE,
+        lambda model: model.bn1.register_forward_hook(lambda *given: recorded.append(given[-1].requires_grad)),
+        {"schedule": "released"}, updates=6,
+    )  # fmt: skip
+    assert recorded == [False, False, True] * 2
 
 
 @pytest.mark.parametrize("name", method_names())

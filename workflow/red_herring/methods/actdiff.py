@@ -24,9 +24,10 @@ class Method(base.Method):
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         shuffled = base.shuffle_outside(batch.images, batch.masks, generator)
-        masked, features = self.model.features_of_both(shuffled, batch.images)
+        guided = base.guided(batch.masks)
+        masked, features = base.features_of_both(self.model, shuffled, batch, guided)
         # An image with nothing outside its mask differs by batch normalisation only, whose batch it shares with others.
-        distance = torch.linalg.vector_norm(masked - features, dim=1) * base.guided(batch.masks)
+        distance = torch.linalg.vector_norm(masked - features, dim=1) * guided
         return {
             "classification": base.classification_loss(self.model.fc(features), batch.labels),
             "penalty": distance.mean(),

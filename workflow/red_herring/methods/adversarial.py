@@ -56,22 +56,25 @@ class Method(base.Method):
 
     def update(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         self.batches_seen += 1
-        masked, features = self._features(batch, generator)
+        encoder_steps = self.schedule == "batch" or self.batches_seen % self.steps == 0
         guided = base.guided(batch.masks)
+        with torch.set_grad_enabled(encoder_steps):
+            masked, features = self._features(batch, generator, guided)
         for _ in range(self.steps if self.schedule == "batch" else 1):
             discriminator_loss = self._step_discriminator(masked.detach(), features.detach(), guided)
         terms = {"discriminator": discriminator_loss}
-        if self.schedule == "batch" or self.batches_seen % self.steps == 0:
+        if encoder_steps:
             terms |= self.step(self._encoder_losses(masked, features, guided, batch.labels))
         return terms
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        return self._encoder_losses(*self._features(batch, generator), base.guided(batch.masks), batch.labels)
+        guided = base.guided(batch.masks)
+        return self._encoder_losses(*self._features(batch, generator, guided), guided, batch.labels)
 
-    def _features(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _features(self, batch: Batch, generator: torch.Generator, guided: Tensor) -> tuple[Tensor, Tensor]:
         """Of the masked images, which enter the running statistics first, as released, and of the others."""
         shuffled = base.shuffle_outside(batch.images, batch.masks, generator)
-        return self.model.features_of_both(shuffled, batch.images)
+        return base.features_of_both(self.model, shuffled, batch, guided)
 
     def _encoder_losses(self, masked: Tensor, features: Tensor, guided: Tensor, labels: Tensor) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(False)  # only the encoder learns from this

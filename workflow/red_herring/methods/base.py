@@ -112,6 +112,18 @@ def guided(masks: Tensor) -> Tensor:
     return ~masks.flatten(1).all(dim=1)
 
 
+def features_of_both(model: ResNet18, shuffled: Tensor, batch: Batch, guided: Tensor) -> tuple[Tensor, Tensor]:
+    """The features of the shuffled images, which enter the running statistics first, and of the batch's.
+
+    Where no image is guided, no loss has a gradient by the former, and their pass is not recorded.
+    """
+    if guided.any():
+        return model.features_of_both(shuffled, batch.images)
+    with torch.no_grad():
+        of_shuffled = model.features(shuffled)
+    return of_shuffled, model.features(batch.images)
+
+
 def means_by(values: Tensor, keys: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The mean of the values of each key from 0 to count - 1, 0 for a key without any, and how many there are.
 
@@ -127,9 +139,20 @@ def coarse(masks: Tensor, like: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(masks.to(like.dtype), (like.shape[1], like.shape[2])).squeeze(1)
 
 
+def asking_if_guided(batch: Batch) -> Tensor:
+    """The images, asking for the gradient of which what is outside the masks is to be penalised, if any is."""
+    return batch.images.requires_grad_(bool(guided(batch.masks).any()))
+
+
 def input_gradient(outputs: Tensor, images: Tensor) -> Tensor:
-    """d sum(outputs) / d images, differentiable once more, so that it can be penalised."""
+    """d sum(outputs) / d images, differentiable once more, so that it can be penalised.
+
+    From then on the images ask for no gradient: of the loss nobody reads it. Of images that never asked it is 0.
+    """
+    if not images.requires_grad:
+        return torch.zeros_like(images)
     (gradient,) = torch.autograd.grad(outputs.sum(), images, create_graph=True)
+    images.requires_grad_(False)
     return gradient
 
 

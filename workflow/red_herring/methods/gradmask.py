@@ -25,7 +25,7 @@ class Method(base.Method):
         self.norm = norm
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        images = batch.images.requires_grad_()
+        images = base.asking_if_guided(batch)
         logits = self.model(images)
         gradient = base.input_gradient((logits[:, 0] - logits[:, 1]).abs(), images)
         outside = (gradient * ~batch.masks).flatten(1)

@@ -91,9 +91,10 @@ class Method(base.Method):
         images, side = batch.images, batch.images.shape[-1]
         self.masker.grid.fill_(grid_of(FORM, side))
         with _evaluating(self.model):
-            logits, stages = self.model.logits_and_stages(images)
+            with torch.no_grad():
+                logits, stages = self.model.logits_and_stages(images)
             self.masker.train()
-            mask = self.masker([stage.detach() for stage in stages], side).sigmoid()
+            mask = self.masker(stages, side).sigmoid()
             filled = images.mean().expand_as(images)
             masked = torch.cat([inside(images, mask, filled), outside(images, mask, filled)])
             logits_in, logits_out = self.model(masked).chunk(2)

@@ -38,7 +38,7 @@ class Method(base.Method):
     """
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        images = batch.images.requires_grad_()
+        images = base.asking_if_guided(batch)
         features = self.model.features(images)
         logits = self.model.fc(features)
         of_other_class = torch.softmax(logits, dim=1).gather(1, 1 - batch.labels.unsqueeze(1)).squeeze(1)

@@ -22,7 +22,7 @@ class Method(base.Method):
     """
 
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        images = batch.images.requires_grad_()
+        images = base.asking_if_guided(batch)
         logits = self.model(images)
         gradient = base.input_gradient(torch.log_softmax(logits, dim=1), images)
         return {

@@ -86,7 +86,8 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        of_x, of_weight = ctx.needs_input_grad[0], _is_asked_for(ctx, 1)
+        # Images may have stopped asking, after the gradient that is penalised.
+        of_x, of_weight = ctx.needs_input_grad[0] and x.requires_grad, _is_asked_for(ctx, 1)
         if not torch.is_grad_enabled():
             return *_gradients(gradient, x, weight, ctx.geometry, of_x, of_weight), None, None
         return (
@@ -232,16 +233,46 @@ class SpectralLinear(nn.Linear):
             self._iterate()
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            if self.training:
-                self._iterate()
-            norm = torch.dot(self.left.clone(), torch.mv(self.weight, self.right.clone()))
-        return F.linear(x, self.weight) / norm + self.bias
+        device, weight = x.device.type, self.weight
+        with torch.autocast(device, enabled=False), torch.no_grad():
+            norm = self._iterate() if self.training else torch.dot(self.left, torch.mv(weight, self.right))
+        if torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
+            x, weight = x.to(dtype), weight.to(dtype)
+        product: Tensor = _DividedProduct.apply(x, weight, norm, self.left.clone(), self.right.clone())
+        return product + self.bias
 
     @torch.no_grad()
-    def _iterate(self) -> None:
+    def _iterate(self) -> Tensor:
+        """Improve the estimates by one step; the s that they make."""
         self.left.copy_(F.normalize(torch.mv(self.weight, self.right), dim=0))
-        self.right.copy_(F.normalize(torch.mv(self.weight.t(), self.left), dim=0))
+        unscaled = torch.mv(self.weight.t(), self.left)
+        self.right.copy_(F.normalize(unscaled, dim=0))
+        norm: Tensor = torch.linalg.vector_norm(unscaled)
+        return norm
+
+
+class _DividedProduct(torch.autograd.Function):
+    """y = x W' / s with s = <left, W right>, left and right held fixed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, norm: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        y = F.linear(x, weight) / norm
+        ctx.save_for_backward(x, weight, norm, left, right, y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """dW = dy' x / s - <dy, y> / s left right', one matrix product: the second term is as another image's."""
+        x, weight, norm, left, right, y = ctx.saved_tensors
+        scaled = gradient / norm
+        of_x = scaled @ weight if ctx.needs_input_grad[0] else None
+        of_weight = None
+        if ctx.needs_input_grad[1]:
+            rows = torch.cat([scaled, (-(scaled * y).sum() * left).to(scaled.dtype).unsqueeze(0)])
+            of_weight = rows.t() @ torch.cat([x, right.to(x.dtype).unsqueeze(0)])
+        return of_x, of_weight, None, None, None
 
 
 class BatchNorm2d(nn.BatchNorm2d):
