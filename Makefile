@@ -10,6 +10,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 ifdef IMAGES
 export RED_HERRING_IMAGES := $(IMAGES)
 endif
+ifdef RELEASED
+export RELEASED
+endif
 SNAKEMAKE := snakemake --cores $(CORES) --show-failed-logs --rerun-incomplete
 DEMO := results/demo
 BENCHED := results/bench
@@ -36,7 +39,8 @@ help:
 	@echo "make check  lint, and the tests that are not slow, in minutes"
 	@echo "make test   all tests"
 	@echo "make chaos  a study of seconds under random kills; KILLS=50"
-	@echo "make bench  one page of what takes how long: images, training, maps, start-up, plans, the demo"
+	@echo "make bench  one page of what takes how long: images, training, maps, start-up, plans, the demo;"
+	@echo "            RELEASED=folder, a checkout of the authors' code: training against it, too"
 	@echo "make gpu    what a machine with a GPU should show, one table, in under eight minutes"
 	@echo "make lint   ruff, snakefmt, snakemake --lint, mypy"
 	@echo "make env    the private environment; PYTHON=/path/to/python, TORCH=cpu (without NVIDIA's libraries) go with any target"
@@ -110,7 +114,8 @@ acceptance: env
 chaos: env
 	python tests/chaos/chaos.py --kills $(KILLS)
 
-# The page of what was measured is made even when a benchmark fails. BENCH="-k planner" runs some of them.
+# The page of what was measured is made even when a benchmark fails. BENCH="-k planner" runs some of them. RELEASED: a folder
+# with a checkout of josephdviviano/saliency-red-herring, of which nothing is here.
 bench: env
 	mkdir -p $(BENCHED)
 	rm -f $(BENCHED)/*

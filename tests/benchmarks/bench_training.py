@@ -49,12 +49,12 @@ def operations(method: str) -> int:
     return counter.get_total_flops()
 
 
-def ours(method: str, precision: str, data, width: int):
+def ours(method: str, precision: str, data, width: int, given=GIVEN, options=None):
     """A function that trains on all images once, as red_herring.training.fit does, but for its records."""
     hardware = Hardware(torch.device("cpu"), precision)
     torch.manual_seed(0)
     model = ResNet18(width).train()
-    trainer = make_method(method, model, GIVEN)
+    trainer = make_method(method, model, given, options)
     shuffling = torch.Generator().manual_seed(0)
 
     def epoch() -> None:
