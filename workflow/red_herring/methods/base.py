@@ -112,12 +112,17 @@ def guided(masks: Tensor) -> Tensor:
     return ~masks.flatten(1).all(dim=1)
 
 
+def may_guide(guided: Tensor) -> bool:
+    """Whether any image is guided; of a GPU, which would have to be waited for, it is not asked."""
+    return guided.is_cuda or bool(guided.any())
+
+
 def features_of_both(model: ResNet18, shuffled: Tensor, batch: Batch, guided: Tensor) -> tuple[Tensor, Tensor]:
     """The features of the shuffled images, which enter the running statistics first, and of the batch's.
 
     Where no image is guided, no loss has a gradient by the former, and their pass is not recorded.
     """
-    if guided.any():
+    if may_guide(guided):
         return model.features_of_both(shuffled, batch.images)
     with torch.no_grad():
         of_shuffled = model.features(shuffled)
@@ -141,7 +146,7 @@ def coarse(masks: Tensor, like: Tensor) -> Tensor:
 
 def asking_if_guided(batch: Batch) -> Tensor:
     """The images, asking for the gradient of which what is outside the masks is to be penalised, if any is."""
-    return batch.images.requires_grad_(bool(guided(batch.masks).any()))
+    return batch.images.requires_grad_(may_guide(guided(batch.masks)))
 
 
 def input_gradient(outputs: Tensor, images: Tensor) -> Tensor:
