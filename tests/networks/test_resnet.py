@@ -40,3 +40,24 @@ def test_every_relu_is_a_module_of_its_own_and_not_in_place():
     relus = [module for module in ResNet18(4).modules() if isinstance(module, nn.ReLU)]
     assert len(relus) == 17
     assert not any(relu.inplace for relu in relus)
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+def test_features_outlive_the_next_pass_though_a_cuda_graph_overwrites_what_it_gave(graphs, monkeypatch):
+    """With a compiler that does so, as none does without a GPU."""
+    asked, given = [], torch.empty(2, 8)
+
+    def compiler(function, dynamic, options):
+        asked.append((dynamic, options["triton.cudagraphs"]))
+        return lambda x: given.copy_(function(x)) if graphs else function(x)
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    torch.manual_seed(0)
+    model, images = ResNet18(1).train(), torch.rand(2, 2, 1, 8, 8)
+    model.compile_features(graphs)
+    with torch.no_grad():
+        first = model.features(images[0])
+        kept = first.clone()
+        model.features(images[1])
+    assert torch.equal(first, kept)
+    assert asked == [(True, graphs)]

@@ -51,6 +51,7 @@ def test_small_studies_are_valid(config, file):
     ("changes", "words"),
     [
         ({"traning": {}}, ["traning", "allowed are", "training"]),
+        ({"training": {"compile": "graph"}}, ["training.compile", "allowed are false, true, graphs"]),
         ({"training": {"epoch": 3}}, ["training", "'epoch'", "epochs"]),
         ({"training": {"epochs": 0}}, ["training.epochs", "0", "at least 1"]),
         ({"training": {"epochs": "ten"}}, ["training.epochs", '"ten"', "integer"]),

@@ -340,6 +340,7 @@ def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tmp
         assert mine == pytest.approx(other, rel=1e-3)
     fit("classification", recipe(epochs=1, compile=True), tmp_path, "same", data=data)
     assert same(compiled, fit("classification", recipe(compile=True), tmp_path, "same", data=data))
+    assert same(compiled, fit("classification", recipe(compile="graphs"), data=data)), "without a GPU there are none"
 
 
 def test_without_a_compiler_compiling_says_what_to_do(monkeypatch):

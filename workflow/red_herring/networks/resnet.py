@@ -155,13 +155,15 @@ class ResNet18(nn.Module):
         fourth = self.layer4(third if third.is_cuda else third.contiguous())
         return [first, second, third, fourth]
 
-    def compile_features(self) -> None:
+    def compile_features(self, graphs: bool = False) -> None:
         """From now on passes in training that are differentiated once at most are compiled, when first made.
 
         For batches of any size: what is compiled must not depend on which size comes first, as after an interruption
-        another one may.
+        another one may. graphs: on a GPU all that a pass starts there is recorded, once for each size of a batch, and
+        started as one CUDA graph from then on. The next pass overwrites what that of a graph gave, so it is copied.
         """
-        self._compiled = torch.compile(self._features, dynamic=True)
+        compiled = torch.compile(self._features, dynamic=True, options={"triton.cudagraphs": graphs})
+        self._compiled = (lambda x: compiled(x).clone()) if graphs else compiled
 
     def features_of_both(self, x: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """features(x) and features(other), batches of one shape, at the cost of one pass.

@@ -164,7 +164,8 @@ def _explain(error: jsonschema.ValidationError) -> str:
         missing = [name for name in wants if name not in instance]
         return f"lacks the key {missing[0]!r}"
     if rule == "enum":
-        return f"is {given}; allowed are {', '.join(map(str, wants))}"
+        values = [json.dumps(want).strip('"') for want in wants]
+        return f"is {given}; allowed are {', '.join(values)}"
     if rule == "type":
         types: list[str] = wants if isinstance(wants, list) else [wants]
         return f"is {given}; allowed is {' or '.join(TYPES.get(name, name) for name in types)}{_unit(error)}"

@@ -206,7 +206,7 @@ class Training:
     batch_size: int
     device: str
     precision: str
-    compile: bool
+    compile: Literal[False, True, "graphs"]
     epochs: int
     burn_in: int
     patience: int | None

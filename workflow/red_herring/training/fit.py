@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -34,7 +34,7 @@ class Recipe:
     """How long and with what.
 
     epochs, burn_in, patience, train_accuracy, steps, keep_last: see `red_herring.training.loop.Stop`; with `steps`
-    there are as many epochs as these take. compile: whether to compile the network first.
+    there are as many epochs as these take. compile: whether to compile the network first; `graphs`: into CUDA graphs.
     """
 
     width: int
@@ -42,7 +42,7 @@ class Recipe:
     batch_size: int
     burn_in: int
     patience: int | None
-    compile: bool
+    compile: Literal[False, True, "graphs"]
     train_accuracy: float | None = None
     steps: int | None = None
     keep_last: bool = False
@@ -113,7 +113,7 @@ def fit(
         refuse_other_orders()
     model = initialised(recipe.width, seed).to(hardware.device)
     if recipe.compile:
-        model.compile_features()
+        model.compile_features(graphs=recipe.compile == "graphs")
     made = make_method(method, model, hyperparameters, options)
     stop = _stop(recipe, len(train), made.extra_epochs)
     halves = halves_by_patient(valid, method, seed) if made.refits else None
