@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import errno
+import gc
 import inspect
 import logging
 import os
@@ -65,6 +67,7 @@ def run(stage: Stage) -> None:
     What the user can put right ends it with one sentence on the terminal and in the log, status 1. SIGTERM and Ctrl-C
     end it with the state saved, status 143 and 130.
     """
+    atexit.register(gc.freeze)  # or Python looks for garbage as it ends, for a quarter of a second with PyTorch
     given = vars(parser_of(stage).parse_args())
     log_file = given.pop("log")
     outputs = outputs_of(stage, given)

@@ -121,7 +121,7 @@ def _wait(line: socket.socket, module: str, arguments: list[str]) -> None:
         return
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: line.sendall(bytes([number])))
-    answer = line.makefile().readline()
+    answer = line.makefile(encoding="ascii").readline()
     if not answer:
         sys.exit("error: the process that loads libraries for jobs was killed, perhaps for want of memory; run again")
     _end(int(answer))
@@ -239,10 +239,10 @@ def become(call: dict[str, Any]) -> None:
     packages = [path for path in call["environment"].get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = [call["folder"], *packages, *(path for path in sys.path if path not in packages)]
     sys.argv = [call["module"], *call["arguments"]]
-    # Those of the server know whether one could seek in its own files.
-    sys.stdin = os.fdopen(0, "r", closefd=False)
-    sys.stdout = os.fdopen(1, "w", closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    # Those of the server know whether one could seek in its own files. UTF-8 as by `stages.make_runnable`.
+    sys.stdin = os.fdopen(0, "r", encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     runpy.run_module(call["module"], run_name="__main__", alter_sys=True)
 
 
