@@ -9,10 +9,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from benchmarks.measuring import crosses, side_by_side
-from captum.attr import IntegratedGradients, Occlusion, Saliency
+from captum.attr import FeatureAblation, IntegratedGradients, Occlusion, Saliency
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.hardware import Hardware
-from red_herring.saliency.attribution import Maps, attribute
+from red_herring.saliency.attribution import PIXELS, Maps, Request, attribute
+from red_herring.saliency.attributions import occlusion
 from red_herring.study.catalogue import attribution_card, attribution_names
 
 IMAGES = 16
@@ -82,6 +83,40 @@ def test_an_image(benchmark, model, threads):
         row["seconds"][name] = [seconds / (ONE_BY_ONE if name == "reference" else IMAGES) for seconds in taken]
     for precision in PRECISIONS:
         row["more"][f"largest completeness error, {precision}"] = told(last[precision, "integrated_gradients"])
+
+
+def passed_whole(model: torch.nn.Module, images: torch.Tensor, window: int) -> torch.Tensor:
+    """Occlusion by a whole pass for each window that is not black, as many of them at once as a pass may hold."""
+    anything = F.max_pool2d(images.abs(), window, ceil_mode=True) > 0
+    numbers = anything.flatten(1).cumsum(1).view(anything.shape) * anything
+    mask = numbers.repeat_interleave(window, 2).repeat_interleave(window, 3)
+    mask = mask[..., : images.shape[-2], : images.shape[-1]]
+    together = max(1, PIXELS // images.numel())
+    return FeatureAblation(model).attribute(images, feature_mask=mask, target=1, perturbations_per_eval=together)
+
+
+@pytest.mark.parametrize(
+    ("width", "size", "kind", "images", "threads"),
+    [
+        *((64, 224, "noise in a third", 1, threads) for threads in (1, 2)),
+        *((width, 28, kind, 16, 1) for width in (64, 8) for kind in ("crosses", "noise")),
+    ],
+)
+def test_occlusion(benchmark, width, size, kind, images, threads):
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    folded = ResNet18(width).folded()
+    given = torch.rand(images, 1, size, size) if "noise" in kind else positives(images).batch(slice(None)).images
+    if kind == "noise in a third":  # whose windows take a minute by whole passes
+        given[:, :, size // 3 :] = 0
+    request = Request(folded, given, range(images), max(1, PIXELS // size**2), 0, "adaptive")
+    pieces = {
+        "a pass for each window": partial(passed_whole, folded, given, round(size * occlusion.OCCLUDED)),
+        "what a window changes": partial(occlusion.explain, request),
+    }
+    row = {"image": f"{size} pixels, {kind}", "width": width, "images": images, "threads": threads}
+    rounds, warmup = (1, 0) if size == 224 else (3, 1)
+    side_by_side(benchmark, "Occlusion", row, pieces, rounds=rounds, warmup=warmup)
 
 
 def told(maps: Maps) -> str:
