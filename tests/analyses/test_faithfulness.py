@@ -115,8 +115,9 @@ def test_a_random_map_scores_the_chance_level(given):
     assert (images["chance_morf_change"] == images["chance_lerf_change"]).all()
 
 
-def test_chance_is_of_maps_as_smooth_as_those_of_the_attribution():
+def test_chance_is_of_maps_as_smooth_as_those_of_the_attribution(given):
     """Blobs that are removed are harder to make up for than single pixels; occlusion is not smoothed."""
+    given(gradient=INSIDE, occlusion=INSIDE)
     rows, _, _ = rows_of(["gradient", "occlusion"], sigma=1.5)
     assert rows.loc["gradient", "chance_morf_change"] > rows.loc["occlusion", "chance_morf_change"] + 0.01
 
