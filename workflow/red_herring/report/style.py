@@ -293,4 +293,5 @@ def save(figure: Figure, pdf: Path, png: Path) -> None:
     for path, metadata in ((pdf, {"CreationDate": None, "Creator": None, "Producer": None}), (png, {"Software": None})):
         content = io.BytesIO()  # on a full disk Matplotlib's writer of PDF would hide what is wrong
         figure.savefig(content, format=path.suffix[1:], metadata=metadata)
+        figure.set_layout_engine("none")  # it stays as it is now
         write_bytes(path, content.getvalue())
