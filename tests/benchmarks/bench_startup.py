@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 from benchmarks.measuring import DEMO, importing, process, python, side_by_side
 from conftest import ROOT
+from red_herring.runtime.preload import THREADS, Preloaded
 from red_herring.runtime.typed_json import dumped
 from red_herring.study import configuration
 from red_herring.study import settings as study
@@ -75,3 +79,26 @@ def test_ready_to_compute(benchmark, stage):
 @pytest.mark.parametrize("stage", ["render_table", "render_figure"])
 def test_ready_to_render(benchmark, stage):
     from_the_start(benchmark, stage, "imported", python(importing(stage)), "bare Python")
+
+
+@pytest.fixture(scope="module")
+def preloaded():
+    process = Preloaded()
+    while not Path(process.folder, "jobs").exists():
+        time.sleep(0.1)
+    yield process
+    process.close()
+
+
+@pytest.mark.parametrize("stage", ["train", "analyse", "collect_runs", "render_table", "render_figure"])
+def test_forked(benchmark, monkeypatch, preloaded, stage):
+    monkeypatch.setenv(THREADS, "1")
+    job = partial(process, sys.executable, "-m", f"red_herring.stages.{stage}", "--help")
+
+    def forked() -> None:
+        with monkeypatch.context() as context:
+            context.setattr(os, "environ", os.environ | preloaded.environment)
+            job()
+
+    pieces = {"by itself": job, "forked": forked}
+    side_by_side(benchmark, "From the start of a job to its end, of what it says of itself", {"stage": stage}, pieces)

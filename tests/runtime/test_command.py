@@ -171,4 +171,16 @@ def test_a_rule_names_what_its_stage_takes(name):
         for indent, block in re.findall(rf"^( +){section}:\n((?:\1    .*\n)+)", RULES[name]["body"], re.M)
         for line in re.finditer(rf"^{indent}    (\w+)=", block, re.M)
     ]
+    if "unpack(given(" in RULES[name]["body"]:
+        files += given()
     assert sorted([*files, *values]) == sorted(set(parameters) - {RESUME})
+
+
+def given() -> list[str]:
+    """What the function of that name in common.smk calls the files of a run and of those beside it."""
+    common = (ROOT / "workflow/rules/common.smk").read_text(encoding="utf-8")
+    body = re.search(r"^def given\(analysis\):\n((?:    .*\n|\n)+)", common, re.M)[1]
+    with_images = ast.literal_eval(re.search(r"^WITH_IMAGES = (\(.*?\))", common, re.M)[1])
+    of_run = ("", "base_", "other_", "base_other_")
+    names = re.findall(r'named\[f"\{name\}(\w+)"\]', body)
+    return [f"{run}{name}" for name in names for run in (with_images if name == "images" else of_run)]

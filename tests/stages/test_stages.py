@@ -456,7 +456,8 @@ def test_a_run_whose_outputs_snakemake_removed_is_not_trained_again(stage, prepa
     for name in OUTPUTS:
         (run / name).unlink()
     assert train(stage).returncode == 0
-    assert (prepared / "logs/train.log").read_text() == "trained before: the outputs of that are restored\n"
+    restored, _ = (prepared / "logs/train.log").read_text().splitlines()
+    assert restored == "trained before: the outputs of that are restored"
     assert {name: (run / name).read_bytes() for name in OUTPUTS} == before
     (run / "resume/model.safetensors").unlink()
     assert train(stage).returncode == 0
