@@ -92,7 +92,8 @@ def preloaded():
 
 @pytest.mark.parametrize("stage", ["train", "analyse", "collect_runs", "render_table", "render_figure"])
 def test_forked(benchmark, monkeypatch, preloaded, stage):
-    monkeypatch.setenv(THREADS, "1")
+    for name in THREADS:
+        monkeypatch.setenv(name, "1")
     job = partial(process, sys.executable, "-m", f"red_herring.stages.{stage}", "--help")
 
     def forked() -> None:

@@ -78,7 +78,9 @@ def figure(stage, tmp_path):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         png, pdf, log = (tmp_path / f"f.{kind}" for kind in ("png", "pdf", "log"))
-        return png.read_bytes(), pdf.read_bytes(), log.read_text(encoding="utf-8")
+        *said, took = log.read_text(encoding="utf-8").splitlines()
+        assert "of memory at most" in took
+        return png.read_bytes(), pdf.read_bytes(), "\n".join(said)
 
     return draw
 

@@ -14,8 +14,8 @@ import pytest
 from conftest import ROOT
 from red_herring.runtime.preload import IN_SLURM, PRELOADED, THREADS, Preloaded
 
-LOADED = "decimal"
-"""Stands for a library: no Python has loaded it at its start."""
+LOADED = "colorsys"
+"""Stands for a library: no Python has loaded it at its start, with or without coverage."""
 
 TOLD = f"""
 import os, sys
@@ -58,7 +58,7 @@ def job(tmp_path, preloaded):
 
     def started(code: str, *arguments: str, **variables: str) -> subprocess.Popen:
         (package / "stages" / "tried.py").write_text(code)
-        own = {"PYTHONPATH": str(package.parent), "SAID": "so", THREADS: "1"}
+        own = {"PYTHONPATH": str(package.parent), "SAID": "so"} | dict.fromkeys(THREADS, "1")
         return subprocess.Popen(
             [sys.executable, "-m", "red_herring.stages.tried", *arguments], cwd=tmp_path, text=True,
             env=os.environ | own | preloaded.environment | variables,
@@ -93,12 +93,13 @@ def test_it_says_and_ends_as_it_would_alone(job, code):
 @pytest.mark.parametrize(
     "variables",
     [
-        {THREADS: "2"},
+        {"OMP_NUM_THREADS": "2"},
+        {"OPENBLAS_NUM_THREADS": "2"},
         {IN_SLURM: "17"},
         {PRELOADED: "/another/python::/nowhere"},
         {PRELOADED: f"{sys.executable}::/nowhere"},
     ],
-    ids=["of more threads", "in a job of Slurm", "of another Python", "when there is no such process"],
+    ids=["of more threads", "of more threads of one library", "in a job of Slurm", "of another Python", "when there is no such process"],
 )  # fmt: skip
 def test_it_runs_where_it_was_started(job, variables):
     assert "says False" in job(TOLD, **variables).communicate("")[1]
@@ -160,3 +161,53 @@ def test_a_call_that_breaks_off_harms_no_other(job, preloaded):
             line.connect(address)
             line.sendall(said)
     assert "says True" in job(TOLD).communicate("")[1]
+
+
+def test_it_takes_no_job_of_one_that_has_ended_for_another(job, tmp_path, preloaded):
+    """All at once: a job's end, a signal to the one that waits for it, and another job."""
+    first = job(WAITS)
+    waits = psutil.Process(at_work(tmp_path))
+    (tmp_path / "pid").unlink()
+    os.kill(preloaded.process.pid, signal.SIGSTOP)
+    waits.kill()
+    first.send_signal(signal.SIGINT)
+    second = job(WAITS)
+    time.sleep(0.3)
+    os.kill(preloaded.process.pid, signal.SIGCONT)
+    at_work(tmp_path)
+    (tmp_path / "go").touch()
+    assert second.communicate()[0] == "done\n"
+    assert first.wait(20) != 0
+    assert preloaded.process.poll() is None
+
+
+def test_it_leaves_nothing_when_its_owner_ends_at_once():
+    code = "from red_herring.runtime.preload import Preloaded; print(Preloaded().folder)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == "", "its end is waited for, as it holds the pipe"
+    assert not Path(done.stdout.strip()).exists()
+
+
+def test_it_leaves_nothing_when_its_owner_is_killed(tmp_path):
+    code = f"import time; from red_herring.runtime.preload import Preloaded; print(Preloaded(['{LOADED}']).folder, flush=True)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    command = [sys.executable, "-c", f"{code}; time.sleep(60)"]
+    owner = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    folder = Path(owner.stdout.readline().strip())
+    until((folder / "jobs").exists)
+    owner.kill()
+    until(lambda: not folder.exists())
+
+
+def test_a_signal_to_the_one_that_waits_is_no_error_when_the_job_has_ended(job, tmp_path, preloaded):
+    run = job(WAITS)
+    waits = psutil.Process(run.pid)
+    at_work(tmp_path)
+    waits.suspend()
+    (tmp_path / "go").touch()
+    time.sleep(0.3)
+    run.send_signal(signal.SIGINT)
+    waits.resume()
+    assert run.communicate()[0] == "done\n"
+    assert run.returncode == 0

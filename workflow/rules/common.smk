@@ -104,7 +104,7 @@ if GPU_JOBS and "gpu" not in workflow.global_resources and workflow.resource_set
 
 def preload_libraries():
     """Start the process that the jobs of this machine are forked from, if they are for this Python and need no GPU."""
-    other = GPU_JOBS or workflow.deployment_settings.deployment_method
+    other = GPU_JOBS or workflow.deployment_settings.deployment_method or sys.platform != "linux"
     if config["preload"] and not (other or PRELOADED in os.environ):
         os.environ |= Preloaded().environment
 

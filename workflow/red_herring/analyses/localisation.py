@@ -11,7 +11,7 @@ from red_herring.analyses.base import Analysed, Run, untrained_steps
 from red_herring.data.dataset import Dataset
 from red_herring.networks.resnet import ResNet18
 from red_herring.runtime.files import StudyError
-from red_herring.saliency.attribution import Steps, sigma_of, to_score
+from red_herring.saliency.attribution import Maps, Steps, sigma_of, to_score
 from red_herring.saliency.chance import chance_of
 from red_herring.saliency.localisation import localise, measured
 from red_herring.saliency.mapped import Mapped
@@ -57,13 +57,15 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
         "example_mask": masks[shown].astype(np.uint8),
     }
     prior = measured(np.broadcast_to(average_mask(run.data("train")), masks.shape), masks).add_prefix("average_mask_")
-    trained = _mapped(run, run.model, positive, saliency["steps"])
-    untrained = _mapped(run, run.untrained, positive, untrained_steps(saliency["steps"]))
     sigma, tables, scores = saliency["smoothing_sigma"], {}, {}
+    of_model = [name for name in saliency["attributions"] if not attribution_card(name).control]
+    untrained = _mapped(run, run.untrained, positive, untrained_steps(saliency["steps"]))
+    before = {name: _measured(to_score(name, untrained(name), sigma), masks) for name in of_model}
+    del untrained  # and the maps that it keeps
+    trained = _mapped(run, run.model, positive, saliency["steps"])
     for name in saliency["attributions"]:
         maps = to_score(name, trained(name), sigma)
-        before = maps if attribution_card(name).control else to_score(name, untrained(name), sigma)
-        beside = prior.join(measured(before.maps, masks).join(before.details).add_prefix("untrained_"))
+        beside = prior.join(before[name] if name in before else _measured(maps, masks))
         scored = localise(maps.maps, masks, chance_of(masks.shape[1:], sigma_of(name, sigma)))
         scored = scored.join(maps.details).join(beside)
         scores[name] = pd.concat([positive.table[["source", "image"]], scored], axis=1)
@@ -71,6 +73,10 @@ def analyse(run: Run, settings: dict[str, Any]) -> Analysed:
         arrays[f"mean/{name}"], arrays["mean_image"], arrays["mean_mask"] = mean_maps(maps.maps, positive, averaged)
         arrays[f"example/{name}"] = as_levels(maps.maps[shown])
     return Analysed(_stacked(tables), _stacked(scores), arrays)
+
+
+def _measured(maps: Maps, masks: np.ndarray) -> pd.DataFrame:
+    return measured(maps.maps, masks).join(maps.details).add_prefix("untrained_")
 
 
 def _localised(run: Run) -> Dataset:

@@ -32,11 +32,13 @@ class Method(ABC):
 
     hyperparameters: `lr` and those that the method's file declares. extra_epochs: how many it has ahead of those that
     a study asks for; none of them ends the training or can be the best one. refits: whether it has a step after
-    training, `finish`. notes: what the record of a run says of how the method went, plain values.
+    training, `finish`. notes: what the record of a run says of how the method went, plain values. compiles: whether its
+    passes may be compiled; not where the gradient by pixels is penalised, which PyTorch does not compile.
     """
 
     extra_epochs = 0
     refits = False
+    compiles = True
 
     def __init__(self, model: ResNet18, hyperparameters: dict[str, float]):
         self.model = model

@@ -20,6 +20,8 @@ OPTIONS = {"norm": ["l2", "l1"]}
 class Method(base.Method):
     """penalty = || d |y0 - y1| / dx * (1 - m) || (eq. 5)."""
 
+    compiles = False
+
     def __init__(self, model: ResNet18, hyperparameters: dict[str, float], norm: str):
         super().__init__(model, hyperparameters)
         self.norm = norm

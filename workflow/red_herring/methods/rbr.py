@@ -37,6 +37,8 @@ class Method(base.Method):
     half their squares. The text of Shao et al. was not at hand to tell which of the two is the paper's.
     """
 
+    compiles = False
+
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         images = base.asking_if_guided(batch)
         features = self.model.features(images)

@@ -21,6 +21,8 @@ class Method(base.Method):
     It is a sum, so a lambda belongs to one resolution and batch size.
     """
 
+    compiles = False
+
     def losses(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         images = base.asking_if_guided(batch)
         logits = self.model(images)

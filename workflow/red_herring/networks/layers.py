@@ -61,8 +61,8 @@ class Conv2d(nn.Conv2d):
         device, weight = x.device.type, self.weight
         mixed = torch.is_autocast_enabled(device)
         trained = weight.requires_grad and torch.is_grad_enabled() and self.bias is None
-        few = self.in_channels < FEW and self.stride == (1, 1)
-        if few and device == "cpu" and x.requires_grad and not (weight.requires_grad or mixed):
+        few = self.in_channels < FEW and self.stride == (1, 1) and device == "cpu"
+        if few and x.requires_grad and not (mixed or any(one.requires_grad for one in self.parameters())):
             explained: Tensor = _FrozenConvolution.apply(x, weight, self.bias, self.padding[0])
             return explained
         if torch.compiler.is_compiling() or not trained or not (_twice or (mixed and device == "cpu")):

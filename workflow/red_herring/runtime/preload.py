@@ -25,6 +25,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -33,8 +34,8 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 PRELOADED = "RED_HERRING_PRELOADED"
-"""Environment variable: the Python of the process, the job of Slurm that it is in, if any, and the socket at which it
-takes jobs, with colons between them.
+"""Environment variable: where the Python of the process is installed, the job of Slurm that it is in, if any, and the
+socket at which it takes jobs, with colons between them.
 """
 
 IN_SLURM = "SLURM_JOB_ID"
@@ -53,8 +54,10 @@ LIBRARIES = (
 )
 """What stages take most of their time to import. They start no threads, which a fork would lose."""
 
-THREADS = "OMP_NUM_THREADS"
-"""Environment variable: how many threads a job has. Libraries read it when they are loaded, which is with one here."""
+THREADS = tuple(f"{of}_NUM_THREADS" for of in ("OMP", "OPENBLAS", "GOTO", "MKL", "VECLIB", "NUMEXPR"))
+"""Environment variables: how many threads a job has, as Snakemake sets them. Libraries read them when they are loaded,
+which is with one here.
+"""
 
 SIZE = 8
 """Bytes that say how long a call is."""
@@ -62,8 +65,11 @@ SIZE = 8
 PR_SET_PDEATHSIG = 1
 """Of Linux: the signal that a process gets when its parent has died."""
 
-PATIENCE = 10.0
+PATIENCE = 2.0
 """Seconds within which a call is there once it was begun."""
+
+TAKEN = b"+"
+"""The answer to a call once there is a job of it."""
 
 
 class Preloaded:
@@ -72,33 +78,40 @@ class Preloaded:
     """
 
     def __init__(self, libraries: Sequence[str] = LIBRARIES) -> None:
-        self.folder = tempfile.mkdtemp(prefix="red_herring-")  # for this user alone
-        address = str(Path(self.folder, "jobs"))
-        self.environment = {PRELOADED: f"{sys.executable}:{os.environ.get(IN_SLURM, '')}:{address}"}
+        # For this user alone. Not where TMPDIR points, as the name of a socket has 107 bytes at most.
+        self.folder = tempfile.mkdtemp(prefix="red_herring-", dir="/tmp")
+        self.address = Path(self.folder, "jobs")
+        self.environment = {PRELOADED: f"{_place()}:{self.address}"}
         # In a session of its own: Ctrl-C is for those that wait for jobs, which pass it on.
         self.process = subprocess.Popen(
-            [sys.executable, __file__, address, *libraries],
+            [sys.executable, __file__, str(self.address), *libraries],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env=os.environ | {THREADS: "1", "MPLBACKEND": "Agg"},  # as stages have it
+            env=os.environ | dict.fromkeys(THREADS, "1") | {"MPLBACKEND": "Agg"},  # as stages have it
             start_new_session=True,
         )
         atexit.register(self.close)
 
     def close(self) -> None:
         """No more jobs; those at work go on to their end."""
-        if self.process.stdin:
-            self.process.stdin.close()
+        if self.process.stdin is None or self.process.stdin.closed:
+            return
+        if not self.address.exists():  # it has not begun to take any
+            self.process.terminate()
+        self.process.stdin.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _place() -> str:
+    return f"{sys.prefix}:{os.environ.get(IN_SLURM, '')}"
 
 
 def hand_over() -> None:
     """If this process is the command line of a job that can be handed over, end as that job ends; else do nothing."""
     words = sys.orig_argv[1:]
     is_job = len(words) > 1 and words[0] == "-m" and words[1].startswith(STAGES)
-    of, _, address = os.environ.get(PRELOADED, "").rpartition(":")
-    is_ours = of == f"{sys.executable}:{os.environ.get(IN_SLURM, '')}"
-    if not is_job or not is_ours or os.environ.get(THREADS, "1") != "1":
+    place, _, address = os.environ.get(PRELOADED, "").rpartition(":")
+    if not is_job or place != _place() or any(os.environ.get(name, "1") != "1" for name in THREADS):
         return
     with socket.socket(socket.AF_UNIX) as line:
         try:
@@ -117,14 +130,24 @@ def _wait(line: socket.socket, module: str, arguments: list[str]) -> None:
     try:
         socket.send_fds(line, [len(text).to_bytes(SIZE)], [0, 1, 2])
         line.sendall(text)
+        if line.recv(1) != TAKEN:
+            return
     except OSError:
         return
+
+    def pass_on(number: int, frame: object) -> None:
+        with suppress(OSError):  # it has just ended
+            line.sendall(bytes([number]))
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: line.sendall(bytes([number])))
-    answer = line.makefile(encoding="ascii").readline()
-    if not answer:
+        signal.signal(number, pass_on)
+    try:
+        status = line.makefile(encoding="ascii").readline()
+    except OSError:
+        status = ""
+    if not status:
         sys.exit("error: the process that loads libraries for jobs was killed, perhaps for want of memory; run again")
-    _end(int(answer))
+    _end(int(status))
 
 
 def _end(status: int) -> NoReturn:
@@ -140,6 +163,7 @@ class Server:
     """Forks jobs, and tells those that wait how they ended."""
 
     def __init__(self, address: str) -> None:
+        self.address = address
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(address)
         self.listening.listen(64)
@@ -151,27 +175,37 @@ class Server:
         """Until standard input has ended and all jobs are done."""
         while self.ready.get_map():
             for key, _ in self.ready.select():
-                if key.fd in self.ready.get_map():  # else it has ended just now
+                if self.ready.get_map().get(key.fd) is key:  # else what it was of has ended just now
                     key.data()
 
     def _close(self) -> None:
         self.ready.unregister(sys.stdin.fileno())
         self.ready.unregister(self.listening)
         self.listening.close()
+        shutil.rmtree(Path(self.address).parent, ignore_errors=True)  # Snakemake may have been killed
 
     def _accept(self) -> None:
-        line, _ = self.listening.accept()
+        files: list[int] = []
+        try:
+            line, _ = self.listening.accept()
+        except OSError:  # it is gone again, or there are too many files
+            return
         line.settimeout(PATIENCE)
         try:
             size, files, _, _ = socket.recv_fds(line, SIZE, 3)
             call = json.loads(_received(line, int.from_bytes(size)))
-        except (OSError, ValueError):  # it was killed meanwhile
+            job = multiprocessing.get_context("fork").Process(
+                target=self._become, args=(call, files, line, os.getpid())
+            )
+            job.start()
+        except (OSError, ValueError):  # the other was killed meanwhile, or there is no memory; it will see
             line.close()
             return
-        job = multiprocessing.get_context("fork").Process(target=self._become, args=(call, files, line, os.getpid()))
-        job.start()
-        for file in files:
-            os.close(file)
+        finally:
+            for file in files:
+                os.close(file)
+        with suppress(OSError):
+            line.sendall(TAKEN)
         self.ready.register(line, selectors.EVENT_READ, partial(self._pass_on, line, job))
         self.ready.register(job.sentinel, selectors.EVENT_READ, partial(self._tell, line, job))
 
@@ -184,7 +218,8 @@ class Server:
         if not numbers:
             self.ready.unregister(line)
         for number in numbers or [signal.SIGKILL]:
-            os.kill(cast(int, job.pid), number)
+            if job.is_alive():  # else its number may be another's by now
+                os.kill(cast(int, job.pid), number)
 
     def _tell(self, line: socket.socket, job: ForkProcess) -> None:
         """How a job has ended."""
@@ -254,7 +289,15 @@ def main(address: str, *libraries: str) -> None:
             importlib.import_module(library)
     gc.collect()
     gc.freeze()  # else each job copies what it looks through for garbage
-    Server(address).serve()
+    try:
+        server = Server(address)
+    except OSError:  # Snakemake has ended meanwhile, and taken the folder away
+        return
+    try:
+        server.serve()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)  # at once, so that those who wait see it
 
 
 if __name__ == "__main__":

@@ -112,9 +112,9 @@ def fit(
     else:
         refuse_other_orders()
     model = initialised(recipe.width, seed).to(hardware.device)
-    if recipe.compile:
-        model.compile_features(graphs=recipe.compile == "graphs")
     made = make_method(method, model, hyperparameters, options)
+    if recipe.compile and made.compiles:
+        model.compile_features(graphs=recipe.compile == "graphs")
     stop = _stop(recipe, len(train), made.extra_epochs)
     halves = halves_by_patient(valid, method, seed) if made.refits else None
     learner = Classifier(
