@@ -21,6 +21,8 @@ from support import explorer_study
 from support.offline import asked_for, check_kept_to_itself, open_anew, settle
 from support.randomised import BLOCKS
 
+pytestmark = pytest.mark.slow
+
 CANVASES = ("picture", "map", "overlay", "binary")
 VIRIDIS = np.round(255 * np.array(matplotlib.colormaps["viridis"].colors)).astype(int)
 CENTRES = """

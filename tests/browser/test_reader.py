@@ -18,6 +18,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from support import reader_study
 from support.offline import check_kept_to_itself, open_anew, settle
 
+pytestmark = pytest.mark.slow
+
 VIRIDIS = np.round(255 * np.array(matplotlib.colormaps["viridis"].colors)).astype(int)
 COUNT = 24
 """Questions of a page, six of each family."""

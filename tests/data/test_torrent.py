@@ -11,6 +11,8 @@ from red_herring.data.torrent import fetch_torrent
 from red_herring.runtime.files import StudyError
 from support.loopback import info_hash, make_images, make_torrent, peer, tracker, until, zipped
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60.0
 """Seconds: a stall time-out that no download here should reach."""
 

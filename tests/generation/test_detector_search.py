@@ -19,6 +19,8 @@ from red_herring.training.loop import Diverged
 from support.detecting import ARMS, DETECTION
 from support.to_detect import FREE, REAL, VALID
 
+pytestmark = pytest.mark.slow
+
 CPU = Hardware(torch.device("cpu"), "float32")
 DATA = TrainingData(REAL, FREE, VALID)
 SPACE = {

@@ -9,6 +9,8 @@ from red_herring.report.reader_results import COLUMNS, LESS, results
 from red_herring.statistics.readers import difference, median, rank_sum_p
 from scipy import stats
 
+pytestmark = pytest.mark.slow
+
 PAIRS = [
     ("attribution", "gradient", "tag"), ("attribution", "smoothgrad", "stripe"), ("concepts", "layer3", "tag"),
     ("concepts", "layer3", "stripe"), ("none", "", "tag"), ("none", "", "stripe"),

@@ -27,6 +27,8 @@ from support.detecting import (
 )
 from support.prepared_images import KILL_AFTER_A_CHECKPOINT, assert_one_sentence, files
 
+pytestmark = pytest.mark.slow
+
 PRETRAINED = {"generator.safetensors", "history.csv", "usage.csv"}
 SAME = set(DETECTOR.values()) - {"usage.csv", "run.json"}
 """Outputs that do not say how long it took."""

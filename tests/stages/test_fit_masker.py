@@ -8,6 +8,8 @@ import pytest
 from safetensors.numpy import load_file
 from support.prepared_images import KILL_AFTER_A_CHECKPOINT, assert_one_sentence, files
 
+pytestmark = pytest.mark.slow
+
 TRAINED = {
     "task": "t", "options": {}, "labels": "as_they_are", "signal": None, "stop": {}, "guidance": None,
     "mask": {"kind": "ellipse", "semi_axis": 0.3}, "width": 1, "batch_size": 8,

@@ -30,6 +30,8 @@ from support.prepared_images import (
     settings,
 )
 
+pytestmark = pytest.mark.slow
+
 OUTPUTS = {"model.safetensors", "history.csv", "predictions.csv", "run.json"}
 KEPT_OUTPUTS = {f"resume/{name}" for name in (*OUTPUTS, "finished.json")}
 RUN = {

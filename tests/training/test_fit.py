@@ -326,13 +326,13 @@ def first_stages(self, x):
     return self.layer2(self.layer1(self.relu(self.bn1(self.conv1(x))))).mean(dim=(2, 3)).repeat(1, 4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gradmask", "rrr", "rbr"])
 def test_where_the_gradient_by_pixels_is_penalised_nothing_is_compiled(method, monkeypatch):
     monkeypatch.setattr(resnet.ResNet18, "compile_features", None)
     fit(method, recipe(epochs=1, compile=True))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++)")
 def test_compiled_it_learns_the_same_but_for_rounding_and_resumes_to_the_bit(tmp_path, monkeypatch):
     monkeypatch.setattr(resnet, "BLOCKS_PER_STAGE", 1)
